@@ -1,0 +1,299 @@
+// Images (n_y, n_x) and stacks (n, n_y, n_x): the concepts that the user's array types meet, and the views that kernels
+// read.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include <stemfuse/core/error.hpp>
+#include <stemfuse/core/xtensor.hpp>
+
+namespace stemfuse {
+
+template <class T>
+concept scalar = std::same_as<T, float> || std::same_as<T, double>;
+
+// A non-owning view of an N-dimensional array whose last axis is contiguous. Strides count elements.
+template <class T, std::size_t N>
+struct array_view {
+    using value_type = std::remove_const_t<T>;
+    static constexpr std::size_t rank = N;
+
+    T* data = nullptr;
+    std::array<std::size_t, N> shape{};
+    std::array<std::ptrdiff_t, N> strides{};
+
+    operator array_view<const T, N>() const requires(!std::is_const_v<T>) { return {data, shape, strides}; }
+
+    std::size_t size() const {
+        std::size_t n = 1;
+        for (const auto extent : shape) n *= extent;
+        return n;
+    }
+
+    T* row(std::size_t y) const requires(N == 2) { return data + static_cast<std::ptrdiff_t>(y) * strides[0]; }
+
+    T* row(std::size_t i, std::size_t y) const requires(N == 3) {
+        return data + static_cast<std::ptrdiff_t>(i) * strides[0] + static_cast<std::ptrdiff_t>(y) * strides[1];
+    }
+
+    array_view<T, 2> image(std::size_t i) const requires(N == 3) {
+        return {row(i, 0), {shape[1], shape[2]}, {strides[1], strides[2]}};
+    }
+};
+
+template <class T>
+using image_view = array_view<T, 2>;
+template <class T>
+using stack_view = array_view<T, 3>;
+
+using stack_shape = std::array<std::size_t, 3>;
+using image_shape = std::array<std::size_t, 2>;
+
+// What an array type of one's own specialises to be accepted everywhere (rank 2 for images, 3 for stacks):
+//     using value_type;  static constexpr std::size_t rank;
+//     static array_view<const value_type, rank> view(const A&);  static array_view<value_type, rank> view(A&);
+// xtensor's containers, adaptors, views and lazy expressions need no specialisation.
+template <class A>
+struct array_traits;
+
+template <class T, std::size_t N>
+struct array_traits<array_view<T, N>> {
+    using value_type = std::remove_const_t<T>;
+    static constexpr std::size_t rank = N;
+    static array_view<T, N> view(const array_view<T, N>& a) { return a; }
+};
+
+namespace detail {
+
+template <class A>
+concept xexpression = xt::is_xexpression<std::remove_cvref_t<A>>::value;
+
+template <class A>
+concept has_traits = requires {
+    typename array_traits<std::remove_cvref_t<A>>::value_type;
+};
+
+// Memory that can be viewed in place: data, offset and strides. Lazy expressions have none.
+template <class A>
+concept strided = xexpression<A> && xt::has_data_interface<std::remove_cvref_t<A>>::value &&
+    requires(const std::remove_cvref_t<A>& a) {
+    a.strides();
+};
+
+template <class A>
+struct value_type_of;
+template <has_traits A>
+struct value_type_of<A> {
+    using type = typename array_traits<A>::value_type;
+};
+template <xexpression A>
+struct value_type_of<A> {
+    using type = std::remove_cv_t<typename A::value_type>;
+};
+
+// The rank known at compile time; 0 for a run-time rank (xt::xarray).
+template <class A>
+constexpr std::size_t static_rank() {
+    using array = std::remove_cvref_t<A>;
+    if constexpr (has_traits<A>) {
+        return array_traits<array>::rank;
+    } else {
+        using shape = std::remove_cvref_t<decltype(std::declval<const array&>().shape())>;
+        if constexpr (requires { std::tuple_size<shape>::value; }) {
+            return std::tuple_size_v<shape>;
+        } else {
+            return 0;
+        }
+    }
+}
+
+template <class A, std::size_t N>
+concept array_of_rank = (xexpression<A> || has_traits<A>)&&(static_rank<A>() == N || static_rank<A>() == 0);
+
+}  // namespace detail
+
+template <class A>
+using value_type_t = typename detail::value_type_of<std::remove_cvref_t<A>>::type;
+
+// A two-dimensional array (n_y, n_x) of arithmetic values: an xtensor expression, or any type with array_traits.
+template <class A>
+concept image = detail::array_of_rank<A, 2> && std::is_arithmetic_v<value_type_t<A>>;
+
+// A three-dimensional array (n, n_y, n_x): n element maps, slowest axis first.
+template <class A>
+concept stack = detail::array_of_rank<A, 3> && std::is_arithmetic_v<value_type_t<A>>;
+
+namespace detail {
+
+template <std::size_t N, class A>
+std::array<std::size_t, N> shape_of(const A& a, std::string_view name) {
+    std::array<std::size_t, N> shape{};
+    if constexpr (has_traits<A>) {
+        shape = array_traits<A>::view(a).shape;
+    } else {
+        if (a.dimension() != N) {
+            throw shape_error(name, "has " + std::to_string(a.dimension()) + " dimensions, expected " +
+                                        std::to_string(N) +
+                                        (N == 2 ? " (rows, columns)" : " (elements, rows, columns)"));
+        }
+        std::copy(a.shape().begin(), a.shape().end(), shape.begin());
+    }
+    return shape;
+}
+
+// A view of `a` in place; its data is null where that is impossible (no memory, or the last axis not contiguous).
+template <std::size_t N, class A>
+auto view_in_place(A& a, std::string_view name) {
+    using plain = std::remove_const_t<A>;
+    if constexpr (has_traits<plain>) {
+        auto view = array_traits<plain>::view(a);
+        if (view.strides[N - 1] != 1 && view.shape[N - 1] > 1) view.data = nullptr;
+        return view;
+    } else {
+        using element = std::remove_reference_t<decltype(*a.data())>;
+        array_view<element, N> view{nullptr, shape_of<N>(a, name), {}};
+        std::copy(a.strides().begin(), a.strides().end(), view.strides.begin());
+        if (view.strides[N - 1] == 1 || view.shape[N - 1] <= 1) view.data = a.data() + a.data_offset();
+        view.strides[N - 1] = 1;
+        return view;
+    }
+}
+
+template <class A>
+concept viewable = has_traits<A> || strided<A>;
+
+// Calls f(k, element) for the elements of a view with any strides, k counting in logical (row-major) order.
+template <class T, std::size_t N, class F>
+void for_each_element(const array_view<T, N>& view, F&& f) {
+    const std::size_t nx = view.shape[N - 1], ny = view.shape[N - 2], size = view.size();
+    for (std::size_t k = 0; k < size; ++k) {
+        std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(k % nx) * view.strides[N - 1] +
+                                static_cast<std::ptrdiff_t>(k / nx % ny) * view.strides[N - 2];
+        if constexpr (N == 3) offset += static_cast<std::ptrdiff_t>(k / nx / ny) * view.strides[0];
+        f(k, view.data[offset]);
+    }
+}
+
+// Copies any accepted array, in logical order, into a container of ours.
+template <class T, std::size_t N, class A>
+xt::xtensor<T, N> packed_copy(const A& a, std::string_view name) {
+    xt::xtensor<T, N> copy(shape_of<N>(a, name));
+    if constexpr (has_traits<A>) {
+        for_each_element(array_traits<A>::view(a), [&](std::size_t k, auto v) { copy.data()[k] = static_cast<T>(v); });
+    } else {
+        std::transform(a.template begin<xt::layout_type::row_major>(), a.template end<xt::layout_type::row_major>(),
+                       copy.data(), [](auto v) { return static_cast<T>(v); });
+    }
+    return copy;
+}
+
+}  // namespace detail
+
+// Reads any accepted array as contiguous rows of T: in place where its memory allows, else from a converted copy.
+// `name` stands in the messages. Throws shape_error for another number of dimensions.
+template <scalar T, std::size_t N>
+class readable {
+public:
+    template <class A>
+    explicit readable(const A& a, std::string_view name = "array") {
+        if constexpr (detail::viewable<A>) {
+            if constexpr (std::same_as<value_type_t<A>, T>) view_ = detail::view_in_place<N>(a, name);
+        }
+        if (view_.data == nullptr) {
+            copy_ = detail::packed_copy<T, N>(a, name);
+            view_ = detail::view_in_place<N>(std::as_const(copy_), name);
+        }
+    }
+    readable(const readable&) = delete;
+    readable& operator=(const readable&) = delete;
+
+    const array_view<const T, N>& view() const { return view_; }
+
+private:
+    xt::xtensor<T, N> copy_;
+    array_view<const T, N> view_;
+};
+
+// Writes to the user's array as contiguous rows of T: in place where its memory allows, else through a buffer that
+// commit() copies back. Starts with the array's content if `load`. Throws shape_error for another number of dimensions.
+template <scalar T, std::size_t N, class A>
+class writable {
+    static_assert(detail::viewable<A> && std::same_as<value_type_t<A>, T>,
+                  "stemfuse: an output array has memory of its own and the scalar type of the computation");
+
+public:
+    explicit writable(A& a, std::string_view name = "output") : array_(a), view_(detail::view_in_place<N>(a, name)) {
+        if (view_.data == nullptr) {
+            buffer_ = detail::packed_copy<T, N>(a, name);
+            view_ = detail::view_in_place<N>(buffer_, name);
+        }
+    }
+    writable(const writable&) = delete;
+    writable& operator=(const writable&) = delete;
+
+    const array_view<T, N>& view() const { return view_; }
+
+    void commit() {
+        if (buffer_.size() == 0) return;
+        if constexpr (detail::has_traits<A>) {
+            detail::for_each_element(array_traits<A>::view(array_),
+                                     [&](std::size_t k, T& v) { v = buffer_.data()[k]; });
+        } else {
+            std::copy(buffer_.data(), buffer_.data() + buffer_.size(),
+                      array_.template begin<xt::layout_type::row_major>());
+        }
+    }
+
+private:
+    A& array_;
+    xt::xtensor<T, N> buffer_;
+    array_view<T, N> view_;
+};
+
+// Holds an array by value, as a term holds its measurement: containers are copied or moved in, adaptors and views keep
+// referring to the memory they were made of. Where that memory has no contiguous rows, a packed copy serves instead.
+template <class A, std::size_t N>
+class held_array {
+public:
+    using value_type = value_type_t<A>;
+    static_assert(scalar<value_type>, "stemfuse: a term holds float or double arrays");
+
+    template <class B>
+    explicit held_array(B&& array, std::string_view name) : array_(hold(std::forward<B>(array), name)) {
+        if (detail::view_in_place<N>(std::as_const(array_), name).data == nullptr) {
+            packed_ = detail::packed_copy<value_type, N>(array_, name);
+        }
+    }
+
+    array_view<const value_type, N> view() const {
+        return packed_.size() > 0 ? detail::view_in_place<N>(packed_, "array")
+                                  : detail::view_in_place<N>(array_, "array");
+    }
+
+private:
+    template <class B>
+    static A hold(B&& array, std::string_view name) {
+        if constexpr (std::same_as<std::remove_cvref_t<B>, A>) {
+            return A(std::forward<B>(array));
+        } else {
+            return detail::packed_copy<value_type, N>(array, name);
+        }
+    }
+
+    A array_;
+    xt::xtensor<value_type, N> packed_;
+};
+
+// The type that holds an argument of type A: A itself where it can be viewed in place and is float or double, else a
+// container (double for integers).
+template <class A, std::size_t N>
+using held_t = std::conditional_t<detail::viewable<A> && scalar<value_type_t<A>>, A,
+                                  xt::xtensor<std::conditional_t<scalar<value_type_t<A>>, value_type_t<A>, double>, N>>;
+
+}  // namespace stemfuse
