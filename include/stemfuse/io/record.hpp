@@ -1,0 +1,37 @@
+// What one fusion leaves behind: everything that the writers, the figure and the report show.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <stemfuse/core/array.hpp>
+
+namespace stemfuse::io {
+
+using parameter_value = std::variant<bool, std::int64_t, double, std::string>;
+
+// The unweighted terms of the objective and its weighted total, at the start and after every iteration.
+struct fusion_history {
+    std::vector<double> haadf, chemical, tv, total;
+};
+
+// Images are (n_y, n_x), stacks (n_elements, n_y, n_x), in the order of `elements`.
+template <scalar T>
+struct fusion_record {
+    std::string title;                  // what was fused, e.g. the file's name
+    std::vector<std::string> elements;  // symbols
+    xt::xtensor<T, 2> raw_haadf;        // as read
+    xt::xtensor<T, 3> raw_maps;
+    xt::xtensor<T, 2> haadf;  // in the recipe's units, as the terms saw them
+    xt::xtensor<T, 3> maps;
+    xt::xtensor<T, 2> fused_haadf;  // re-projected: sum of w_i x_i^gamma
+    xt::xtensor<T, 3> fused_maps;
+    std::string unit;  // of maps and fused_maps, e.g. "scaled to [0, 1]"
+    fusion_history history;
+    std::vector<std::pair<std::string, parameter_value>> parameters;  // in the order in which they are shown
+};
+
+}  // namespace stemfuse::io
