@@ -242,7 +242,7 @@ public:
     void commit() {
         if (buffer_.size() == 0) return;
         if constexpr (detail::has_traits<A>) {
-            detail::for_each_element(array_traits<A>::view(array_),
+            detail::for_each_element(array_traits<std::remove_const_t<A>>::view(array_),
                                      [&](std::size_t k, T& v) { v = buffer_.data()[k]; });
         } else {
             std::copy(buffer_.data(), buffer_.data() + buffer_.size(),

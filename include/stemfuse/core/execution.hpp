@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -174,12 +175,19 @@ inline std::size_t rows_per_block(std::size_t nx) {
     return std::max<std::size_t>(1, 16384 / std::max<std::size_t>(1, nx));
 }
 
+// Calls f(first, last) for consecutive blocks of rows that cover 0 .. n_rows - 1, each row being nx pixels.
+template <class F>
+void for_each_row_block(std::size_t n_rows, std::size_t nx, const execution& exec, F&& f) {
+    const std::size_t block = rows_per_block(nx);
+    exec.for_each((n_rows + block - 1) / block,
+                  [&](std::size_t b) { f(b * block, std::min(n_rows, (b + 1) * block)); });
+}
+
 // Calls f(row) for rows 0 .. n_rows - 1 of nx pixels each, in blocks.
 template <class F>
 void for_each_row(std::size_t n_rows, std::size_t nx, const execution& exec, F&& f) {
-    const std::size_t block = rows_per_block(nx);
-    exec.for_each((n_rows + block - 1) / block, [&](std::size_t b) {
-        for (std::size_t r = b * block; r < std::min(n_rows, (b + 1) * block); ++r) f(r);
+    for_each_row_block(n_rows, nx, exec, [&](std::size_t first, std::size_t last) {
+        for (std::size_t r = first; r < last; ++r) f(r);
     });
 }
 
@@ -188,9 +196,7 @@ template <class F>
 double sum_over_rows(std::size_t n_rows, std::size_t nx, const execution& exec, F&& f) {
     std::vector<double> sums(n_rows);
     for_each_row(n_rows, nx, exec, [&](std::size_t r) { sums[r] = f(r); });
-    double total = 0;
-    for (const double s : sums) total += s;
-    return total;
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 }  // namespace stemfuse
