@@ -1,0 +1,96 @@
+// The chemical term for maps that are not counts: Gaussian noise of known standard deviation.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/terms/term.hpp>
+
+namespace stemfuse {
+
+// f(x) = 1/2 sum ( (x_i - b_i) / sigma_i )^2 over elements and pixels, for maps x and measured maps b of shape
+// (n_elements, n_y, n_x), b of any sign, as after background subtraction. sigma_i > 0: one number, or one per element.
+// Stack is the type that holds b. The constructor throws shape_error for empty maps or another number of sigmas,
+// value_error for NaN or infinity and for sigma <= 0.
+template <stack Stack>
+class gaussian_likelihood : public pixel_local<gaussian_likelihood<Stack>, value_type_t<Stack>> {
+public:
+    using value_type = value_type_t<Stack>;
+
+    template <stack A>
+    gaussian_likelihood(A&& maps, const std::vector<double>& sigma) : maps_(std::forward<A>(maps), "maps") {
+        check_maps();
+        set_sigma(sigma);
+    }
+
+    template <stack A>
+    gaussian_likelihood(A&& maps, double sigma) : maps_(std::forward<A>(maps), "maps") {
+        check_maps();
+        set_sigma(std::vector<double>(maps_.view().shape[0], sigma));
+    }
+
+    stack_shape shape() const { return maps_.view().shape; }
+
+    // The measured maps b.
+    stack_view<const value_type> measured() const { return maps_.view(); }
+
+    double row_value(row_segment segment, const value_type* const* x) const {
+        return visit(segment, x, [](auto&&...) {});
+    }
+
+    double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
+                                  value_type scale) const {
+        return visit(segment, x,
+                     [&](std::size_t i, std::size_t c, value_type r) { g[i][c] += scale * precision_[i] * r; });
+    }
+
+    void row_curvature(row_segment segment, const value_type* const*, value_type* const* curvature) const {
+        for (std::size_t i = 0; i < precision_.size(); ++i) std::fill_n(curvature[i], segment.n, precision_[i]);
+    }
+
+private:
+    template <class F>
+    double visit(row_segment segment, const value_type* const* x, F&& f) const {
+        const auto maps = maps_.view();
+        double sum = 0;
+        for (std::size_t i = 0; i < maps.shape[0]; ++i) {
+            const value_type* const b = maps.row(i, segment.y) + segment.x0;
+            for (std::size_t c = 0; c < segment.n; ++c) {
+                const value_type r = x[i][c] - b[c];
+                sum += static_cast<double>(precision_[i] * r * r);
+                f(i, c, r);
+            }
+        }
+        return sum / 2;
+    }
+
+    void check_maps() const {
+        require_not_empty(maps_.view(), "maps");
+        require_finite(maps_.view(), "maps");
+    }
+
+    void set_sigma(const std::vector<double>& sigma) {
+        if (sigma.size() != maps_.view().shape[0]) {
+            throw shape_error("sigma", "has " + std::to_string(sigma.size()) +
+                                           " values, takes one number or one for each of " +
+                                           std::to_string(maps_.view().shape[0]) + " elements");
+        }
+        for (const double s : sigma) {
+            if (!(s > 0 && std::isfinite(s)))
+                throw value_error("sigma", "got " + to_string(s) + ", takes a finite number above 0");
+            precision_.push_back(static_cast<value_type>(1 / (s * s)));
+        }
+    }
+
+    held_array<Stack, 3> maps_;
+    std::vector<value_type> precision_;  // 1 / sigma^2
+};
+
+template <stack A, class S>
+gaussian_likelihood(A&&, S) -> gaussian_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
+
+}  // namespace stemfuse

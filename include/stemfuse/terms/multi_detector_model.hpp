@@ -1,0 +1,126 @@
+// The elastic term for several detectors at once, such as bright field, low-angle and high-angle annular dark field.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/core/blas.hpp>
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/terms/term.hpp>
+
+namespace stemfuse {
+
+// f(x) = 1/2 sum_d || sum_i A_di x_i^gamma_d - b_d ||^2 for maps x >= 0 of shape (n_elements, n_y, n_x), detector
+// images b of shape (n_detectors, n_y, n_x), a mixing matrix A of shape (n_detectors, n_elements) and one exponent a
+// detector. One row of A with the weights w_i is the HAADF model. Detectors that share an exponent share its powers and
+// one matrix product. Stack is the type that holds b. The constructor throws shape_error where A, gammas and b
+// disagree, value_error for NaN or infinity and for gamma outside [1, 3].
+template <stack Stack>
+class multi_detector_model : public pixel_local<multi_detector_model<Stack>, value_type_t<Stack>> {
+public:
+    using value_type = value_type_t<Stack>;
+
+    template <stack A>
+    multi_detector_model(A&& images, const xt::xtensor<double, 2>& mixing, const std::vector<double>& gammas)
+        : images_(std::forward<A>(images), "images"), n_elements_(mixing.shape(1)) {
+        const auto view = images_.view();
+        require_not_empty(view, "images");
+        require_finite(view, "images");
+        if (n_elements_ == 0 || mixing.shape(0) != view.shape[0]) {
+            throw shape_error("mixing", "has shape " + to_string(mixing.shape()) + ", takes (" +
+                                            std::to_string(view.shape[0]) + " detectors, elements)");
+        }
+        if (gammas.size() != view.shape[0]) {
+            throw shape_error("gammas", "has " + std::to_string(gammas.size()) + " values, takes one for each of " +
+                                            std::to_string(view.shape[0]) + " detectors");
+        }
+        for (const double a : mixing) {
+            if (!std::isfinite(a)) throw value_error("mixing", "has " + to_string(a) + ", takes finite numbers");
+        }
+        std::map<double, std::vector<std::size_t>> detectors_of;
+        for (std::size_t d = 0; d < gammas.size(); ++d) {
+            require_in_range(gammas[d], 1, 3, "gammas");
+            detectors_of[gammas[d]].push_back(d);
+        }
+        for (const auto& [gamma, detectors] : detectors_of) {
+            group g{static_cast<value_type>(gamma), detectors,
+                    xt::xtensor<value_type, 2>({detectors.size(), n_elements_})};
+            for (std::size_t k = 0; k < detectors.size(); ++k) {
+                for (std::size_t i = 0; i < n_elements_; ++i)
+                    g.mixing(k, i) = static_cast<value_type>(mixing(detectors[k], i));
+            }
+            groups_.push_back(std::move(g));
+        }
+    }
+
+    stack_shape shape() const {
+        const auto view = images_.view();
+        return {n_elements_, view.shape[1], view.shape[2]};
+    }
+
+    double row_value(row_segment segment, const value_type* const* x) const {
+        return for_each_chunk(segment, x, [](auto&&...) {});
+    }
+
+    double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
+                                  value_type scale) const {
+        std::vector<value_type> back(n_elements_ * chunk);
+        return for_each_chunk(
+            segment, x, [&](const group& of, std::size_t first, std::size_t n, const auto& powers, const auto& r) {
+                multiply_rows(of.mixing, true, r.data(), back.data(), n);
+                for (std::size_t i = 0; i < n_elements_; ++i) {
+                    for (std::size_t c = 0; c < n; ++c) {
+                        g[i][first + c] += scale * of.gamma * powers[i * n + c] * back[i * n + c];
+                    }
+                }
+            });
+    }
+
+private:
+    static constexpr std::size_t chunk = 1024;
+
+    struct group {
+        value_type gamma;
+        std::vector<std::size_t> detectors;
+        xt::xtensor<value_type, 2> mixing;
+    };
+
+    // For every exponent and chunk of the segment: the powers x_i^(gamma-1) and residuals r_d, given to
+    // visit(group, first, n, powers, residuals), both with n pixels a row. Returns 1/2 sum r^2.
+    template <class F>
+    double for_each_chunk(row_segment segment, const value_type* const* x, F&& visit) const {
+        std::vector<value_type> powers(n_elements_ * chunk), terms(n_elements_ * chunk), r;
+        double sum = 0;
+        for (const group& g : groups_) {
+            r.resize(g.detectors.size() * chunk);
+            for (std::size_t first = 0; first < segment.n; first += chunk) {
+                const std::size_t n = std::min(chunk, segment.n - first);
+                for (std::size_t k = 0; k < n_elements_ * n; ++k) {
+                    const value_type xk = x[k / n][first + k % n];
+                    powers[k] = std::pow(xk, g.gamma - 1);
+                    terms[k] = xk * powers[k];
+                }
+                multiply_rows(g.mixing, false, terms.data(), r.data(), n);
+                for (std::size_t k = 0; k < g.detectors.size() * n; ++k) {
+                    r[k] -= images_.view().row(g.detectors[k / n], segment.y)[segment.x0 + first + k % n];
+                    sum += static_cast<double>(r[k]) * static_cast<double>(r[k]);
+                }
+                visit(g, first, n, powers, r);
+            }
+        }
+        return sum / 2;
+    }
+
+    held_array<Stack, 3> images_;
+    std::size_t n_elements_;
+    std::vector<group> groups_;
+};
+
+template <stack A>
+multi_detector_model(A&&, const xt::xtensor<double, 2>&, const std::vector<double>&)
+    -> multi_detector_model<held_t<std::remove_cvref_t<A>, 3>>;
+
+}  // namespace stemfuse

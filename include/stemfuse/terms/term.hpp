@@ -1,0 +1,121 @@
+// What a smooth term of the objective is: whole-array calls that every term has, and row kernels that make it fusable.
+#pragma once
+
+#include <numeric>
+#include <string_view>
+#include <vector>
+
+#include <stemfuse/core/array.hpp>
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/core/execution.hpp>
+
+namespace stemfuse {
+
+// A smooth term f of the element maps x, a stack of its shape(): value(x) returns f(x); value_and_gradient(x, g)
+// returns f(x) and writes grad f(x) to g. This is all that a solver needs of a term.
+template <class Term, class T>
+concept smooth_term = requires(const Term& term, stack_view<const T> x, stack_view<T> g, execution exec) {
+    { term.shape() } -> std::convertible_to<stack_shape>;
+    { term.value(x, exec) } -> std::convertible_to<double>;
+    { term.value_and_gradient(x, g, exec) } -> std::convertible_to<double>;
+};
+
+// n pixels of image row y, from column x0 on.
+struct row_segment {
+    std::size_t y, x0, n;
+};
+
+// A term that couples no pixels: f is the sum over pixels of a function of that pixel's elements. It offers two row
+// kernels, and solvers then evaluate all terms in one sweep over memory. x[i] and g[i] point to the segment's first
+// pixel of element i:
+//     row_value(segment, x)                        returns the segment's part of f
+//     row_value_and_gradient(segment, x, g, scale) returns the same and adds scale * gradient to g
+// Kernels are called from several threads at once. A term without them still works, by whole-array calls.
+template <class Term, class T>
+concept pixel_local_term = requires(const Term& term, row_segment segment, const T* const* x, T* const* g, T scale) {
+    { term.shape() } -> std::convertible_to<stack_shape>;
+    { term.row_value(segment, x) } -> std::convertible_to<double>;
+    { term.row_value_and_gradient(segment, x, g, scale) } -> std::convertible_to<double>;
+};
+
+// Pointers to one row of every image of a stack.
+template <class T>
+class row_pointers {
+public:
+    explicit row_pointers(const stack_view<T>& stack) : stack_(stack), pointers_(stack.shape[0]) {}
+
+    T* const* at(std::size_t y, std::size_t x0 = 0) {
+        for (std::size_t i = 0; i < pointers_.size(); ++i) pointers_[i] = stack_.row(i, y) + x0;
+        return pointers_.data();
+    }
+
+private:
+    stack_view<T> stack_;
+    std::vector<T*> pointers_;
+};
+
+// Gives a pixel-local term its whole-array calls. Derived supplies shape() and the two row kernels; for curvature()
+// also row_curvature(segment, x, c), which writes the diagonal of the Hessian to c. The calls throw shape_error unless
+// x, and the output, have the term's shape.
+template <class Derived, scalar T>
+class pixel_local {
+public:
+    using value_type = T;
+
+    template <stack X>
+    double value(const X& x, const execution& exec = {}) const {
+        const readable<T, 3> in(x, "maps");
+        require_shape(in.view().shape, self().shape(), "maps", "the term's");
+        const auto [n, ny, nx] = self().shape();
+        std::vector<double> sums(ny);
+        for_each_row_block(ny, nx, exec, [&, nx = nx](std::size_t first, std::size_t last) {
+            row_pointers<const T> rows(in.view());
+            for (std::size_t y = first; y < last; ++y) sums[y] = self().row_value({y, 0, nx}, rows.at(y));
+        });
+        return std::accumulate(sums.begin(), sums.end(), 0.0);
+    }
+
+    template <stack X, stack G>
+    double value_and_gradient(const X& x, G&& gradient, const execution& exec = {}) const {
+        return map_rows(x, gradient, "gradient", exec, [this](row_segment segment, const T* const* in, T* const* out) {
+            for (std::size_t i = 0; i < self().shape()[0]; ++i) std::fill_n(out[i], segment.n, T(0));
+            return static_cast<double>(self().row_value_and_gradient(segment, in, out, T(1)));
+        });
+    }
+
+    template <stack X, stack G>
+    void gradient(const X& x, G&& gradient, const execution& exec = {}) const {
+        value_and_gradient(x, gradient, exec);
+    }
+
+    // Writes the diagonal of the Hessian at x.
+    template <stack X, stack C>
+    void curvature(const X& x, C&& curvature, const execution& exec = {}) const {
+        map_rows(x, curvature, "curvature", exec, [this](row_segment segment, const T* const* in, T* const* out) {
+            self().row_curvature(segment, in, out);
+            return 0.0;
+        });
+    }
+
+private:
+    const Derived& self() const { return static_cast<const Derived&>(*this); }
+
+    template <class X, class Out, class F>
+    double map_rows(const X& x, Out& out, std::string_view name, const execution& exec, F&& f) const {
+        const readable<T, 3> in(x, "maps");
+        writable<T, 3, Out> result(out, name);
+        require_shape(in.view().shape, self().shape(), "maps", "the term's");
+        require_shape(result.view().shape, self().shape(), name, "the term's");
+        const auto [n, ny, nx] = self().shape();
+        std::vector<double> sums(ny);
+        for_each_row_block(ny, nx, exec, [&, nx = nx](std::size_t first, std::size_t last) {
+            row_pointers<const T> rows(in.view());
+            row_pointers<T> out_rows(result.view());
+            for (std::size_t y = first; y < last; ++y) sums[y] = f(row_segment{y, 0, nx}, rows.at(y), out_rows.at(y));
+        });
+        result.commit();
+        return std::accumulate(sums.begin(), sums.end(), 0.0);
+    }
+};
+
+}  // namespace stemfuse
