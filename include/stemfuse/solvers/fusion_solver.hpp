@@ -1,0 +1,147 @@
+// The solver: an elastic term, a chemical term, a prior and a scheme, composed.
+#pragma once
+
+#include <cmath>
+#include <concepts>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <stemfuse/priors/total_variation.hpp>
+#include <stemfuse/solvers/objective.hpp>
+#include <stemfuse/solvers/published_scheme.hpp>
+#include <stemfuse/solvers/stopping.hpp>
+
+namespace stemfuse {
+
+// Fused maps, shape (n_elements, n_y, n_x), how they came about, and the duals with which to go on.
+template <scalar T, class Duals>
+struct fusion_result : fusion_report {
+    xt::xtensor<T, 3> maps;
+    Duals duals;
+};
+
+// Minimises lambda_haadf elastic(x) + lambda_chemical chemical(x) + lambda_tv prior(x) over x >= 0 by `scheme`.
+// Terms, prior and scheme are value types that meet the concepts smooth_term, prior and the scheme's two calls: start()
+// and advance(), see published_scheme. Nothing here is virtual; a solver may be used from several threads at once.
+//
+// The constructor throws shape_error or value_error, see objective. Every solve throws, before it starts, shape_error
+// for a start of another shape and value_error for one with NaN, infinity or negative numbers, for 0 iterations and for
+// a relative change outside [0, 1]; later divergence_error as soon as the objective is no finite number. An observer is
+// called with a progress before the first and after every iteration; returning false, it ends the solve.
+template <class Elastic, class Chemical, class Prior = total_variation, class Scheme = published_scheme>
+class fusion_solver {
+public:
+    using value_type = typename objective<Elastic, Chemical, Prior>::value_type;
+    using duals_type = typename Scheme::template duals_of<Prior, value_type>::type;
+    using result_type = fusion_result<value_type, duals_type>;
+
+    fusion_solver(Elastic elastic, Chemical chemical, Prior prior = {}, Scheme scheme = {}, cost_weights weights = {})
+        : objective_(std::move(elastic), std::move(chemical), std::move(prior), weights), scheme_(std::move(scheme)) {}
+
+    fusion_solver(Elastic elastic, Chemical chemical, Prior prior, cost_weights weights)
+        : fusion_solver(std::move(elastic), std::move(chemical), std::move(prior), Scheme{}, weights) {}
+
+    const objective<Elastic, Chemical, Prior>& terms() const noexcept { return objective_; }
+    const Scheme& scheme() const noexcept { return scheme_; }
+
+    // Starts from the measured maps: the chemical term must offer measured().
+    template <class Observer = ignore_progress>
+    result_type solve(const stopping& stop = {}, const execution& exec = {}, Observer&& observer = {}) const requires
+        requires(const Chemical& c) {
+        c.measured();
+    }
+    { return solve_from(objective_.chemical().measured(), stop, exec, observer); }
+
+    // Starts from maps of the caller's, shape (n_elements, n_y, n_x), which stay as they are.
+    template <stack Start, class Observer = ignore_progress>
+    result_type solve_from(const Start& start, const stopping& stop = {}, const execution& exec = {},
+                           Observer&& observer = {}) const {
+        result_type result{{}, detail::packed_copy<value_type, 3>(start, "start"), {}};
+        static_cast<fusion_report&>(result) = run(result.maps, result.duals, stop, exec, observer);
+        return result;
+    }
+
+    // Goes on from an earlier result, with its duals; give it by std::move to save the copy.
+    template <class Observer = ignore_progress>
+    result_type solve_from(result_type previous, const stopping& stop = {}, const execution& exec = {},
+                           Observer&& observer = {}) const {
+        static_cast<fusion_report&>(previous) = run(previous.maps, previous.duals, stop, exec, observer);
+        return previous;
+    }
+
+    // Works in the caller's own array: `maps` holds the start when it begins and the fused maps when it ends.
+    template <stack Maps, class Observer = ignore_progress>
+    fusion_report solve_in_place(Maps&& maps, const stopping& stop = {}, const execution& exec = {},
+                                 Observer&& observer = {}) const {
+        duals_type duals{};
+        return run(maps, duals, stop, exec, observer);
+    }
+
+private:
+    template <class Maps, class Observer>
+    fusion_report run(Maps& maps, duals_type& duals, const stopping& stop, const execution& exec,
+                      Observer& observer) const {
+        writable<value_type, 3, Maps> array(maps, "start");
+        const auto& x = array.view();
+        require_shape(x.shape, objective_.shape(), "start", "the terms'");
+        require_counts(x, "start");
+        require_in_range(stop.relative_change, 0, 1, "relative_change");
+        if (stop.iterations == 0) throw value_error("iterations", "got 0, takes 1 or more");
+
+        fusion_report report;
+        auto state = scheme_.start(objective_, x, std::move(duals), exec);
+        bool go_on = record(report, state.at, stop, observer);
+        while (go_on && report.iterations < stop.iterations) {
+            scheme_.advance(objective_, state, x, exec);
+            ++report.iterations;
+            go_on = record(report, state.at, stop, observer);
+        }
+        duals = std::move(state.duals);
+        array.commit();
+        return report;
+    }
+
+    // Appends the costs, tells the observer, and says whether to go on.
+    template <class Observer>
+    static bool record(fusion_report& report, const costs& at, const stopping& stop, Observer& observer) {
+        if (!std::isfinite(at.total)) {
+            throw divergence_error("the objective is " + to_string(at.total) + " at iteration " +
+                                   std::to_string(report.iterations) +
+                                   ": smaller weights, a smaller step or a larger background may help");
+        }
+        const bool first = report.history.empty();
+        const double change = first ? 0 : std::abs(at.total - report.history.back().total);
+        report.history.push_back(at);
+        bool go_on = true;
+        const progress now{report.iterations, stop.iterations, at};
+        if constexpr (std::same_as<std::invoke_result_t<Observer&, const progress&>, bool>) {
+            go_on = observer(now);
+        } else {
+            observer(now);
+        }
+        if (!go_on) {
+            report.reason = stop_reason::observer;
+        } else if (!first && stop.relative_change > 0 && change <= stop.relative_change * std::abs(at.total)) {
+            report.reason = stop_reason::relative_change;
+            go_on = false;
+        }
+        return go_on;
+    }
+
+    objective<Elastic, Chemical, Prior> objective_;
+    Scheme scheme_;
+};
+
+template <class Elastic, class Chemical>
+fusion_solver(Elastic, Chemical) -> fusion_solver<Elastic, Chemical>;
+template <class Elastic, class Chemical, class Prior>
+fusion_solver(Elastic, Chemical, Prior) -> fusion_solver<Elastic, Chemical, Prior>;
+template <class Elastic, class Chemical, class Prior>
+fusion_solver(Elastic, Chemical, Prior, cost_weights) -> fusion_solver<Elastic, Chemical, Prior>;
+template <class Elastic, class Chemical, class Prior, class Scheme>
+fusion_solver(Elastic, Chemical, Prior, Scheme) -> fusion_solver<Elastic, Chemical, Prior, Scheme>;
+template <class Elastic, class Chemical, class Prior, class Scheme>
+fusion_solver(Elastic, Chemical, Prior, Scheme, cost_weights) -> fusion_solver<Elastic, Chemical, Prior, Scheme>;
+
+}  // namespace stemfuse
