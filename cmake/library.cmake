@@ -1,0 +1,36 @@
+# The header-only targets stemfuse::stemfuse and stemfuse::io.
+
+stemfuse_find_core()
+if(stemfuse_missing)
+  list(JOIN stemfuse_missing ", " names)
+  message(FATAL_ERROR "stemfuse: not found: ${names} (Debian: libxtensor-dev libxtensor-blas-dev libopenblas-dev)")
+endif()
+
+add_library(stemfuse INTERFACE)
+add_library(stemfuse::stemfuse ALIAS stemfuse)
+target_compile_features(stemfuse INTERFACE cxx_std_20)
+target_include_directories(stemfuse INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+target_link_libraries(stemfuse INTERFACE xtensor-blas xtensor LAPACK::LAPACK BLAS::BLAS Threads::Threads)
+stemfuse_guard_xtensor(stemfuse)
+
+set(stemfuse_has_io OFF)
+if(STEMFUSE_IO)
+  stemfuse_find_io()
+  list(JOIN stemfuse_io_missing ", " names)
+  if(NOT stemfuse_io_missing)
+    set(stemfuse_has_io ON)
+    message(STATUS "stemfuse: io is on")
+  elseif(STEMFUSE_IO STREQUAL "AUTO")
+    message(STATUS "stemfuse: io is off, not found: ${names}")
+  else()
+    message(FATAL_ERROR "stemfuse: STEMFUSE_IO is ON, but not found: ${names} "
+                        "(Debian: libhdf5-dev libtiff-dev libpng-dev libzip-dev)")
+  endif()
+endif()
+
+if(stemfuse_has_io)
+  add_library(stemfuse_io INTERFACE)
+  add_library(stemfuse::io ALIAS stemfuse_io)
+  set_target_properties(stemfuse_io PROPERTIES EXPORT_NAME io)
+  target_link_libraries(stemfuse_io INTERFACE stemfuse hdf5::hdf5 TIFF::TIFF PNG::PNG stemfuse::libzip)
+endif()
