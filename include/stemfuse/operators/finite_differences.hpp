@@ -1,7 +1,7 @@
 // The discrete gradient of total variation: forward differences, zero past the border.
 #pragma once
 
-#include <algorithm>
+#include <type_traits>
 
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
@@ -18,49 +18,53 @@ public:
     stack_shape domain_shape() const { return domain_; }
     stack_shape range_shape() const { return {2 * domain_[0], domain_[1], domain_[2]}; }
 
-    template <scalar T>
-    void apply(const stack_view<const T>& x, const stack_view<T>& out, const execution& exec = {}) const {
-        check(x.shape, domain_, out.shape, range_shape());
+    template <stack X, stack Out>
+    void apply(const X& x, Out&& out, const execution& exec = {}) const {
+        using T = value_type_t<Out>;
+        const readable<T, 3> in(x, "input");
+        writable<T, 3, std::remove_reference_t<Out>> result(out, "output");
+        require_shape(in.view().shape, domain_shape(), "input", "the operator's domain");
+        require_shape(result.view().shape, range_shape(), "output", "the operator's range");
         const auto [n, ny, nx] = domain_;
         for_each_row(n * ny, nx, exec, [&, n = n, ny = ny, nx = nx](std::size_t r) {
             const std::size_t i = r / ny, y = r % ny;
-            const T* const row = x.row(i, y);
-            const T* const below = y + 1 < ny ? x.row(i, y + 1) : row;
-            T* const dy = out.row(i, y);
-            T* const dx = out.row(n + i, y);
+            const T* const row = in.view().row(i, y);
+            const T* const below = y + 1 < ny ? in.view().row(i, y + 1) : row;
+            T* const dy = result.view().row(i, y);
+            T* const dx = result.view().row(n + i, y);
             for (std::size_t c = 0; c < nx; ++c) dy[c] = below[c] - row[c];
             for (std::size_t c = 0; c + 1 < nx; ++c) dx[c] = row[c + 1] - row[c];
             dx[nx - 1] = 0;
         });
+        result.commit();
     }
 
-    template <scalar T>
-    void adjoint(const stack_view<const T>& p, const stack_view<T>& out, const execution& exec = {}) const {
-        check(p.shape, range_shape(), out.shape, domain_);
+    template <stack Y, stack Out>
+    void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
+        using T = value_type_t<Out>;
+        const readable<T, 3> in(y, "input");
+        writable<T, 3, std::remove_reference_t<Out>> result(out, "output");
+        require_shape(in.view().shape, range_shape(), "input", "the operator's range");
+        require_shape(result.view().shape, domain_shape(), "output", "the operator's domain");
         const auto [n, ny, nx] = domain_;
         for_each_row(n * ny, nx, exec, [&, n = n, ny = ny, nx = nx](std::size_t r) {
-            const std::size_t i = r / ny, y = r % ny;
-            const T* const dx = p.row(n + i, y);
-            T* const row = out.row(i, y);
+            const std::size_t i = r / ny, row_index = r % ny;
+            const T* const dx = in.view().row(n + i, row_index);
+            T* const row = result.view().row(i, row_index);
             for (std::size_t c = 0; c < nx; ++c) row[c] = (c > 0 ? dx[c - 1] : T(0)) - (c + 1 < nx ? dx[c] : T(0));
-            if (y + 1 < ny) {
-                const T* const dy = p.row(i, y);
+            if (row_index + 1 < ny) {
+                const T* const dy = in.view().row(i, row_index);
                 for (std::size_t c = 0; c < nx; ++c) row[c] -= dy[c];
             }
-            if (y > 0) {
-                const T* const above = p.row(i, y - 1);
+            if (row_index > 0) {
+                const T* const above = in.view().row(i, row_index - 1);
                 for (std::size_t c = 0; c < nx; ++c) row[c] += above[c];
             }
         });
+        result.commit();
     }
 
 private:
-    static void check(const stack_shape& in, const stack_shape& in_expected, const stack_shape& out,
-                      const stack_shape& out_expected) {
-        require_shape(in, in_expected, "input", "the operator's");
-        require_shape(out, out_expected, "output", "the operator's");
-    }
-
     stack_shape domain_;
 };
 

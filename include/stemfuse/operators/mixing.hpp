@@ -22,21 +22,25 @@ public:
     stack_shape domain_shape() const { return {matrix_.shape(1), image_[0], image_[1]}; }
     stack_shape range_shape() const { return {matrix_.shape(0), image_[0], image_[1]}; }
 
-    void apply(const stack_view<const T>& x, const stack_view<T>& out, const execution& exec = {}) const {
-        require_shape(x.shape, domain_shape(), "input", "the operator's domain");
-        require_shape(out.shape, range_shape(), "output", "the operator's range");
+    template <stack X, stack Out>
+    void apply(const X& x, Out&& out, const execution& exec = {}) const {
         multiply(x, out, false, exec);
     }
 
-    void adjoint(const stack_view<const T>& y, const stack_view<T>& out, const execution& exec = {}) const {
-        require_shape(y.shape, range_shape(), "input", "the operator's range");
-        require_shape(out.shape, domain_shape(), "output", "the operator's domain");
+    template <stack Y, stack Out>
+    void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         multiply(y, out, true, exec);
     }
 
 private:
-    void multiply(const stack_view<const T>& in, const stack_view<T>& out, bool transposed,
-                  const execution& exec) const {
+    template <class In, class Out>
+    void multiply(const In& input, Out& output, bool transposed, const execution& exec) const {
+        const readable<T, 3> readable_input(input, "input");
+        writable<T, 3, Out> writable_output(output, "output");
+        const auto& in = readable_input.view();
+        const auto& out = writable_output.view();
+        require_shape(in.shape, transposed ? range_shape() : domain_shape(), "input", "the operator's");
+        require_shape(out.shape, transposed ? domain_shape() : range_shape(), "output", "the operator's");
         constexpr std::size_t segment = 1024;
         for_each_row_block(image_[0], image_[1], exec, [&](std::size_t first, std::size_t last) {
             std::vector<T> gathered(in.shape[0] * segment), mixed(out.shape[0] * segment);
@@ -53,6 +57,7 @@ private:
                 }
             }
         });
+        writable_output.commit();
     }
 
     xt::xtensor<T, 2> matrix_;
