@@ -1,0 +1,182 @@
+// fused.h5: what one fusion read and made, with its history and all of its parameters.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include <stemfuse/core/array.hpp>
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/io/atomic_file.hpp>
+#include <stemfuse/io/hdf5_handle.hpp>
+#include <stemfuse/io/record.hpp>
+
+namespace stemfuse::io {
+
+// The root attributes file_format and version of a fused file.
+inline constexpr std::string_view fused_file_format = "stemfuse", fused_file_version = "1";
+
+namespace detail {
+
+template <scalar T>
+void require_writable(const fusion_record<T>& record) {
+    const auto image = stemfuse::detail::shape_of<2>(record.raw_haadf, "raw_haadf");
+    const stack_shape stack{record.elements.size(), image[0], image[1]};
+    if (stack[0] * image[0] * image[1] == 0) throw shape_error("record", "is empty: maps of shape " + to_string(stack));
+    require_shape(stemfuse::detail::shape_of<2>(record.fused_haadf, "fused_haadf"), image, "fused_haadf", "raw_haadf");
+    require_shape(stemfuse::detail::shape_of<3>(record.raw_maps, "raw_maps"), stack, "raw_maps",
+                  "elements and raw_haadf say");
+    require_shape(stemfuse::detail::shape_of<3>(record.fused_maps, "fused_maps"), stack, "fused_maps",
+                  "elements and raw_haadf say");
+    std::set<std::string> names{"", ".", "HAADF"};
+    for (const std::string& name : record.elements) {
+        if (name.find('/') != std::string::npos || !names.insert(name).second) {
+            throw value_error("elements",
+                              "got \"" + name + "\", takes distinct names without \"/\", none of them HAADF");
+        }
+    }
+    names = {"", "file_format", "version"};
+    for (const auto& [name, value] : record.parameters) {
+        if (!names.insert(name).second) {
+            throw value_error("parameters", "got \"" + name + "\", takes distinct names, not file_format nor version");
+        }
+    }
+}
+
+// Writes groups, data sets and attributes of one HDF5 file; every call throws write_error of the target where it fails.
+class hdf5_writer {
+public:
+    explicit hdf5_writer(const atomic_file& target)
+        : target_(target),
+          file_(H5Fcreate(target.temporary().string().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose) {
+        require(file_.get());
+    }
+
+    hid_t root() const { return file_.get(); }
+
+    hdf5_handle group(const char* name) const {
+        return opened(H5Gcreate2(root(), name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+    }
+
+    template <scalar T>
+    void image(hid_t group, const std::string& name, const T* pixels, const image_shape& shape,
+               const std::string& unit) const {
+        const std::array<hsize_t, 2> extent{shape[0], shape[1]};
+        const hsize_t nx = std::min<hsize_t>(extent[1], 65536), ny = std::clamp<hsize_t>(65536 / nx, 1, extent[0]);
+        const std::array<hsize_t, 2> chunk{ny, nx};
+        const hdf5_handle layout = opened(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+        require(H5Pset_obj_track_times(layout.get(), false));
+        if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) {
+            require(H5Pset_chunk(layout.get(), 2, chunk.data()));
+            require(H5Pset_shuffle(layout.get()));
+            require(H5Pset_deflate(layout.get(), 4));
+        }
+        const hdf5_handle set = data_set(group, name, pixels, 2, extent.data(), layout.get());
+        if (!unit.empty()) text(set.get(), "unit", unit);
+    }
+
+    void curve(hid_t group, const char* name, const std::vector<double>& values) const {
+        const hsize_t extent = values.size();
+        data_set(group, name, values.data(), 1, &extent, H5P_DEFAULT);
+    }
+
+    void text(hid_t object, const std::string& name, const std::string& value) const {
+        const hdf5_handle type = opened(H5Tcopy(H5T_C_S1), H5Tclose);
+        require(H5Tset_size(type.get(), H5T_VARIABLE));
+        require(H5Tset_cset(type.get(), H5T_CSET_UTF8));
+        const char* const start = value.c_str();
+        attribute(object, name, type.get(), &start);
+    }
+
+    void parameter(const std::string& name, const parameter_value& value) const {
+        std::visit([&](const auto& v) { write(name, v); }, value);
+    }
+
+    void close() { require(file_.close() ? 0 : -1); }
+
+private:
+    void write(const std::string& name, const std::string& value) const { text(root(), name, value); }
+    void write(const std::string& name, double value) const { attribute(root(), name, H5T_NATIVE_DOUBLE, &value); }
+    void write(const std::string& name, std::int64_t value) const { attribute(root(), name, H5T_NATIVE_INT64, &value); }
+    void write(const std::string& name, bool value) const {
+        const hdf5_handle type = opened(H5Tenum_create(H5T_NATIVE_INT8), H5Tclose);
+        for (const std::int8_t member : {std::int8_t{0}, std::int8_t{1}})
+            require(H5Tenum_insert(type.get(), member ? "TRUE" : "FALSE", &member));
+        const std::int8_t stored = value;
+        attribute(root(), name, type.get(), &stored);
+    }
+
+    void attribute(hid_t object, const std::string& name, hid_t type, const void* value) const {
+        const hdf5_handle space = opened(H5Screate(H5S_SCALAR), H5Sclose);
+        const hdf5_handle a =
+            opened(H5Acreate2(object, name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+        require(H5Awrite(a.get(), type, value));
+    }
+
+    template <scalar T>
+    hdf5_handle data_set(hid_t group, const std::string& name, const T* values, int rank, const hsize_t* extent,
+                         hid_t layout) const {
+        const hdf5_handle space = opened(H5Screate_simple(rank, extent, nullptr), H5Sclose);
+        hdf5_handle set = opened(
+            H5Dcreate2(group, name.c_str(), hdf5_type<T>(), space.get(), H5P_DEFAULT, layout, H5P_DEFAULT), H5Dclose);
+        require(H5Dwrite(set.get(), hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
+        return set;
+    }
+
+    hdf5_handle opened(hid_t id, herr_t (*closing)(hid_t)) const {
+        require(id);
+        return {id, closing};
+    }
+    void require(std::int64_t status) const {
+        if (status < 0) target_.fail("cannot be written (" + hdf5_reason() + ")");
+    }
+
+    const atomic_file& target_;
+    hdf5_handle file_;
+};
+
+}  // namespace detail
+
+// Writes /raw/HAADF and /raw/<element> as they were read, /fused/HAADF (re-projected) and /fused/<element> with their
+// unit as the attribute "unit", all (n_y, n_x) in T, /history/{haadf,chemical,tv,total}, and every parameter as a root
+// attribute. Throws shape_error and value_error for a record whose parts do not fit together, write_error; the file is
+// whole or not there.
+template <scalar T>
+void write_fused_file(const std::filesystem::path& path, const fusion_record<T>& record) {
+    detail::require_writable(record);
+    const hdf5_silence silence;
+    atomic_file target(path);
+    detail::hdf5_writer file(target);
+    const auto shape = stemfuse::detail::shape_of<2>(record.raw_haadf, "raw_haadf");
+    const auto write_group = [&](const char* name, const auto& haadf, const auto& maps, const std::string& unit) {
+        const hdf5_handle group = file.group(name);
+        file.image(group.get(), "HAADF", haadf.data(), shape, unit);
+        for (std::size_t i = 0; i < record.elements.size(); ++i) {
+            file.image(group.get(), record.elements[i], maps.data() + i * shape[0] * shape[1], shape, unit);
+        }
+    };
+    write_group("raw", record.raw_haadf, record.raw_maps, "");
+    write_group("fused", record.fused_haadf, record.fused_maps, record.unit);
+    {
+        const hdf5_handle history = file.group("history");
+        file.curve(history.get(), "haadf", record.history.haadf);
+        file.curve(history.get(), "chemical", record.history.chemical);
+        file.curve(history.get(), "tv", record.history.tv);
+        file.curve(history.get(), "total", record.history.total);
+    }
+    file.text(file.root(), "file_format", std::string(fused_file_format));
+    file.text(file.root(), "version", std::string(fused_file_version));
+    for (const auto& [name, value] : record.parameters) file.parameter(name, value);
+    file.close();
+    target.commit();
+}
+
+}  // namespace stemfuse::io

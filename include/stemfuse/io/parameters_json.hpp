@@ -1,0 +1,32 @@
+// parameters.json: what was fused, and with which parameters.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <variant>
+
+#include <nlohmann/json.hpp>
+
+#include <stemfuse/io/atomic_file.hpp>
+#include <stemfuse/io/record.hpp>
+
+namespace stemfuse::io {
+
+// Writes {"title", "elements", "shape": [n_y, n_x], "unit", "parameters": {...}} in the order of the record. Bytes that
+// are no UTF-8 are replaced, numbers that are not finite become null. Throws write_error; the file is whole or not
+// there.
+template <scalar T>
+void write_parameters(const std::filesystem::path& path, const fusion_record<T>& record) {
+    nlohmann::ordered_json parameters = nlohmann::ordered_json::object();
+    for (const auto& [name, value] : record.parameters) {
+        std::visit([&, &key = name](const auto& v) { parameters[key] = v; }, value);
+    }
+    const nlohmann::ordered_json document{{"title", record.title},
+                                          {"elements", record.elements},
+                                          {"shape", {record.raw_haadf.shape(0), record.raw_haadf.shape(1)}},
+                                          {"unit", record.unit},
+                                          {"parameters", parameters}};
+    write_file(path, document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace stemfuse::io

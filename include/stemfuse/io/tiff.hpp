@@ -1,0 +1,128 @@
+// Images as 32-bit float TIFF, calibrated as ImageJ and Fiji read it, through libtiff.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tiffio.h>
+
+#include <stemfuse/core/array.hpp>
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/io/atomic_file.hpp>
+
+namespace stemfuse::io {
+
+// The size of a pixel along x and y, e.g. {0.0125, 0.0125, "nm"}.
+struct pixel_size {
+    double x, y;
+    std::string unit;
+};
+
+namespace detail {
+
+// ImageJ takes ASCII alone: micron for the micrometre, and escapes for other letters.
+inline std::string imagej_unit(const std::string& unit) {
+    if (unit == "um" || unit == "\u00b5m" || unit == "\u03bcm") return "micron";
+    if (unit == "\u00c5" || unit == "\u212b") return "\\u00C5";
+    return unit;
+}
+
+inline std::string imagej_description(const image_view<const float>& image, const std::optional<pixel_size>& pixel) {
+    float lowest = INFINITY, highest = -INFINITY;
+    stemfuse::detail::for_each_element(image, [&](std::size_t, float v) {
+        if (!std::isfinite(v)) return;
+        lowest = std::min(lowest, v);
+        highest = std::max(highest, v);
+    });
+    std::string text = "ImageJ=1.51a\n";
+    if (pixel) text += "unit=" + imagej_unit(pixel->unit) + "\n";
+    if (lowest > highest) return text;
+    std::array<char, 64> limits{};
+    std::snprintf(limits.data(), limits.size(), "min=%.9g\nmax=%.9g\n", static_cast<double>(lowest),
+                  static_cast<double>(highest));
+    return text + limits.data();
+}
+
+struct close_tiff {
+    void operator()(TIFF* file) const { TIFFClose(file); }
+};
+using tiff_handle = std::unique_ptr<TIFF, close_tiff>;
+
+// Opens for writing; the first message of libtiff goes to `reason`, which must outlive the handle, and none to stderr.
+inline tiff_handle create_tiff(const std::filesystem::path& path, bool beyond_4_gib, std::string& reason) {
+    const auto keep = [](TIFF*, void* first, const char*, const char* format, va_list values) -> int {
+        std::array<char, 256> text{};
+        std::vsnprintf(text.data(), text.size(), format, values);
+        if (static_cast<std::string*>(first)->empty()) *static_cast<std::string*>(first) = text.data();
+        return 1;
+    };
+    const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
+                                                                               TIFFOpenOptionsFree);
+    TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep, &reason);
+    return tiff_handle(TIFFOpenExt(path.string().c_str(), beyond_4_gib ? "w8" : "w", options.get()));
+}
+
+inline bool set_tiff_tags(TIFF* file, const image_view<const float>& image, const std::optional<pixel_size>& pixel,
+                          std::uint32_t rows_per_strip) {
+    bool good = TIFFSetField(file, TIFFTAG_IMAGEWIDTH, static_cast<std::uint32_t>(image.shape[1])) &&
+                TIFFSetField(file, TIFFTAG_IMAGELENGTH, static_cast<std::uint32_t>(image.shape[0])) &&
+                TIFFSetField(file, TIFFTAG_BITSPERSAMPLE, 32) && TIFFSetField(file, TIFFTAG_SAMPLESPERPIXEL, 1) &&
+                TIFFSetField(file, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_IEEEFP) &&
+                TIFFSetField(file, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK) &&
+                TIFFSetField(file, TIFFTAG_COMPRESSION, COMPRESSION_NONE) &&
+                TIFFSetField(file, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
+                TIFFSetField(file, TIFFTAG_ROWSPERSTRIP, rows_per_strip) &&
+                TIFFSetField(file, TIFFTAG_IMAGEDESCRIPTION, imagej_description(image, pixel).c_str());
+    if (pixel) {
+        good = good && TIFFSetField(file, TIFFTAG_RESOLUTIONUNIT, RESUNIT_NONE) &&
+               TIFFSetField(file, TIFFTAG_XRESOLUTION, 1 / pixel->x) &&
+               TIFFSetField(file, TIFFTAG_YRESOLUTION, 1 / pixel->y);
+    }
+    return good;
+}
+
+}  // namespace detail
+
+// Writes an image (n_y, n_x) as 32-bit float TIFF, uncompressed, with its range as ImageJ's display range and, where
+// given, the size of a pixel (stored to single precision). Throws shape_error for an empty image, value_error for a
+// pixel outside of [1e-6, 1e6] units, write_error; the file is whole or not there.
+template <image A>
+void write_tiff(const std::filesystem::path& path, const A& image, const std::optional<pixel_size>& pixel = {}) {
+    const readable<float, 2> pixels(image, "image");
+    const auto& view = pixels.view();
+    require_not_empty(view, "image");
+    if (pixel) {
+        require_in_range(pixel->x, 1e-6, 1e6, "pixel.x");
+        require_in_range(pixel->y, 1e-6, 1e6, "pixel.y");
+    }
+    atomic_file file(path);
+    const std::size_t row_bytes = view.shape[1] * sizeof(float);
+    const std::size_t rows_per_strip = std::clamp<std::size_t>((std::size_t(1) << 20) / row_bytes, 1, view.shape[0]);
+    const bool beyond_4_gib = view.shape[0] * row_bytes > 4'000'000'000;
+    std::string reason;
+    const auto fail = [&] { file.fail("cannot be written: " + (reason.empty() ? "libtiff gives no reason" : reason)); };
+
+    auto tiff = detail::create_tiff(file.temporary(), beyond_4_gib, reason);
+    if (!tiff || !detail::set_tiff_tags(tiff.get(), view, pixel, static_cast<std::uint32_t>(rows_per_strip))) fail();
+    std::vector<float> row(view.shape[1]);  // libtiff takes no pointer to const
+    for (std::size_t y = 0; y < view.shape[0]; ++y) {
+        std::copy_n(view.row(y), row.size(), row.begin());
+        if (TIFFWriteScanline(tiff.get(), row.data(), static_cast<std::uint32_t>(y)) < 0) fail();
+    }
+    if (!TIFFWriteDirectory(tiff.get())) fail();
+    tiff.reset();
+    if (!reason.empty()) fail();
+    file.commit();
+}
+
+}  // namespace stemfuse::io
