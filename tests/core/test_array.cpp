@@ -8,7 +8,7 @@
 
 using namespace stemfuse;
 
-namespace {
+namespace test_array {
 
 // A column-major matrix that knows nothing of xtensor.
 struct column_matrix {
@@ -16,7 +16,9 @@ struct column_matrix {
     std::vector<float> values;
 };
 
-}  // namespace
+}  // namespace test_array
+
+using test_array::column_matrix;
 
 template <>
 struct stemfuse::array_traits<column_matrix> {

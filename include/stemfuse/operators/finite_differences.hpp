@@ -25,8 +25,8 @@ public:
         writable<T, 3, std::remove_reference_t<Out>> result(out, "output");
         require_shape(in.view().shape, domain_shape(), "input", "the operator's domain");
         require_shape(result.view().shape, range_shape(), "output", "the operator's range");
-        const auto [n, ny, nx] = domain_;
-        for_each_row(n * ny, nx, exec, [&, n = n, ny = ny, nx = nx](std::size_t r) {
+        const std::size_t n = domain_[0], ny = domain_[1], nx = domain_[2];
+        for_each_row(n * ny, nx, exec, [&](std::size_t r) {
             const std::size_t i = r / ny, y = r % ny;
             const T* const row = in.view().row(i, y);
             const T* const below = y + 1 < ny ? in.view().row(i, y + 1) : row;
@@ -46,8 +46,8 @@ public:
         writable<T, 3, std::remove_reference_t<Out>> result(out, "output");
         require_shape(in.view().shape, range_shape(), "input", "the operator's range");
         require_shape(result.view().shape, domain_shape(), "output", "the operator's domain");
-        const auto [n, ny, nx] = domain_;
-        for_each_row(n * ny, nx, exec, [&, n = n, ny = ny, nx = nx](std::size_t r) {
+        const std::size_t n = domain_[0], ny = domain_[1], nx = domain_[2];
+        for_each_row(n * ny, nx, exec, [&](std::size_t r) {
             const std::size_t i = r / ny, row_index = r % ny;
             const T* const dx = in.view().row(n + i, row_index);
             T* const row = result.view().row(i, row_index);

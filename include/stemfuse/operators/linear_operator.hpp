@@ -22,12 +22,12 @@ concept linear_operator = requires(const Op& op, stack_view<const T> in, stack_v
 // The sum of the products of two stacks of one shape, added in double precision and in row order.
 template <class T>
 double dot(const stack_view<const T>& a, const stack_view<const T>& b, const execution& exec = {}) {
-    const auto [n, ny, nx] = a.shape;
+    const std::size_t n = a.shape[0], ny = a.shape[1], nx = a.shape[2];
     return sum_over_rows(n * ny, nx, exec, [&](std::size_t r) {
         const T* const p = a.row(r / ny, r % ny);
         const T* const q = b.row(r / ny, r % ny);
         double sum = 0;
-        for (std::size_t x = 0; x < a.shape[2]; ++x) sum += static_cast<double>(p[x]) * static_cast<double>(q[x]);
+        for (std::size_t x = 0; x < nx; ++x) sum += static_cast<double>(p[x]) * static_cast<double>(q[x]);
         return sum;
     });
 }

@@ -41,8 +41,8 @@ struct total_variation {
     double value(const X& x, const execution& exec = {}) const {
         using T = value_type_t<X>;
         const readable<T, 3> in(x, "maps");
-        const auto [n, ny, nx] = in.view().shape;
-        return sum_over_rows(n * ny, nx, exec, [&, ny = ny, nx = nx](std::size_t r) {
+        const std::size_t n = in.view().shape[0], ny = in.view().shape[1], nx = in.view().shape[2];
+        return sum_over_rows(n * ny, nx, exec, [&](std::size_t r) {
             const std::size_t y = r % ny;
             const T* const row = in.view().row(r / ny, y);
             return detail::tv_row(norm, row, y + 1 < ny ? in.view().row(r / ny, y + 1) : row, nx);
@@ -75,7 +75,7 @@ private:
         if (iterations == 0) throw value_error("iterations", "got 0, takes 1 or more");
         if (in.view().data == result.view().data)
             throw value_error("out", "is the same memory as v, takes another array");
-        const auto [n, ny, nx] = in.view().shape;
+        const std::size_t n = in.view().shape[0], ny = in.view().shape[1], nx = in.view().shape[2];
         if (state != nullptr && state->size() == 0) *state = xt::zeros<T>({2 * n, ny, nx});
         if (state != nullptr) {
             require_shape({state->shape(0), state->shape(1), state->shape(2)}, stack_shape{2 * n, ny, nx}, "duals",

@@ -73,11 +73,11 @@ public:
     // All terms at x; writes the gradient of the weighted smooth terms to g.
     costs value_and_gradient(const stack_view<const value_type>& x, const stack_view<value_type>& g,
                              const execution& exec = {}) const {
-        const auto [n, ny, nx] = shape();
+        const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
         const auto lh = static_cast<value_type>(lambda_haadf()), lc = static_cast<value_type>(lambda_chemical());
         if constexpr (pixel_local_term<Elastic, value_type> && pixel_local_term<Chemical, value_type>) {
             std::vector<double> haadf(ny), chemical(ny);
-            for_each_row_block(ny, nx, exec, [&, n = n, nx = nx](std::size_t first, std::size_t last) {
+            for_each_row_block(ny, nx, exec, [&](std::size_t first, std::size_t last) {
                 row_pointers<const value_type> x_rows(x);
                 row_pointers<value_type> g_rows(g);
                 for (std::size_t y = first; y < last; ++y) {
@@ -95,7 +95,7 @@ public:
             const auto p = detail::view_in_place<3>(part, "gradient");
             const double haadf = elastic_.value_and_gradient(x, g, exec);
             const double chemical = chemical_.value_and_gradient(x, p, exec);
-            for_each_row(n * ny, nx, exec, [&, ny = ny, nx = nx](std::size_t r) {
+            for_each_row(n * ny, nx, exec, [&](std::size_t r) {
                 value_type* const a = g.row(r / ny, r % ny);
                 const value_type* const b = p.row(r / ny, r % ny);
                 for (std::size_t c = 0; c < nx; ++c) a[c] = lh * a[c] + lc * b[c];

@@ -56,8 +56,8 @@ struct published_scheme {
     void advance(const objective<E, C, P>& f, state<objective<E, C, P>, P>& s, const stack_view<T>& x,
                  const execution& exec) const {
         const auto g = detail::view_in_place<3>(s.gradient, "gradient");
-        const auto [n, ny, nx] = x.shape;
-        for_each_row(n * ny, nx, exec, [&, ny = ny, nx = nx](std::size_t r) {
+        const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
+        for_each_row(n * ny, nx, exec, [&](std::size_t r) {
             const T* const xr = x.row(r / ny, r % ny);
             T* const v = g.row(r / ny, r % ny);
             for (std::size_t c = 0; c < nx; ++c) v[c] = std::max(T(0), xr[c] - static_cast<T>(step) * v[c]);

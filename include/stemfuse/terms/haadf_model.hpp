@@ -49,8 +49,8 @@ public:
         writable<value_type, 2, std::remove_reference_t<Out>> out(image, "image");
         require_shape(in.view().shape, shape(), "maps", "the term's");
         require_shape(out.view().shape, measured().shape, "image", "the HAADF image");
-        const auto [n, ny, nx] = shape();
-        for_each_row_block(ny, nx, exec, [&, nx = nx](std::size_t first, std::size_t last) {
+        const std::size_t ny = in.view().shape[1], nx = in.view().shape[2];
+        for_each_row_block(ny, nx, exec, [&](std::size_t first, std::size_t last) {
             row_pointers<const value_type> rows(in.view());
             std::vector<value_type> power(nx);
             for (std::size_t y = first; y < last; ++y) project_row(rows.at(y), nx, out.view().row(y), power.data(), 0);

@@ -66,9 +66,9 @@ public:
     double value(const X& x, const execution& exec = {}) const {
         const readable<T, 3> in(x, "maps");
         require_shape(in.view().shape, self().shape(), "maps", "the term's");
-        const auto [n, ny, nx] = self().shape();
+        const std::size_t ny = in.view().shape[1], nx = in.view().shape[2];
         std::vector<double> sums(ny);
-        for_each_row_block(ny, nx, exec, [&, nx = nx](std::size_t first, std::size_t last) {
+        for_each_row_block(ny, nx, exec, [&](std::size_t first, std::size_t last) {
             row_pointers<const T> rows(in.view());
             for (std::size_t y = first; y < last; ++y) sums[y] = self().row_value({y, 0, nx}, rows.at(y));
         });
@@ -106,9 +106,9 @@ private:
         writable<T, 3, Out> result(out, name);
         require_shape(in.view().shape, self().shape(), "maps", "the term's");
         require_shape(result.view().shape, self().shape(), name, "the term's");
-        const auto [n, ny, nx] = self().shape();
+        const std::size_t ny = in.view().shape[1], nx = in.view().shape[2];
         std::vector<double> sums(ny);
-        for_each_row_block(ny, nx, exec, [&, nx = nx](std::size_t first, std::size_t last) {
+        for_each_row_block(ny, nx, exec, [&](std::size_t first, std::size_t last) {
             row_pointers<const T> rows(in.view());
             row_pointers<T> out_rows(result.view());
             for (std::size_t y = first; y < last; ++y) sums[y] = f(row_segment{y, 0, nx}, rows.at(y), out_rows.at(y));
