@@ -38,7 +38,7 @@ endfunction()
 
 # xtensor-blas has no .pc file everywhere and the BLAS many names: what was found is written down.
 set(folders "")
-foreach(target IN ITEMS xtl xtensor xtensor-blas)
+foreach(target IN ITEMS xtl xtensor stemfuse::xtensor_blas)
   get_target_property(folder ${target} INTERFACE_INCLUDE_DIRECTORIES)
   list(APPEND folders ${folder})
 endforeach()

@@ -10,7 +10,7 @@ add_library(stemfuse INTERFACE)
 add_library(stemfuse::stemfuse ALIAS stemfuse)
 target_compile_features(stemfuse INTERFACE cxx_std_20)
 target_include_directories(stemfuse INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
-target_link_libraries(stemfuse INTERFACE xtensor-blas xtensor LAPACK::LAPACK BLAS::BLAS Threads::Threads)
+target_link_libraries(stemfuse INTERFACE stemfuse::xtensor_blas xtensor LAPACK::LAPACK BLAS::BLAS Threads::Threads)
 stemfuse_guard_xtensor(stemfuse)
 
 set(stemfuse_has_io OFF)

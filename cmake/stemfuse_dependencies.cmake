@@ -18,7 +18,28 @@ function(stemfuse_list_missing variable)
   set(${variable} "${missing}" PARENT_SCOPE)
 endfunction()
 
+# Defines stemfuse::<name> by its header and, if it has one, its shared library.
+function(stemfuse_find_by_name name header)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LIBRARY;PATH_SUFFIXES")
+  string(TOUPPER "STEMFUSE_${name}" prefix)
+  find_path(${prefix}_INCLUDE_DIR ${header} PATH_SUFFIXES ${arg_PATH_SUFFIXES})
+  mark_as_advanced(${prefix}_INCLUDE_DIR)
+  if(arg_LIBRARY)
+    find_library(${prefix}_LIBRARY NAMES ${arg_LIBRARY} PATH_SUFFIXES ${arg_PATH_SUFFIXES})
+    mark_as_advanced(${prefix}_LIBRARY)
+  endif()
+  if(TARGET stemfuse::${name} OR NOT ${prefix}_INCLUDE_DIR OR (arg_LIBRARY AND NOT ${prefix}_LIBRARY))
+    return()
+  endif()
+  add_library(stemfuse::${name} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(stemfuse::${name} SYSTEM INTERFACE "${${prefix}_INCLUDE_DIR}")
+  if(arg_LIBRARY)
+    target_link_libraries(stemfuse::${name} INTERFACE "${${prefix}_LIBRARY}")
+  endif()
+endfunction()
+
 # xtensor, xtensor-blas, BLAS with LAPACK (OpenBLAS unless BLA_VENDOR says otherwise) and threads. Sets stemfuse_missing.
+# xtensor-blas is found by name: its package file adds nothing but an error where there is no BLAS.
 function(stemfuse_find_core)
   if(NOT BLA_VENDOR)
     set(BLA_VENDOR OpenBLAS)
@@ -28,33 +49,17 @@ function(stemfuse_find_core)
   stemfuse_find(BLAS::BLAS BLAS QUIET)
   stemfuse_find(LAPACK::LAPACK LAPACK QUIET)
   stemfuse_find(xtensor xtensor QUIET)
-  if(BLAS_FOUND AND LAPACK_FOUND AND TARGET xtensor) # else xtensor-blas stops with an error of its own
-    stemfuse_find(xtensor-blas xtensor-blas QUIET)
-  endif()
-  stemfuse_list_missing(stemfuse_missing Threads::Threads BLAS::BLAS LAPACK::LAPACK xtensor xtensor-blas)
+  stemfuse_find_by_name(xtensor_blas xtensor-blas/xblas.hpp)
+  stemfuse_list_missing(stemfuse_missing Threads::Threads BLAS::BLAS LAPACK::LAPACK xtensor stemfuse::xtensor_blas)
   return(PROPAGATE stemfuse_missing xtensor_VERSION BLAS_LIBRARIES LAPACK_LIBRARIES)
-endfunction()
-
-# Defines stemfuse::<name> by its header and its shared library.
-function(stemfuse_find_library name header)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "NAMES;PATH_SUFFIXES")
-  string(TOUPPER "STEMFUSE_${name}" prefix)
-  find_path(${prefix}_INCLUDE_DIR ${header} PATH_SUFFIXES ${arg_PATH_SUFFIXES})
-  find_library(${prefix}_LIBRARY NAMES ${arg_NAMES} PATH_SUFFIXES ${arg_PATH_SUFFIXES})
-  mark_as_advanced(${prefix}_INCLUDE_DIR ${prefix}_LIBRARY)
-  if(${prefix}_INCLUDE_DIR AND ${prefix}_LIBRARY AND NOT TARGET stemfuse::${name})
-    add_library(stemfuse::${name} UNKNOWN IMPORTED GLOBAL)
-    set_target_properties(stemfuse::${name} PROPERTIES IMPORTED_LOCATION "${${prefix}_LIBRARY}"
-                                                       INTERFACE_INCLUDE_DIRECTORIES "${${prefix}_INCLUDE_DIR}")
-  endif()
 endfunction()
 
 # HDF5 (its C library), libtiff, libpng and libzip. Sets stemfuse_io_missing.
 # FindHDF5 needs the language C and links all that the compiler wrapper names, curl and ssl too. libzip's package file stops
 # with an error on Debian where the zip tools are not installed. So these two are found by name.
 function(stemfuse_find_io)
-  stemfuse_find_library(hdf5 hdf5.h NAMES hdf5_serial hdf5 PATH_SUFFIXES hdf5/serial)
-  stemfuse_find_library(libzip zip.h NAMES zip)
+  stemfuse_find_by_name(hdf5 hdf5.h LIBRARY hdf5_serial hdf5 PATH_SUFFIXES hdf5/serial)
+  stemfuse_find_by_name(libzip zip.h LIBRARY zip)
   stemfuse_find(TIFF::TIFF TIFF QUIET)
   stemfuse_find(PNG::PNG PNG QUIET)
   stemfuse_list_missing(stemfuse_io_missing stemfuse::hdf5 TIFF::TIFF PNG::PNG stemfuse::libzip)
