@@ -1,6 +1,7 @@
 # What the tests, examples, benchmarks and the program are compiled with; nothing of it reaches the library's users.
 
 function(stemfuse_own_target target)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow)
   if(STEMFUSE_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE -Werror)
