@@ -103,7 +103,7 @@ xt::xtensor<T, N> read_npy_elements(S& source, const npy_header& header) {
         source.fail("has shape " + to_string(header.shape) + ", takes " + std::to_string(N) + " dimensions");
     }
     std::array<std::size_t, N> shape;
-    std::copy(header.shape.begin(), header.shape.end(), shape.begin());
+    for (std::size_t d = 0; d < N; ++d) shape[d] = header.shape[d];
     const auto bytes = read_exactly(source, header.count().value() * header.type->size);
     source.finish();
     if (header.fortran_order) {
@@ -158,7 +158,7 @@ requires stemfuse::detail::xexpression<A> && scalar<value_type_t<A>> std::string
     using T = value_type_t<A>;
     std::string shape;
     for (const auto extent : array.shape()) shape += std::to_string(extent) + ", ";
-    if (array.dimension() > 1) shape.resize(shape.size() - 2);
+    shape.resize(shape.size() - std::min<std::size_t>(array.dimension(), 2));  // "(2,)", "(2, 3)"
     const std::string order = std::endian::native == std::endian::little ? "<" : ">";
     std::string header = "{'descr': '" + order + "f" + std::to_string(sizeof(T)) +
                          "', 'fortran_order': False, 'shape': (" + shape + "), }";

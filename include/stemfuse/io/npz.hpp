@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -83,7 +84,11 @@ public:
         }
     }
     // Reads to the end, where libzip compares the checksum.
-    void finish() { skip(remaining_ + 1); }
+    void finish() {
+        skip(remaining_);
+        std::array<std::byte, 1> beyond;
+        if (read(beyond) > 0) fail("has more bytes than the archive announces");
+    }
     [[noreturn]] void fail(std::string_view message) const {
         throw read_error(path_.string(), name_ + " " + std::string(message));
     }
