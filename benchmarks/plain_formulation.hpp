@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <stemfuse/core/xtensor.hpp>
-#if __has_include(<xtensor/core/xmath.hpp>)
+#if __has_include(<xtensor/core/xnoalias.hpp>)
 #include <xtensor/core/xmath.hpp>
 #include <xtensor/core/xnoalias.hpp>
 #else
@@ -63,38 +63,49 @@ void primal(const image<T>& b, const image<T>& p, const image<T>& q, T t, image<
     xt::noalias(u) = xt::maximum(T(0), b - t * u);
 }
 
-// prox of t TV (isotropic) over u >= 0, by FGP from zero duals.
+// FGP from zero duals for the prox of t TV (isotropic) over u >= 0. The arrays serve one image after the other.
 template <class T>
-image<T> prox_tv(const image<T>& b, T t, std::size_t iterations) {
-    image<T> p = xt::zeros<T>(b.shape()), q = p, r = p, s = p, p_next = p, q_next = p, length = p, u = p;
-    double momentum = 1;
-    for (std::size_t k = 0; k < iterations; ++k) {
-        primal(b, r, s, t, u);
-        xt::noalias(p_next) = r;
-        xt::noalias(q_next) = s;
-        but_last_row(p_next) += (but_last_row(u) - but_first_row(u)) / (8 * t);
-        but_last_column(q_next) += (but_last_column(u) - but_first_column(u)) / (8 * t);
-        xt::noalias(length) = xt::maximum(T(1), xt::sqrt(p_next * p_next + q_next * q_next));
-        p_next /= length;
-        q_next /= length;
-        const double next = (1 + std::sqrt(1 + 4 * momentum * momentum)) / 2;
-        const T m = static_cast<T>((momentum - 1) / next);
-        xt::noalias(r) = p_next + m * (p_next - p);
-        xt::noalias(s) = q_next + m * (q_next - q);
-        std::swap(p, p_next);
-        std::swap(q, q_next);
-        momentum = next;
+class fgp {
+public:
+    explicit fgp(const typename image<T>::shape_type& shape)
+        : p(shape), q(shape), r(shape), s(shape), p_next(shape), q_next(shape), length(shape), u(shape) {}
+
+    const image<T>& prox(const image<T>& b, T t, std::size_t iterations) {
+        for (auto* const dual : {&p, &q, &r, &s}) dual->fill(T(0));
+        double momentum = 1;
+        for (std::size_t k = 0; k < iterations; ++k) {
+            primal(b, r, s, t, u);
+            xt::noalias(p_next) = r;
+            xt::noalias(q_next) = s;
+            but_last_row(p_next) += (but_last_row(u) - but_first_row(u)) / (8 * t);
+            but_last_column(q_next) += (but_last_column(u) - but_first_column(u)) / (8 * t);
+            xt::noalias(length) = xt::maximum(T(1), xt::sqrt(p_next * p_next + q_next * q_next));
+            p_next /= length;
+            q_next /= length;
+            const double next = (1 + std::sqrt(1 + 4 * momentum * momentum)) / 2;
+            const T m = static_cast<T>((momentum - 1) / next);
+            xt::noalias(r) = p_next + m * (p_next - p);
+            xt::noalias(s) = q_next + m * (q_next - q);
+            std::swap(p, p_next);
+            std::swap(q, q_next);
+            momentum = next;
+        }
+        primal(b, p, q, t, u);
+        return u;
     }
-    primal(b, p, q, t, u);
-    return u;
-}
+
+private:
+    image<T> p, q, r, s, p_next, q_next, length, u;
+};
 
 template <class T>
 stack<T> prox_tv(const stack<T>& b, T t, std::size_t iterations) {
     stack<T> u(b.shape());
+    image<T> image_of_b({b.shape(1), b.shape(2)});
+    fgp<T> each(image_of_b.shape());
     for (std::size_t i = 0; i < b.shape(0); ++i) {
-        const image<T> bi = xt::view(b, i, xt::all(), xt::all());
-        xt::view(u, i, xt::all(), xt::all()) = prox_tv(bi, t, iterations);
+        xt::noalias(image_of_b) = xt::view(b, i, xt::all(), xt::all());
+        xt::noalias(xt::view(u, i, xt::all(), xt::all())) = each.prox(image_of_b, t, iterations);
     }
     return u;
 }
