@@ -75,7 +75,7 @@ TEST_CASE("data sets are listed with path, shape, type and unit") {
         add(group, "stack", {3, 2, 1}, H5T_IEEE_F32LE, H5T_NATIVE_INT, values);
         add(group, "scalar", {}, H5T_IEEE_F64LE, H5T_NATIVE_INT, values);
         add_text_attribute(file, "HAADF", "unit", "counts", H5T_VARIABLE);
-        add_text_attribute(group, "Sc", "units", "at. %", 8);
+        add_text_attribute(group, "Sc", "units", "at. %", 5);
         const hdf5_handle text(H5Tcopy(H5T_C_S1), H5Tclose);
         add(file, "title", {1, 1}, text.get(), text.get(), std::vector<char>{'x'});
         const hdf5_handle pair(H5Tcreate(H5T_COMPOUND, 16), H5Tclose);

@@ -51,13 +51,16 @@ void require_writable(const fusion_record<T>& record) {
     }
 }
 
-// Writes groups, data sets and attributes of one HDF5 file; every call throws write_error of the target where it fails.
-class hdf5_writer {
+// Builds the groups, data sets and attributes of one HDF5 file in memory: where a disk is full, the HDF5 library (1.10)
+// can neither close a file nor end the program cleanly. Every call throws write_error of the target where it fails.
+class hdf5_image {
 public:
-    explicit hdf5_writer(const atomic_file& target)
-        : target_(target),
-          file_(H5Fcreate(target.temporary().string().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose) {
-        require(file_.get());
+    explicit hdf5_image(const atomic_file& target) : target_(target) {
+        constexpr std::size_t growth = 1 << 20;
+        const hdf5_handle access = opened(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+        require(H5Pset_fapl_core(access.get(), growth, false));
+        file_ =
+            opened(H5Fcreate(target.temporary().string().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
     }
 
     hid_t root() const { return file_.get(); }
@@ -100,7 +103,15 @@ public:
         std::visit([&](const auto& v) { write(name, v); }, value);
     }
 
-    void close() { require(file_.close() ? 0 : -1); }
+    // The bytes of the file.
+    std::string bytes() const {
+        require(H5Fflush(root(), H5F_SCOPE_GLOBAL));
+        const ssize_t size = H5Fget_file_image(root(), nullptr, 0);
+        require(size);
+        std::string content(static_cast<std::size_t>(size), '\0');
+        require(H5Fget_file_image(root(), content.data(), content.size()));
+        return content;
+    }
 
 private:
     void write(const std::string& name, const std::string& value) const { text(root(), name, value); }
@@ -143,6 +154,31 @@ private:
     hdf5_handle file_;
 };
 
+template <scalar T>
+std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& record) {
+    const hdf5_silence silence;
+    const hdf5_image file(target);
+    const auto shape = stemfuse::detail::shape_of<2>(record.raw_haadf, "raw_haadf");
+    const auto add_group = [&](const char* name, const auto& haadf, const auto& maps, const std::string& unit) {
+        const hdf5_handle group = file.group(name);
+        file.image(group.get(), "HAADF", haadf.data(), shape, unit);
+        for (std::size_t i = 0; i < record.elements.size(); ++i) {
+            file.image(group.get(), record.elements[i], maps.data() + i * shape[0] * shape[1], shape, unit);
+        }
+    };
+    add_group("raw", record.raw_haadf, record.raw_maps, "");
+    add_group("fused", record.fused_haadf, record.fused_maps, record.unit);
+    const hdf5_handle history = file.group("history");
+    file.curve(history.get(), "haadf", record.history.haadf);
+    file.curve(history.get(), "chemical", record.history.chemical);
+    file.curve(history.get(), "tv", record.history.tv);
+    file.curve(history.get(), "total", record.history.total);
+    file.text(file.root(), "file_format", std::string(fused_file_format));
+    file.text(file.root(), "version", std::string(fused_file_version));
+    for (const auto& [name, value] : record.parameters) file.parameter(name, value);
+    return file.bytes();
+}
+
 }  // namespace detail
 
 // Writes /raw/HAADF and /raw/<element> as they were read, /fused/HAADF (re-projected) and /fused/<element> with their
@@ -152,30 +188,8 @@ private:
 template <scalar T>
 void write_fused_file(const std::filesystem::path& path, const fusion_record<T>& record) {
     detail::require_writable(record);
-    const hdf5_silence silence;
     atomic_file target(path);
-    detail::hdf5_writer file(target);
-    const auto shape = stemfuse::detail::shape_of<2>(record.raw_haadf, "raw_haadf");
-    const auto write_group = [&](const char* name, const auto& haadf, const auto& maps, const std::string& unit) {
-        const hdf5_handle group = file.group(name);
-        file.image(group.get(), "HAADF", haadf.data(), shape, unit);
-        for (std::size_t i = 0; i < record.elements.size(); ++i) {
-            file.image(group.get(), record.elements[i], maps.data() + i * shape[0] * shape[1], shape, unit);
-        }
-    };
-    write_group("raw", record.raw_haadf, record.raw_maps, "");
-    write_group("fused", record.fused_haadf, record.fused_maps, record.unit);
-    {
-        const hdf5_handle history = file.group("history");
-        file.curve(history.get(), "haadf", record.history.haadf);
-        file.curve(history.get(), "chemical", record.history.chemical);
-        file.curve(history.get(), "tv", record.history.tv);
-        file.curve(history.get(), "total", record.history.total);
-    }
-    file.text(file.root(), "file_format", std::string(fused_file_format));
-    file.text(file.root(), "version", std::string(fused_file_version));
-    for (const auto& [name, value] : record.parameters) file.parameter(name, value);
-    file.close();
+    target.write(detail::fused_file_bytes(target, record));
     target.commit();
 }
 

@@ -23,16 +23,12 @@ public:
         std::swap(close_, other.close_);
         return *this;
     }
-    ~hdf5_handle() { close(); }
+    ~hdf5_handle() {
+        if (id_ >= 0) close_(id_);
+    }
 
     explicit operator bool() const noexcept { return id_ >= 0; }
     hid_t get() const noexcept { return id_; }
-
-    // False where the library could not finish, e.g. on a full disk.
-    bool close() {
-        const hid_t id = std::exchange(id_, H5I_INVALID_HID);
-        return id < 0 || close_(id) >= 0;
-    }
 
 private:
     hid_t id_ = H5I_INVALID_HID;
