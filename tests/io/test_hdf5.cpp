@@ -56,8 +56,9 @@ TEST_CASE_TEMPLATE("every numeric type is converted", T, float, double) {
         {H5T_STD_I8LE, "int8"},      {H5T_STD_U8BE, "uint8"},     {H5T_STD_I16BE, "int16"},   {H5T_STD_U16LE, "uint16"},
         {H5T_STD_I32BE, "int32"},    {H5T_STD_U32LE, "uint32"},   {H5T_STD_I64LE, "int64"},   {H5T_STD_U64BE, "uint64"},
         {H5T_IEEE_F32BE, "float32"}, {H5T_IEEE_F64LE, "float64"}, {H5T_IEEE_F64BE, "float64"}};
-    for (const auto& [type, name] : types) {
-        CAPTURE(name);
+    for (const auto& entry : types) {
+        const auto [type, name] = entry;
+        INFO(std::string(entry.second));
         add(create_file(dir / "a.h5"), "map", {2, 3}, type, H5T_NATIVE_INT, values);
         const io::hdf5_reader reader(dir / "a.h5");
         CHECK(reader.read_image<T>("map") == xt::xtensor<T, 2>{{0, 1, 2}, {3, 4, 120}});

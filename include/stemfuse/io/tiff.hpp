@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstdarg>
 #include <cstddef>
@@ -110,8 +111,9 @@ void write_tiff(const std::filesystem::path& path, const A& image, const std::op
     const std::size_t rows_per_strip = std::clamp<std::size_t>((std::size_t(1) << 20) / row_bytes, 1, view.shape[0]);
     const bool beyond_4_gib = view.shape[0] * row_bytes > 4'000'000'000;
     std::string reason;
-    const auto fail = [&] { file.fail("cannot be written: " + (reason.empty() ? "libtiff gives no reason" : reason)); };
+    const auto fail = [&] { file.fail_with_errno("cannot be written: " + reason); };
 
+    errno = 0;
     auto tiff = detail::create_tiff(file.temporary(), beyond_4_gib, reason);
     if (!tiff || !detail::set_tiff_tags(tiff.get(), view, pixel, static_cast<std::uint32_t>(rows_per_strip))) fail();
     std::vector<float> row(view.shape[1]);  // libtiff takes no pointer to const
