@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <random>
 #include <vector>
 
 #include <stemfuse/analysis/properties.hpp>
@@ -47,7 +49,87 @@ xt::xtensor<double, 3> primal_dual(const xt::xtensor<double, 3>& v, double t, tv
     return u;
 }
 
+// FGP as Beck & Teboulle write it, by whole-array operators: every iteration must be theirs, not only the limit.
+xt::xtensor<double, 3> plain_fgp(const xt::xtensor<double, 3>& v, double t, std::size_t iterations, tv_norm norm) {
+    const stack_shape shape{v.shape(0), v.shape(1), v.shape(2)};
+    const finite_differences k(shape);
+    xt::xtensor<double, 3> u(shape), p = xt::zeros<double>(k.range_shape()), r = p, d(k.range_shape());
+    const auto primal = [&](const xt::xtensor<double, 3>& dual) {
+        k.adjoint(dual, u);
+        u = xt::maximum(v - t * u, 0.0);
+    };
+    double momentum = 1;
+    for (std::size_t iteration = 0; iteration < iterations; ++iteration) {
+        primal(r);
+        k.apply(u, d);
+        const double next = (1 + std::sqrt(1 + 4 * momentum * momentum)) / 2;
+        for (std::size_t i = 0; i < v.size(); ++i) {
+            double y = r.data()[i] + d.data()[i] / (8 * t),
+                   x = r.data()[v.size() + i] + d.data()[v.size() + i] / (8 * t);
+            const double length = std::max(1.0, std::hypot(y, x));
+            y = norm == tv_norm::isotropic ? y / length : std::clamp(y, -1.0, 1.0);
+            x = norm == tv_norm::isotropic ? x / length : std::clamp(x, -1.0, 1.0);
+            r.data()[i] = y + (momentum - 1) / next * (y - p.data()[i]);
+            r.data()[v.size() + i] = x + (momentum - 1) / next * (x - p.data()[v.size() + i]);
+            p.data()[i] = y;
+            p.data()[v.size() + i] = x;
+        }
+        momentum = next;
+    }
+    primal(p);
+    return u;
+}
+
 }  // namespace
+
+TEST_CASE_TEMPLATE("every iteration is the algorithm's, for all cuts into tiles, rows and remainders", T, float,
+                   double) {
+    std::mt19937 engine(support::seed());
+    std::vector<stack_shape> cases{{1, 300, 700}, {2, 5, 1030}, {1, 1100, 3}};
+    for (int i = 0; i < 60; ++i) cases.push_back({1 + engine() % 2, 1 + engine() % 70, 1 + engine() % 70});
+    thread_pool pool(7);
+    for (const auto& shape : cases) {
+        const std::size_t iterations = 1 + engine() % 40;
+        const tv_norm norm = engine() % 2 == 0 ? tv_norm::isotropic : tv_norm::anisotropic;
+        CAPTURE(to_string(shape));
+        CAPTURE(iterations);
+        CAPTURE(static_cast<int>(norm));
+        const auto v = support::random_array<T, 3>(shape, -0.3, 1, 4);
+        xt::xtensor<T, 3> u(shape), threaded(shape);
+        const total_variation tv{.norm = norm, .iterations = iterations};
+        tv.prox(v, 0.2, u);
+        CHECK(support::relative_difference(u, plain_fgp(xt::cast<double>(v), 0.2, iterations, norm)) <=
+              10 * support::tolerance<T>::rounding);
+        tv.prox(v, 0.2, threaded, pool);
+        CHECK(u == threaded);
+    }
+}
+
+TEST_CASE_TEMPLATE("sweeps follow one another without a seam", T, float, double) {
+    // Without momentum the duals are the whole state: 40 steps in two sweeps, or 20 and 20 with the duals in between.
+    const auto v = support::random_array<T, 3>({2, 90, 520}, -0.3, 1);
+    for (const auto algorithm : {tv_algorithm::gp, tv_algorithm::chambolle}) {
+        xt::xtensor<T, 3> all(v.shape()), part(v.shape()), duals;
+        total_variation{.algorithm = algorithm, .iterations = 40}.prox(v, 0.1, all);
+        total_variation{.algorithm = algorithm, .iterations = 20}.prox(v, 0.1, part, duals);
+        total_variation{.algorithm = algorithm, .iterations = 20}.prox(v, 0.1, part, duals);
+        CHECK(part == all);
+    }
+}
+
+TEST_CASE_TEMPLATE("tiny and huge t, and large values, stay finite", T, float, double) {
+    for (const double scale : {1e-6, 1.0, 1e6}) {
+        const auto v = support::random_array<T, 3>({1, 20, 30}, -0.3 * scale, scale);
+        for (const double t : {1e-30, 1e-10, 1e10, 1e30}) {
+            xt::xtensor<T, 3> u(v.shape());
+            total_variation{.iterations = 50}.prox(v, t, u);
+            CAPTURE(scale);
+            CAPTURE(t);
+            for (const T x : u) REQUIRE(std::isfinite(x));
+            if (t < 1e-9 * scale) CHECK(support::relative_difference(u, xt::eval(xt::maximum(v, T(0)))) <= 1e-6);
+        }
+    }
+}
 
 TEST_CASE_TEMPLATE("the value against the norm of the differences", T, float, double) {
     for (const auto& shape : shapes) {

@@ -1,21 +1,20 @@
 // Total variation of every map, and its proximal operator by projected gradients on the dual.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/priors/prior.hpp>
-#include <stemfuse/priors/total_variation_rows.hpp>
+#include <stemfuse/priors/tv_problem.hpp>
+#include <stemfuse/priors/tv_rows.hpp>
 
 namespace stemfuse {
-
-enum class tv_algorithm {
-    fgp,        // fast gradient projection, with Nesterov's momentum: Beck & Teboulle 2009
-    gp,         // gradient projection, the same without momentum
-    chambolle,  // Chambolle's semi-implicit fixed point, 2004; its proof covers non_negative = false
-};
 
 // TV(u) = sum over images and pixels of the norm of the forward differences (dy, dx), zero past the border, and
 // prox(v, t) = argmin_u 1/2 ||u - v||^2 + t TV(u), over u >= 0 if non_negative.
@@ -64,6 +63,9 @@ struct total_variation {
     }
 
 private:
+    // Iterations in one sweep: more would push the rows that a tile keeps out of the second-level cache.
+    static constexpr std::size_t sweep_depth = 32;
+
     template <class T, class V, class Out>
     prox_report run(const V& v, double t, Out& out, duals<T>* state, const execution& exec) const {
         const readable<T, 3> in(v, "v");
@@ -73,23 +75,24 @@ private:
         require_non_negative(t, "t");
         require_non_negative(gap_tolerance, "gap_tolerance");
         if (iterations == 0) throw value_error("iterations", "got 0, takes 1 or more");
-        if (in.view().data == result.view().data)
+        if (in.view().data == result.view().data) {
             throw value_error("out", "is the same memory as v, takes another array");
+        }
         const std::size_t n = in.view().shape[0], ny = in.view().shape[1], nx = in.view().shape[2];
         if (state != nullptr && state->size() == 0) *state = xt::zeros<T>({2 * n, ny, nx});
         if (state != nullptr) {
             require_shape({state->shape(0), state->shape(1), state->shape(2)}, stack_shape{2 * n, ny, nx}, "duals",
                           "v's");
         }
-        detail::tv_workspace<T> work({ny, nx}, state == nullptr, algorithm == tv_algorithm::fgp);
         prox_report report;
         for (std::size_t i = 0; i < n; ++i) {
+            detail::tv_state<T> p{};
             if (state != nullptr) {
                 const auto view = detail::view_in_place<3>(*state, "duals");
-                work.p = {view.image(i), view.image(n + i)};
+                p = {view.image(i), view.image(n + i), view.image(i), view.image(n + i)};
             }
-            const prox_report one =
-                prox_image(in.view().image(i), static_cast<T>(t), result.view().image(i), work, exec);
+            const detail::tv_problem<T> problem{in.view().image(i), static_cast<T>(t), norm, exec};
+            const prox_report one = prox_image(problem, result.view().image(i), p);
             report.iterations = std::max(report.iterations, one.iterations);
             if (one.gap) report.gap = report.gap.value_or(0) + *one.gap;
         }
@@ -97,38 +100,71 @@ private:
         return report;
     }
 
+    // The prox of one image. p: the duals to start from and to leave behind, or null views.
     template <class T>
-    prox_report prox_image(const image_view<const T>& v, T t, const image_view<T>& u, detail::tv_workspace<T>& work,
-                           const execution& exec) const {
-        const detail::tv_problem<T> problem{v, t, norm, non_negative, exec};
-        if (t == 0) {
-            problem.primal(work.start(), u);
-            return {0, report_gap || gap_tolerance > 0 ? std::optional(0.0) : std::nullopt};
+    prox_report prox_image(const detail::tv_problem<T>& problem, const image_view<T>& u,
+                           const detail::tv_state<T>& p) const {
+        const bool with_gap = report_gap || gap_tolerance > 0;
+        if (problem.t == 0) {
+            problem.project(u, non_negative);
+            return {0, with_gap ? std::optional(0.0) : std::nullopt};
         }
+        const std::vector<T> momenta = momenta_of<T>();
+        if (p.py.data == nullptr && !with_gap && iterations <= sweep_depth) {
+            sweep(problem, std::span(momenta), {}, {}, u);
+            return {iterations, std::nullopt};
+        }
+        const image_shape shape = problem.v.shape;
+        xt::xtensor<T, 3> memory = xt::zeros<T>({std::size_t{8}, shape[0], shape[1]});
+        const auto images = detail::view_in_place<3>(memory, "duals");
+        detail::tv_state<T> now{images.image(0), images.image(1), images.image(2), images.image(3)};
+        detail::tv_state<T> next{images.image(4), images.image(5), images.image(6), images.image(7)};
+        if (p.py.data != nullptr) detail::copy_state(p, now);
         const double allowed = gap_tolerance > 0 ? gap_tolerance * problem.half_norm2() : -1;
-        const detail::tv_dual<T>& r = work.start();
-        double momentum = 1;
         prox_report report;
         while (report.iterations < iterations) {
-            problem.primal(r, u);
-            if (algorithm == tv_algorithm::chambolle) {
-                problem.chambolle_step(u, work.p);
-            } else {
-                const double next =
-                    algorithm == tv_algorithm::fgp ? (1 + std::sqrt(1 + 4 * momentum * momentum)) / 2 : 1;
-                problem.projected_step(u, r, work.p, static_cast<T>((momentum - 1) / next));
-                momentum = next;
-            }
-            ++report.iterations;
-            if (allowed >= 0 && (report.iterations % 5 == 0 || report.iterations == iterations)) {
-                problem.primal(work.p, u);
-                report.gap = problem.gap(u, work.p);
-                if (*report.gap <= allowed) return report;
-            }
+            const std::size_t count = std::min(allowed >= 0 ? 5 : sweep_depth, iterations - report.iterations);
+            sweep(problem, std::span(momenta).subspan(report.iterations, count), now, next, u);
+            std::swap(now, next);
+            report.iterations += count;
+            if (allowed >= 0 || (report_gap && report.iterations == iterations)) report.gap = problem.gap(u, now);
+            if (report.gap && *report.gap <= allowed) break;
         }
-        problem.primal(work.p, u);
-        if (report_gap) report.gap = problem.gap(u, work.p);
+        if (p.py.data != nullptr) {
+            detail::copy_image(now.py, p.py);
+            detail::copy_image(now.px, p.px);
+        }
         return report;
+    }
+
+    // (t_k - 1) / t_(k+1) of FGP for every iteration, 0 for the others.
+    template <class T>
+    std::vector<T> momenta_of() const {
+        std::vector<T> momenta(iterations, T(0));
+        double t = 1;
+        for (std::size_t k = 0; k < iterations && algorithm == tv_algorithm::fgp; ++k) {
+            const double next = (1 + std::sqrt(1 + 4 * t * t)) / 2;
+            momenta[k] = static_cast<T>((t - 1) / next);
+            t = next;
+        }
+        return momenta;
+    }
+
+    // Chooses the instance of the sweep for the options.
+    template <class T>
+    void sweep(const detail::tv_problem<T>& problem, std::span<const T> momenta, const detail::tv_state<T>& in,
+               const detail::tv_state<T>& out, const image_view<T>& u) const {
+        const auto by_sign = [&]<tv_norm Norm, bool Chambolle>() {
+            if (non_negative) return detail::sweep_image<Norm, Chambolle, true>(problem, momenta, in, out, u);
+            detail::sweep_image<Norm, Chambolle, false>(problem, momenta, in, out, u);
+        };
+        const bool chambolle = algorithm == tv_algorithm::chambolle;
+        if (norm == tv_norm::isotropic) {
+            return chambolle ? by_sign.template operator()<tv_norm::isotropic, true>()
+                             : by_sign.template operator()<tv_norm::isotropic, false>();
+        }
+        return chambolle ? by_sign.template operator()<tv_norm::anisotropic, true>()
+                         : by_sign.template operator()<tv_norm::anisotropic, false>();
     }
 };
 
