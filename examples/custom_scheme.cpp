@@ -19,8 +19,6 @@ namespace {
 
 using maps_type = xt::xtensor<double, 3>;
 
-stemfuse::stack_view<double> view(maps_type& maps) { return stemfuse::writable<double, 3, maps_type>(maps).view(); }
-
 double dot(const maps_type& a, const maps_type& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
 
 struct backtracking_scheme {
@@ -46,7 +44,7 @@ struct backtracking_scheme {
         const maps_type blank = xt::zeros<double>(x.shape);
         state s{std::move(duals), {}, first_step, blank, blank, blank, blank};
         for_each_row(x, [&](std::size_t i, std::size_t y) { std::copy_n(x.row(i, y), x.shape[2], &s.x(i, y, 0)); });
-        s.at = f.value_and_gradient(x, view(s.gradient), exec);
+        s.at = f.value_and_gradient(x, s.gradient, exec);
         return s;
     }
 
@@ -56,8 +54,8 @@ struct backtracking_scheme {
         const auto smooth = [&](const stemfuse::costs& at) { return at.total - f.lambda_tv() * at.tv; };
         for (;; s.step /= 2) {
             maps_type moved = xt::maximum(0.0, s.x - s.step * s.gradient);
-            f.prior_term().prox(view(moved), s.step * f.lambda_tv(), view(s.next), s.duals, exec);
-            const stemfuse::costs at = f.value_and_gradient(view(s.next), view(s.next_gradient), exec);
+            f.prior_term().prox(moved, s.step * f.lambda_tv(), s.next, s.duals, exec);
+            const stemfuse::costs at = f.value_and_gradient(s.next, s.next_gradient, exec);
             const maps_type d = s.next - s.x;
             const double bound = smooth(s.at) + dot(s.gradient, d) + dot(d, d) / (2 * s.step);
             if (smooth(at) > bound + 1e-12 * std::abs(bound)) continue;

@@ -46,7 +46,7 @@ TEST_CASE("forward differences of a plane are its slopes, zero past the border")
         for (std::size_t x = 0; x < 5; ++x)
             plane(0, y, x) = 3.0 * static_cast<double>(y) - 2.0 * static_cast<double>(x);
     }
-    finite_differences({1, 4, 5}).apply(detail::view_of(std::as_const(plane)), detail::view_of(out));
+    finite_differences({1, 4, 5}).apply(as_view(std::as_const(plane)), as_view(out));
     for (std::size_t y = 0; y < 4; ++y) {
         for (std::size_t x = 0; x < 5; ++x) {
             CHECK(out(0, y, x) == (y < 3 ? 3.0 : 0.0));
@@ -74,13 +74,13 @@ TEST_CASE("mixing multiplies pixel by pixel and refuses other shapes") {
     const mixing_operator<double> mix(matrix, {2, 3});
     const auto x = support::random_array<double, 3>({2, 2, 3});
     xt::xtensor<double, 3> out({3, 2, 3});
-    mix.apply(detail::view_of(x), detail::view_of(out));
+    mix.apply(as_view(x), as_view(out));
     CHECK(std::abs(out(2, 1, 2) - (5 * x(0, 1, 2) + 6 * x(1, 1, 2))) <= 1e-14);
-    support::check_throws<shape_error>([&] { mix.adjoint(detail::view_of(x), detail::view_of(out)); }, "input",
-                                       "(2, 2, 3)", "(3, 2, 3)");
+    support::check_throws<shape_error>([&] { mix.adjoint(as_view(x), as_view(out)); }, "input", "(2, 2, 3)",
+                                       "(3, 2, 3)");
     support::check_throws<shape_error>(
         [&] {
-            finite_differences({3, 2, 3}).apply(detail::view_of(x), detail::view_of(out));
+            finite_differences({3, 2, 3}).apply(as_view(x), as_view(out));
         },
         "input", "(2, 2, 3)", "(3, 2, 3)");
 }

@@ -28,7 +28,7 @@ xt::xtensor<double, 3> primal_dual(const xt::xtensor<double, 3>& v, double t, tv
     const std::size_t half = v.size();
     const double tau = 0.3, sigma = 1 / (8 * tau);
     for (int iteration = 0; iteration < 4000; ++iteration) {
-        k.apply(detail::view_of(std::as_const(bar)), detail::view_of(d));
+        k.apply(as_view(std::as_const(bar)), as_view(d));
         for (std::size_t i = 0; i < half; ++i) {
             double& py = p.data()[i];
             double& px = p.data()[half + i];
@@ -38,7 +38,7 @@ xt::xtensor<double, 3> primal_dual(const xt::xtensor<double, 3>& v, double t, tv
             py /= norm == tv_norm::isotropic ? std::max(1.0, length) : std::max(1.0, std::abs(py) / t);
             px /= norm == tv_norm::isotropic ? std::max(1.0, length) : std::max(1.0, std::abs(px) / t);
         }
-        k.adjoint(detail::view_of(std::as_const(p)), detail::view_of(step));
+        k.adjoint(as_view(std::as_const(p)), as_view(step));
         for (std::size_t i = 0; i < half; ++i) {
             double next = (u.data()[i] + tau * (v.data()[i] - step.data()[i])) / (1 + tau);
             if (non_negative) next = std::max(next, 0.0);
@@ -135,7 +135,7 @@ TEST_CASE_TEMPLATE("the value against the norm of the differences", T, float, do
     for (const auto& shape : shapes) {
         const auto x = support::random_array<T, 3>(shape, -1, 1);
         xt::xtensor<T, 3> d({2 * shape[0], shape[1], shape[2]});
-        finite_differences(shape).apply(detail::view_of(x), detail::view_of(d));
+        finite_differences(shape).apply(as_view(x), as_view(d));
         double isotropic = 0, anisotropic = 0;
         for (std::size_t k = 0; k < x.size(); ++k) {
             const double dy = d.data()[k], dx = d.data()[x.size() + k];

@@ -76,7 +76,7 @@ TEST_CASE_TEMPLATE("the history is that of the objective, and lambda_haadf is 1 
     CHECK(result.iterations == 4);
     CHECK(result.reason == stop_reason::iterations);
     REQUIRE(result.history.size() == 5);
-    const costs end = solver.terms().value(detail::view_in_place<3>(result.maps, "maps"));
+    const costs end = solver.terms().value(as_view(result.maps));
     CHECK(std::abs(end.total - result.history.back().total) <= support::tolerance<T>::rounding * std::abs(end.total));
     CHECK(std::abs(end.tv - result.history.back().tv) <= support::tolerance<T>::rounding * end.tv);
 }

@@ -40,7 +40,7 @@ void check_term(const Term& term) {
     thread_pool pool(3);
     CHECK(term.value_and_gradient(x, alone, pool) == value);
     CHECK(g == alone);
-    const auto view = detail::view_of(x);
+    const auto view = as_view(x);
     row_pointers<const T> rows(view);
     const std::size_t nx = term.shape()[2], split = nx / 3;
     const double whole = term.row_value({0, 0, nx}, rows.at(0));
@@ -109,6 +109,7 @@ TEST_CASE("curvatures") {
 
 TEST_CASE("a wrong gradient is caught") {
     struct wrong {
+        using value_type = double;
         poisson_likelihood<xt::xtensor<double, 3>> right;
         stack_shape shape() const { return right.shape(); }
         double value(stack_view<const double> x, execution e) const { return right.value(x, e); }

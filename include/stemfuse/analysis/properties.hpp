@@ -29,15 +29,6 @@ xt::xtensor<T, 3> dyadic_stack(const stack_shape& shape, double lowest, double h
     return a;
 }
 
-template <class T>
-stack_view<const T> view_of(const xt::xtensor<T, 3>& a) {
-    return view_in_place<3>(a, "array");
-}
-template <class T>
-stack_view<T> view_of(xt::xtensor<T, 3>& a) {
-    return view_in_place<3>(a, "array");
-}
-
 }  // namespace detail
 
 // | <K x, y> - <x, K^T y> | / ( ||K x|| ||y|| + ||x|| ||K^T y|| ) for pseudo-random x and y: rounding for a true adjoint.
@@ -46,10 +37,10 @@ double adjoint_mismatch(const Op& op, std::uint32_t seed = 1) {
     const auto x = detail::dyadic_stack<T>(op.domain_shape(), -1, 1, seed);
     const auto y = detail::dyadic_stack<T>(op.range_shape(), -1, 1, seed + 7919);
     xt::xtensor<T, 3> kx(op.range_shape()), kty(op.domain_shape());
-    op.apply(detail::view_of(x), detail::view_of(kx), execution{});
-    op.adjoint(detail::view_of(y), detail::view_of(kty), execution{});
+    op.apply(as_view(x), as_view(kx), execution{});
+    op.adjoint(as_view(y), as_view(kty), execution{});
     const auto inner = [](const xt::xtensor<T, 3>& a, const xt::xtensor<T, 3>& b) {
-        return dot<T>(detail::view_of(a), detail::view_of(b));
+        return dot<T>(as_view(a), as_view(b));
     };
     const double scale = std::sqrt(inner(kx, kx) * inner(y, y)) + std::sqrt(inner(x, x) * inner(kty, kty));
     return scale == 0 ? 0 : std::abs(inner(kx, y) - inner(x, kty)) / scale;
@@ -71,11 +62,11 @@ gradient_report check_gradient(const Term& term, std::uint32_t seed = 1) {
     const auto x = detail::dyadic_stack<T>(term.shape(), 0.25, 1.25, seed);
     const auto d = detail::dyadic_stack<T>(term.shape(), 0.25, 0.75, seed + 7919);
     xt::xtensor<T, 3> g(term.shape()), moved(term.shape());
-    const double f0 = term.value_and_gradient(detail::view_of(x), detail::view_of(g), execution{});
-    const double along = dot<T>(detail::view_of(std::as_const(g)), detail::view_of(d));
+    const double f0 = term.value_and_gradient(as_view(x), as_view(g), execution{});
+    const double along = dot<T>(as_view(std::as_const(g)), as_view(d));
     const auto f_at = [&](double h) {
         for (std::size_t k = 0; k < x.size(); ++k) moved.data()[k] = x.data()[k] + static_cast<T>(h) * d.data()[k];
-        return static_cast<double>(term.value(detail::view_of(std::as_const(moved)), execution{}));
+        return static_cast<double>(term.value(as_view(std::as_const(moved)), execution{}));
     };
     // The least-squares slope of log2 |remainder| against log2 h.
     double h = std::ldexp(1.0, sizeof(T) == 4 ? -4 : -9), slope = 0;
@@ -102,7 +93,7 @@ template <scalar T, prior<T> Prior>
 prox_check check_prox(const Prior& r, const stack_shape& shape, double t, std::uint32_t seed = 1) {
     const auto prox = [&](const xt::xtensor<T, 3>& v) {
         xt::xtensor<T, 3> u(shape);
-        r.prox(detail::view_of(v), t, detail::view_of(u), execution{});
+        r.prox(as_view(v), t, as_view(u), execution{});
         return u;
     };
     const auto difference = [](const xt::xtensor<T, 3>& a, const xt::xtensor<T, 3>& b) {
@@ -110,14 +101,14 @@ prox_check check_prox(const Prior& r, const stack_shape& shape, double t, std::u
         return c;
     };
     const auto inner = [](const xt::xtensor<T, 3>& a, const xt::xtensor<T, 3>& b) {
-        return dot<T>(detail::view_of(a), detail::view_of(b));
+        return dot<T>(as_view(a), as_view(b));
     };
     const auto a = detail::dyadic_stack<T>(shape, -0.5, 1.5, seed);
     const auto b = detail::dyadic_stack<T>(shape, -0.5, 1.5, seed + 1);
     const auto pa = prox(a), pb = prox(b);
     const auto cost = [&](const xt::xtensor<T, 3>& u) {
         const auto e = difference(u, a);
-        return inner(e, e) / 2 + t * r.value(detail::view_of(u), execution{});
+        return inner(e, e) / 2 + t * r.value(as_view(u), execution{});
     };
     const double reached = cost(pa);
     prox_check report{0, 0};

@@ -195,6 +195,17 @@ xt::xtensor<T, N> packed_copy(const A& a, std::string_view name) {
 
 }  // namespace detail
 
+// A view of an array in place, its rank N deduced except for xt::xarray. Throws shape_error where the rank is another
+// or the last axis is not contiguous; readable and writable take those too.
+template <std::size_t N = 0, class A>
+requires(image<A> || stack<A>) auto as_view(A& a, std::string_view name = "array") {
+    constexpr std::size_t rank = N == 0 ? detail::static_rank<A>() : N;
+    static_assert(rank != 0, "stemfuse: the rank of an xt::xarray is given as as_view<2>(a) or as_view<3>(a)");
+    const auto view = detail::view_in_place<rank>(a, name);
+    if (view.data == nullptr && view.size() > 0) throw shape_error(name, "has columns that are not contiguous");
+    return view;
+}
+
 // Reads any accepted array as contiguous rows of T: in place where its memory allows, else from a converted copy.
 // `name` stands in the messages. Throws shape_error for another number of dimensions.
 template <scalar T, std::size_t N>

@@ -38,8 +38,8 @@ template <scalar T, linear_operator<T> Op>
 double operator_norm(const Op& op, std::size_t max_iterations = 1000, double tolerance = 1e-6,
                      const execution& exec = {}) {
     xt::xtensor<T, 3> x(op.domain_shape()), y(op.range_shape());
-    const auto xv = detail::view_in_place<3>(x, "x");
-    const auto yv = detail::view_in_place<3>(y, "y");
+    const auto xv = as_view(x);
+    const auto yv = as_view(y);
     require_not_empty(xv, "operator domain");
     std::uint32_t state = 1;
     for (auto& v : x) {

@@ -88,7 +88,7 @@ private:
         for (std::size_t i = 0; i < n; ++i) {
             detail::tv_state<T> p{};
             if (state != nullptr) {
-                const auto view = detail::view_in_place<3>(*state, "duals");
+                const auto view = as_view(*state);
                 p = {view.image(i), view.image(n + i), view.image(i), view.image(n + i)};
             }
             const detail::tv_problem<T> problem{in.view().image(i), static_cast<T>(t), norm, exec};
@@ -116,7 +116,7 @@ private:
         }
         const image_shape shape = problem.v.shape;
         xt::xtensor<T, 3> memory = xt::zeros<T>({std::size_t{8}, shape[0], shape[1]});
-        const auto images = detail::view_in_place<3>(memory, "duals");
+        const auto images = as_view(memory);
         detail::tv_state<T> now{images.image(0), images.image(1), images.image(2), images.image(3)};
         detail::tv_state<T> next{images.image(4), images.image(5), images.image(6), images.image(7)};
         if (p.py.data != nullptr) detail::copy_state(p, now);

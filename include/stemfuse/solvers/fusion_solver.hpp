@@ -14,6 +14,21 @@
 
 namespace stemfuse {
 
+// A scheme S supplies one iteration on an objective F: S::duals_of<Prior, T>::type is what a result hands to a warm
+// start; start(f, x, duals, execution) returns a state with the members `at` (costs at x) and `duals`; advance(f,
+// state, x, execution) makes x the next iterate and updates both. See published_scheme, and examples/custom_scheme.cpp.
+template <class S, class F, class Prior, class T = typename F::value_type>
+concept scheme = requires(const S& s, const F& f, const stack_view<T>& x,
+                          typename S::template duals_of<Prior, T>::type duals, const execution& exec) {
+    s.start(f, x, std::move(duals), exec);
+}
+&&requires(const S& s, const F& f, const stack_view<T>& x, const execution& exec,
+           decltype(s.start(f, x, typename S::template duals_of<Prior, T>::type{}, exec)) state) {
+    s.advance(f, state, x, exec);
+    { state.at } -> std::convertible_to<costs>;
+    { state.duals } -> std::convertible_to<typename S::template duals_of<Prior, T>::type>;
+};
+
 // Fused maps, shape (n_elements, n_y, n_x), how they came about, and the duals with which to go on.
 template <scalar T, class Duals>
 struct fusion_result : fusion_report {
@@ -31,6 +46,10 @@ struct fusion_result : fusion_report {
 // called with a progress before the first and after every iteration; returning false, it ends the solve.
 template <class Elastic, class Chemical, class Prior = total_variation, class Scheme = published_scheme>
 class fusion_solver {
+    static_assert(
+        scheme<Scheme, objective<Elastic, Chemical, Prior>, Prior>,
+        "stemfuse: the scheme needs duals_of, start(f, x, duals, execution) and advance(f, state, x, execution)");
+
 public:
     using value_type = typename objective<Elastic, Chemical, Prior>::value_type;
     using duals_type = typename Scheme::template duals_of<Prior, value_type>::type;

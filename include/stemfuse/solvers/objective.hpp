@@ -65,14 +65,28 @@ public:
     double lambda_chemical() const { return weights_.lambda_chemical; }
     double lambda_tv() const { return weights_.lambda_tv; }
 
-    // All terms at x.
-    costs value(const stack_view<const value_type>& x, const execution& exec = {}) const {
-        return total(elastic_.value(x, exec), chemical_.value(x, exec), x, exec);
+    // All terms at x, shape shape().
+    template <stack X>
+    costs value(const X& maps, const execution& exec = {}) const {
+        const readable<value_type, 3> in(maps, "maps");
+        require_shape(in.view().shape, shape(), "maps", "the terms'");
+        return total(elastic_.value(in.view(), exec), chemical_.value(in.view(), exec), in.view(), exec);
     }
 
     // All terms at x; writes the gradient of the weighted smooth terms to g.
-    costs value_and_gradient(const stack_view<const value_type>& x, const stack_view<value_type>& g,
-                             const execution& exec = {}) const {
+    template <stack X, stack G>
+    costs value_and_gradient(const X& maps, G&& gradient, const execution& exec = {}) const {
+        const readable<value_type, 3> in(maps, "maps");
+        writable<value_type, 3, std::remove_reference_t<G>> out(gradient, "gradient");
+        require_shape(in.view().shape, shape(), "maps", "the terms'");
+        require_shape(out.view().shape, shape(), "gradient", "the terms'");
+        const costs at = sweep(in.view(), out.view(), exec);
+        out.commit();
+        return at;
+    }
+
+private:
+    costs sweep(const stack_view<const value_type>& x, const stack_view<value_type>& g, const execution& exec) const {
         const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
         const auto lh = static_cast<value_type>(lambda_haadf()), lc = static_cast<value_type>(lambda_chemical());
         if constexpr (pixel_local_term<Elastic, value_type> && pixel_local_term<Chemical, value_type>) {
@@ -92,7 +106,7 @@ public:
                          std::accumulate(chemical.begin(), chemical.end(), 0.0), x, exec);
         } else {
             xt::xtensor<value_type, 3> part(x.shape);
-            const auto p = detail::view_in_place<3>(part, "gradient");
+            const auto p = as_view(part);
             const double haadf = elastic_.value_and_gradient(x, g, exec);
             const double chemical = chemical_.value_and_gradient(x, p, exec);
             for_each_row(n * ny, nx, exec, [&](std::size_t r) {
@@ -104,7 +118,6 @@ public:
         }
     }
 
-private:
     costs total(double haadf, double chemical, const stack_view<const value_type>& x, const execution& exec) const {
         const double tv = prior_.value(x, exec);
         return {haadf, chemical, tv, lambda_haadf() * haadf + lambda_chemical() * chemical + lambda_tv() * tv};

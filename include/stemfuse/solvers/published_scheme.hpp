@@ -47,7 +47,7 @@ struct published_scheme {
         if (!(step > 0 && std::isfinite(step)))
             throw value_error("step", "got " + to_string(step) + ", takes a finite number above 0");
         state<objective<E, C, P>, P> s{xt::xtensor<T, 3>(x.shape), std::move(duals), {}};
-        s.at = f.value_and_gradient(x, detail::view_in_place<3>(s.gradient, "gradient"), exec);
+        s.at = f.value_and_gradient(x, as_view(s.gradient), exec);
         return s;
     }
 
@@ -55,7 +55,7 @@ struct published_scheme {
     template <class E, class C, class P, class T = typename E::value_type>
     void advance(const objective<E, C, P>& f, state<objective<E, C, P>, P>& s, const stack_view<T>& x,
                  const execution& exec) const {
-        const auto g = detail::view_in_place<3>(s.gradient, "gradient");
+        const auto g = as_view(s.gradient);
         const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
         for_each_row(n * ny, nx, exec, [&](std::size_t r) {
             const T* const xr = x.row(r / ny, r % ny);

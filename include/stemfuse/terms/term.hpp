@@ -15,6 +15,7 @@ namespace stemfuse {
 // returns f(x) and writes grad f(x) to g. This is all that a solver needs of a term.
 template <class Term, class T>
 concept smooth_term = requires(const Term& term, stack_view<const T> x, stack_view<T> g, execution exec) {
+    requires std::same_as<typename Term::value_type, T>;
     { term.shape() } -> std::convertible_to<stack_shape>;
     { term.value(x, exec) } -> std::convertible_to<double>;
     { term.value_and_gradient(x, g, exec) } -> std::convertible_to<double>;
