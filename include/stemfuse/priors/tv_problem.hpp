@@ -24,7 +24,7 @@ struct tv_problem {
     void project(const image_view<T>& u, bool non_negative) const {
         for_each_row(v.shape[0], v.shape[1], exec, [&](std::size_t y) {
             std::transform(v.row(y), v.row(y) + v.shape[1], u.row(y),
-                           [=](T w) { return non_negative ? std::max(w, T(0)) : w; });
+                           [=](T w) { return non_negative && w < 0 ? T(0) : w; });
         });
     }
 

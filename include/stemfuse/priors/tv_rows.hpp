@@ -82,7 +82,7 @@ void tv_primal_row(const T* __restrict v, const T* __restrict ry, const T* __res
     for (std::size_t group = 0; group < n; group += tv_lanes) {
         for (std::size_t c = group; c < group + tv_lanes; ++c) {
             const T w = v[c] - t * ((rx[c - 1] - rx[c]) + (above[c] - ry[c]));
-            u[c] = NonNegative ? (w > 0 ? w : T(0)) : w;
+            u[c] = NonNegative && w < 0 ? T(0) : w;  // keeps NaN
         }
     }
 }

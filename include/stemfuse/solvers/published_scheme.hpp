@@ -60,7 +60,10 @@ struct published_scheme {
         for_each_row(n * ny, nx, exec, [&](std::size_t r) {
             const T* const xr = x.row(r / ny, r % ny);
             T* const v = g.row(r / ny, r % ny);
-            for (std::size_t c = 0; c < nx; ++c) v[c] = std::max(T(0), xr[c] - static_cast<T>(step) * v[c]);
+            for (std::size_t c = 0; c < nx; ++c) {
+                const T moved = xr[c] - static_cast<T>(step) * v[c];
+                v[c] = moved < 0 ? T(0) : moved;  // keeps NaN, for the solver to see
+            }
         });
         const stack_view<const T> v = g;
         if constexpr (warm_prior<P, T>) {
