@@ -4,7 +4,7 @@
 
 #include <stemfuse/core/array.hpp>
 
-#include "../support.hpp"
+#include "support.hpp"
 
 using namespace stemfuse;
 

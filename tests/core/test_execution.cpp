@@ -8,7 +8,7 @@
 
 #include <stemfuse/core/execution.hpp>
 
-#include "../support.hpp"
+#include "support.hpp"
 
 using namespace stemfuse;
 

@@ -7,7 +7,7 @@
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/operators/mixing.hpp>
 
-#include "../support.hpp"
+#include "support.hpp"
 
 using namespace stemfuse;
 

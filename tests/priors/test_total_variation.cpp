@@ -9,7 +9,7 @@
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/priors/total_variation.hpp>
 
-#include "../support.hpp"
+#include "support.hpp"
 
 using namespace stemfuse;
 

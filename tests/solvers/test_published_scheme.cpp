@@ -12,7 +12,7 @@
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
 
-#include "../support.hpp"
+#include "support.hpp"
 
 using namespace stemfuse;
 

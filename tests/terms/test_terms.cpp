@@ -10,7 +10,7 @@
 #include <stemfuse/terms/multi_detector_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
 
-#include "../support.hpp"
+#include "support.hpp"
 
 using namespace stemfuse;
 

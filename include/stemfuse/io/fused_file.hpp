@@ -1,22 +1,15 @@
 // fused.h5: what one fusion read and made, with its history and all of its parameters.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <set>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <variant>
 #include <vector>
 
-#include <stemfuse/core/array.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/io/atomic_file.hpp>
-#include <stemfuse/io/hdf5_handle.hpp>
+#include <stemfuse/io/hdf5_writer.hpp>
 #include <stemfuse/io/record.hpp>
 
 namespace stemfuse::io {
@@ -51,113 +44,10 @@ void require_writable(const fusion_record<T>& record) {
     }
 }
 
-// Builds the groups, data sets and attributes of one HDF5 file in memory: where a disk is full, the HDF5 library (1.10)
-// can neither close a file nor end the program cleanly. Every call throws write_error of the target where it fails.
-class hdf5_image {
-public:
-    explicit hdf5_image(const atomic_file& target) : target_(target) {
-        constexpr std::size_t growth = 1 << 20;
-        const hdf5_handle access = opened(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-        require(H5Pset_fapl_core(access.get(), growth, false));
-        file_ =
-            opened(H5Fcreate(target.temporary().string().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose);
-    }
-
-    hid_t root() const { return file_.get(); }
-
-    hdf5_handle group(const char* name) const {
-        return opened(H5Gcreate2(root(), name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
-    }
-
-    template <scalar T>
-    void image(hid_t group, const std::string& name, const T* pixels, const image_shape& shape,
-               const std::string& unit) const {
-        const std::array<hsize_t, 2> extent{shape[0], shape[1]};
-        const hsize_t nx = std::min<hsize_t>(extent[1], 65536), ny = std::clamp<hsize_t>(65536 / nx, 1, extent[0]);
-        const std::array<hsize_t, 2> chunk{ny, nx};
-        const hdf5_handle layout = opened(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-        require(H5Pset_obj_track_times(layout.get(), false));
-        if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) {
-            require(H5Pset_chunk(layout.get(), 2, chunk.data()));
-            require(H5Pset_shuffle(layout.get()));
-            require(H5Pset_deflate(layout.get(), 4));
-        }
-        const hdf5_handle set = data_set(group, name, pixels, 2, extent.data(), layout.get());
-        if (!unit.empty()) text(set.get(), "unit", unit);
-    }
-
-    void curve(hid_t group, const char* name, const std::vector<double>& values) const {
-        const hsize_t extent = values.size();
-        data_set(group, name, values.data(), 1, &extent, H5P_DEFAULT);
-    }
-
-    void text(hid_t object, const std::string& name, const std::string& value) const {
-        const hdf5_handle type = opened(H5Tcopy(H5T_C_S1), H5Tclose);
-        require(H5Tset_size(type.get(), H5T_VARIABLE));
-        require(H5Tset_cset(type.get(), H5T_CSET_UTF8));
-        const char* const start = value.c_str();
-        attribute(object, name, type.get(), &start);
-    }
-
-    void parameter(const std::string& name, const parameter_value& value) const {
-        std::visit([&](const auto& v) { write(name, v); }, value);
-    }
-
-    // The bytes of the file.
-    std::string bytes() const {
-        require(H5Fflush(root(), H5F_SCOPE_GLOBAL));
-        const ssize_t size = H5Fget_file_image(root(), nullptr, 0);
-        require(size);
-        std::string content(static_cast<std::size_t>(size), '\0');
-        require(H5Fget_file_image(root(), content.data(), content.size()));
-        return content;
-    }
-
-private:
-    void write(const std::string& name, const std::string& value) const { text(root(), name, value); }
-    void write(const std::string& name, double value) const { attribute(root(), name, H5T_NATIVE_DOUBLE, &value); }
-    void write(const std::string& name, std::int64_t value) const { attribute(root(), name, H5T_NATIVE_INT64, &value); }
-    void write(const std::string& name, bool value) const {
-        const hdf5_handle type = opened(H5Tenum_create(H5T_NATIVE_INT8), H5Tclose);
-        for (const std::int8_t member : {std::int8_t{0}, std::int8_t{1}})
-            require(H5Tenum_insert(type.get(), member ? "TRUE" : "FALSE", &member));
-        const std::int8_t stored = value;
-        attribute(root(), name, type.get(), &stored);
-    }
-
-    void attribute(hid_t object, const std::string& name, hid_t type, const void* value) const {
-        const hdf5_handle space = opened(H5Screate(H5S_SCALAR), H5Sclose);
-        const hdf5_handle a =
-            opened(H5Acreate2(object, name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-        require(H5Awrite(a.get(), type, value));
-    }
-
-    template <scalar T>
-    hdf5_handle data_set(hid_t group, const std::string& name, const T* values, int rank, const hsize_t* extent,
-                         hid_t layout) const {
-        const hdf5_handle space = opened(H5Screate_simple(rank, extent, nullptr), H5Sclose);
-        hdf5_handle set = opened(
-            H5Dcreate2(group, name.c_str(), hdf5_type<T>(), space.get(), H5P_DEFAULT, layout, H5P_DEFAULT), H5Dclose);
-        require(H5Dwrite(set.get(), hdf5_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
-        return set;
-    }
-
-    hdf5_handle opened(hid_t id, herr_t (*closing)(hid_t)) const {
-        require(id);
-        return {id, closing};
-    }
-    void require(std::int64_t status) const {
-        if (status < 0) target_.fail("cannot be written (" + hdf5_reason() + ")");
-    }
-
-    const atomic_file& target_;
-    hdf5_handle file_;
-};
-
 template <scalar T>
 std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& record) {
     const hdf5_silence silence;
-    const hdf5_image file(target);
+    const hdf5_writer file(target);
     const auto shape = stemfuse::detail::shape_of<2>(record.raw_haadf, "raw_haadf");
     const auto add_group = [&](const char* name, const auto& haadf, const auto& maps, const std::string& unit) {
         const hdf5_handle group = file.group(name);
