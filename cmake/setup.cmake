@@ -30,7 +30,12 @@ endfunction()
 
 # The programs without which nothing can be built; sets compiler, build_tool and generator.
 function(find_tools)
-  find_program(compiler NAMES $ENV{CXX} c++ g++ clang++)
+  set(names c++ g++ clang++)
+  if(DEFINED ENV{CXX})
+    separate_arguments(names UNIX_COMMAND "$ENV{CXX}") # the compiler, perhaps after a launcher, with its arguments
+    list(GET names 0 names)
+  endif()
+  find_program(compiler NAMES ${names})
   find_program(ninja NAMES ninja)
   find_program(make NAMES gmake make)
   set(build_tool "${ninja}")
