@@ -2,15 +2,22 @@
 #pragma once
 
 #include <stemfuse/analysis/properties.hpp>
+#include <stemfuse/analysis/quality.hpp>
+#include <stemfuse/analysis/stoichiometry.hpp>
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/data/min_max.hpp>
+#include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 #include <stemfuse/operators/mixing.hpp>
 #include <stemfuse/priors/prior.hpp>
 #include <stemfuse/priors/total_variation.hpp>
+#include <stemfuse/simulate/acquisition.hpp>
+#include <stemfuse/simulate/core_shell_particles.hpp>
+#include <stemfuse/simulate/perovskite_columns.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/solvers/published_scheme.hpp>
 #include <stemfuse/solvers/stopping.hpp>
