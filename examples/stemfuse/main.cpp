@@ -1,0 +1,125 @@
+// The program stemfuse: elemental maps with less noise, from a file to figures.
+//
+// Exit codes: 0 done; 1 a mistake of the program's own; 2 usage; 3 input; 4 output; 130 interrupted. Every failure
+// prints one line on stderr.
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "demo.hpp"
+#include "fuse.hpp"
+#include "inspect.hpp"
+
+namespace {
+
+struct command_line {
+    std::string file, haadf = "HAADF", recipe_name = "published";
+    std::vector<std::string> elements;
+    program::recipe_options recipe;
+    program::output_options output;
+};
+
+void add_output_options(CLI::App& command, command_line& line) {
+    command.add_option("-o,--output", line.output.folder, "Folder for the results; made if need be")->required();
+    command.add_flag("--quiet", line.output.quiet, "No progress");
+}
+
+void add_recipe_options(CLI::App& command, program::recipe_options& o) {
+    const auto one_of = [](const auto& names) { return ", one of " + program::joined_names(names); };
+    command.add_option("--gamma", o.gamma, "Exponent of the HAADF model, 1 to 3")->capture_default_str();
+    command.add_option("--weights", o.weights, "Weights of the elements in it" + one_of(stemfuse::weighting_names))
+        ->capture_default_str();
+    command.add_option("--lambda-chemical", o.lambda_chemical, "Weight of the chemical term")->capture_default_str();
+    command.add_option("--lambda-tv", o.lambda_tv, "Weight of total variation")->capture_default_str();
+    command.add_option("--background", o.background, "Background rate, in units of the scaled maps")
+        ->capture_default_str();
+    command.add_option("--iterations", o.iterations, "Iterations")->capture_default_str();
+    command.add_option("--tv", o.tv, "Algorithm of the TV prox" + one_of(program::tv_algorithm_names))
+        ->capture_default_str();
+    command.add_option("--tv-norm", o.tv_norm, "Norm of the differences" + one_of(program::tv_norm_names))
+        ->capture_default_str();
+    command.add_option("--tv-iterations", o.tv_iterations, "Steps of the TV prox in an iteration")
+        ->capture_default_str();
+    command.add_option("--start-threshold", o.start_threshold, "Weaker pixels of the scaled maps start at 0")
+        ->capture_default_str();
+    command.add_option("--precision", o.precision, "Scalar type" + one_of(program::precision_names))
+        ->capture_default_str();
+    command.add_option("--threads", o.threads, "Threads; 0 is one for each core")->capture_default_str();
+}
+
+void run(int argc, char** argv) {
+    command_line line;
+    CLI::App app{"Fused multi-modal electron microscopy: elemental maps with less noise, by their HAADF image."};
+    app.set_version_flag("--version", "stemfuse " STEMFUSE_VERSION);
+    app.require_subcommand(1);
+    auto* const demo = app.add_subcommand("demo", "Fuse a simulated measurement and compare with its truth");
+    add_output_options(*demo, line);
+    auto* const inspect = app.add_subcommand("inspect", "List the images of a file (npy, npz, HDF5)");
+    inspect->add_option("FILE", line.file, "The file")->required();
+    auto* const fuse = app.add_subcommand("fuse", "Fuse the images of a file");
+    fuse->add_option("FILE", line.file, "File with the HAADF image and the maps (npy, npz, HDF5)")->required();
+    add_output_options(*fuse, line);
+    fuse->add_option("--elements", line.elements, "Symbols, or NAME=Symbol for a data set of another name: Sc,Dy,O")
+        ->required()
+        ->delimiter(',');
+    fuse->add_option("--haadf", line.haadf, "Name of the HAADF image")->capture_default_str();
+    fuse->add_option("--recipe", line.recipe_name, "Recipe, one of published")->capture_default_str();
+    add_recipe_options(*fuse, line.recipe);
+    const std::string first = argc > 1 ? argv[1] : "-";
+    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+    if (first[0] != '-' &&
+        std::none_of(commands.begin(), commands.end(), [&](auto* c) { return c->get_name() == first; })) {
+        throw program::usage_error("got \"" + first + "\", takes one of demo, inspect, fuse");
+    }
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& asked) {  // --help, --version
+        app.exit(asked);
+        return;
+    }
+
+    program::catch_interrupts();
+    if (inspect->parsed()) return program::inspect(line.file);
+    if (demo->parsed()) return program::demo(line.output);
+    if (line.recipe_name != "published") {
+        throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published");
+    }
+    program::fuse(line.file, line.haadf, line.elements, line.recipe, line.output);
+}
+
+int fail(const char* what, int code) {
+    std::string line = what;
+    for (char& c : line) c = c == '\n' ? ' ' : c;
+    std::fprintf(stderr, "stemfuse: %s\n", line.c_str());
+    return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        run(argc, argv);
+        return std::fflush(stdout) == 0 ? 0 : fail("standard output cannot be written", 4);
+    } catch (const CLI::ParseError& e) {
+        return fail((std::string(e.what()) + " (stemfuse --help says more)").c_str(), 2);
+    } catch (const program::usage_error& e) {
+        return fail(e.what(), 2);
+    } catch (const program::interrupted& e) {
+        return fail(e.what(), 130);
+    } catch (const stemfuse::divergence_error& e) {
+        return fail(e.what(), 2);
+    } catch (const stemfuse::write_error& e) {
+        return fail(e.what(), 4);
+    } catch (const stemfuse::read_error& e) {
+        return fail(e.what(), 3);
+    } catch (const std::exception& e) {
+        return fail(e.what(), 1);
+    }
+}

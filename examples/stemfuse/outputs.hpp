@@ -1,0 +1,67 @@
+// The files that a fusion leaves in its folder.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/core/error.hpp>
+#include <stemfuse/io/atomic_file.hpp>
+#include <stemfuse/io/figure.hpp>
+#include <stemfuse/io/fused_file.hpp>
+#include <stemfuse/io/parameters_json.hpp>
+#include <stemfuse/io/report.hpp>
+#include <stemfuse/io/tiff.hpp>
+
+#include "recipe.hpp"
+
+namespace program {
+
+using figures_of_merit = std::vector<std::pair<std::string, std::string>>;
+
+// The folder for the results, made if need be and tried before any work. Throws write_error.
+class output_folder {
+public:
+    explicit output_folder(const std::string& path) : path_(path) {
+        std::error_code failure;
+        std::filesystem::create_directories(path_, failure);
+        if (failure) throw stemfuse::write_error(path, "cannot be made a folder for the results: " + failure.message());
+        stemfuse::io::atomic_file trial(path_ / "fused.h5");
+    }
+
+    const std::filesystem::path& path() const noexcept { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+template <class T>
+void write_outputs(const output_folder& folder, const fusion<T>& f, const figures_of_merit& figures) {
+    const auto& path = folder.path();
+    throw_if_interrupted("before writing");
+    stemfuse::io::write_fused_file(path / "fused.h5", f.record);
+    for (std::size_t i = 0; i < f.record.elements.size(); ++i) {
+        stemfuse::io::write_tiff(path / (f.record.elements[i] + ".tif"), xt::view(f.record.fused_maps, i));
+    }
+    stemfuse::io::report_options options;
+    options.figures_of_merit = figures;
+    stemfuse::io::write_figure(path / "fused.png", f.record, options.figure);
+    stemfuse::io::write_report(path / "report.html", f.record, options);
+    stemfuse::io::write_parameters(path / "parameters.json", f.record);
+}
+
+// What was done, in a few lines on stdout.
+template <class T>
+void print_outputs(const output_folder& folder, const fusion<T>& f) {
+    const auto& total = f.record.history.total;
+    std::printf("%zu maps of %zu x %zu fused in %.2f s: objective %.6g at the start, %.6g after %zu iterations\n",
+                f.record.elements.size(), f.record.haadf.shape(0), f.record.haadf.shape(1), f.seconds, total.front(),
+                total.back(), total.size() - 1);
+    std::printf("Report: %s (beside it fused.h5, fused.png, parameters.json, one TIFF an element)\n",
+                std::filesystem::absolute(folder.path() / "report.html").lexically_normal().string().c_str());
+}
+
+}  // namespace program

@@ -1,0 +1,63 @@
+// Progress of a solve on stderr, and Ctrl-C.
+#pragma once
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include <stemfuse/core/error.hpp>
+#include <stemfuse/solvers/stopping.hpp>
+
+namespace program {
+
+// The user ended the program; main() ends with exit code 130 and nothing is written.
+class interrupted : public stemfuse::error {
+public:
+    using error::error;
+};
+
+inline volatile std::sig_atomic_t stop_requested = 0;
+
+// From here on SIGINT and SIGTERM only leave a mark, which the solve looks at after every iteration.
+inline void catch_interrupts() {
+    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { stop_requested = 1; });
+}
+
+inline void throw_if_interrupted(const std::string& where) {
+    if (stop_requested != 0) throw interrupted("interrupted " + where + ": nothing was written");
+}
+
+// The observer of a solve: a bar on a terminal, about ten plain lines elsewhere, nothing when quiet.
+class progress_line {
+public:
+    explicit progress_line(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
+
+    bool operator()(const stemfuse::progress& now) {
+        if (!quiet_ && terminal_) draw_bar(now);
+        if (!quiet_ && !terminal_ && now.iteration % std::max<std::size_t>(1, now.iterations / 10) == 0) {
+            std::fprintf(stderr, "iteration %zu of %zu, objective %.6g\n", now.iteration, now.iterations, now.at.total);
+        }
+        return stop_requested == 0;
+    }
+
+    // Clears the bar.
+    void finish() const {
+        if (!quiet_ && terminal_) std::fprintf(stderr, "\r\033[K");
+    }
+
+private:
+    static void draw_bar(const stemfuse::progress& now) {
+        constexpr std::size_t width = 30;
+        const std::size_t done = width * now.iteration / now.iterations;
+        std::fprintf(stderr, "\r\033[K[%s%s] %zu/%zu  objective %.6g", std::string(done, '=').c_str(),
+                     std::string(width - done, ' ').c_str(), now.iteration, now.iterations, now.at.total);
+        std::fflush(stderr);
+    }
+
+    bool quiet_, terminal_;
+};
+
+}  // namespace program

@@ -1,0 +1,105 @@
+// The published recipe, from measured images to the record that the writers take.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/data/min_max.hpp>
+#include <stemfuse/data/threshold_start.hpp>
+#include <stemfuse/io/record.hpp>
+#include <stemfuse/solvers/fusion_solver.hpp>
+#include <stemfuse/terms/haadf_model.hpp>
+#include <stemfuse/terms/poisson_likelihood.hpp>
+
+#include "options.hpp"
+#include "progress_line.hpp"
+
+namespace program {
+
+// The images of one measurement, as they were read; maps (n_elements, n_y, n_x) in the order of `symbols`.
+template <class T>
+struct measurement {
+    std::string title;
+    std::vector<std::string> symbols;
+    xt::xtensor<T, 2> haadf;
+    xt::xtensor<T, 3> maps;
+};
+
+template <class T>
+struct fusion {
+    stemfuse::io::fusion_record<T> record;
+    stemfuse::stop_reason reason;
+    double seconds;  // of the solve alone
+};
+
+// Every parameter under the name that fused.h5 and parameters.json give it.
+inline std::vector<std::pair<std::string, stemfuse::io::parameter_value>> parameters_of(
+    const recipe_options& o, const std::vector<std::string>& elements, double lambda_haadf) {
+    const auto integer = [](std::size_t n) { return static_cast<std::int64_t>(n); };
+    std::string symbols;
+    for (const std::string& e : elements) symbols += (symbols.empty() ? "" : ",") + e;
+    return {{"recipe", std::string("published")},
+            {"elements", symbols},
+            {"gamma", o.gamma},
+            {"weights", o.weights},
+            {"lambda_haadf", lambda_haadf},
+            {"lambda_chemical", o.lambda_chemical},
+            {"lambda_tv", o.lambda_tv},
+            {"background", o.background},
+            {"iterations", integer(o.iterations)},
+            {"tv", o.tv},
+            {"tv_norm", o.tv_norm},
+            {"tv_iterations", integer(o.tv_iterations)},
+            {"start_threshold", o.start_threshold},
+            {"precision", o.precision},
+            {"stemfuse_version", std::string(STEMFUSE_VERSION)}};
+}
+
+// Scales every image to [0, 1], fuses, and re-projects the HAADF image. Throws the library's errors, and interrupted.
+template <class T>
+fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) {
+    using namespace stemfuse;
+    fusion<T> f{};
+    f.record.haadf = min_max(m.haadf, "HAADF");
+    f.record.maps = min_max_each(m.maps, m.symbols);
+    const haadf_response response(m.symbols, by_name(weighting_names, o.weights, "--weights"), o.gamma);
+    const auto shape = f.record.maps.shape();
+    const auto haadf =
+        xt::adapt(f.record.haadf.data(), f.record.haadf.size(), xt::no_ownership(), f.record.haadf.shape());
+    const auto maps = xt::adapt(f.record.maps.data(), f.record.maps.size(), xt::no_ownership(), shape);
+    const fusion_solver solver(haadf_model(haadf, response), poisson_likelihood(maps, o.background),
+                               total_variation{.norm = by_name(tv_norm_names, o.tv_norm, "--tv-norm"),
+                                               .algorithm = by_name(tv_algorithm_names, o.tv, "--tv"),
+                                               .iterations = o.tv_iterations},
+                               cost_weights{.lambda_chemical = o.lambda_chemical, .lambda_tv = o.lambda_tv});
+    f.record.fused_maps = threshold_start(f.record.maps, o.start_threshold);
+
+    thread_pool pool(o.threads);
+    progress_line line(quiet);
+    const auto begin = std::chrono::steady_clock::now();
+    const fusion_report report = solver.solve_in_place(f.record.fused_maps, {.iterations = o.iterations}, pool, line);
+    f.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    line.finish();
+    throw_if_interrupted("after iteration " + std::to_string(report.iterations));
+
+    f.reason = report.reason;
+    f.record.fused_haadf.resize(f.record.haadf.shape());
+    solver.terms().elastic().project(f.record.fused_maps, f.record.fused_haadf, pool);
+    for (const costs& c : report.history) {
+        f.record.history.haadf.push_back(c.haadf);
+        f.record.history.chemical.push_back(c.chemical);
+        f.record.history.tv.push_back(c.tv);
+        f.record.history.total.push_back(c.total);
+    }
+    f.record.title = std::move(m.title);
+    f.record.elements = std::move(m.symbols);
+    f.record.raw_haadf = std::move(m.haadf);
+    f.record.raw_maps = std::move(m.maps);
+    f.record.unit = "scaled to [0, 1]";
+    f.record.parameters = parameters_of(o, f.record.elements, solver.terms().lambda_haadf());
+    return f;
+}
+
+}  // namespace program

@@ -1,0 +1,271 @@
+// The program from outside: files in, files out, exit codes and messages.
+#include <doctest/doctest.h>
+
+#include <sys/wait.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <stemfuse/io/image_file.hpp>
+#include <stemfuse/io/image_set.hpp>
+#include <stemfuse/io/npy.hpp>
+#include <stemfuse/io/npz.hpp>
+
+#include "io/scratch.hpp"
+#include "support.hpp"
+
+using namespace stemfuse;
+
+namespace {
+
+struct outcome {
+    int code;
+    std::string out, err;
+};
+
+// A scratch folder and the program run in it, by a shell.
+class session {
+public:
+    outcome run(const std::string& arguments, const std::string& prefix = "") const {
+        const std::string out = (folder_ / "stdout").string(), err = (folder_ / "stderr").string();
+        const std::string command = "cd '" + (folder_ / "").string() + "' && " + prefix + " '" STEMFUSE_PROGRAM "' " +
+                                    arguments + " >'" + out + "' 2>'" + err + "'";
+        const int status = std::system(command.c_str());
+        return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, scratch::read(out), scratch::read(err)};
+    }
+
+    // Runs, and expects this exit code and one line on stderr with these texts.
+    template <class... Texts>
+    void fails(int code, const std::string& arguments, const Texts&... texts) const {
+        const outcome o = run(arguments);
+        CAPTURE(arguments);
+        CAPTURE(o.err);
+        CHECK(o.code == code);
+        CHECK(o.err.starts_with("stemfuse: "));
+        CHECK(o.err.find('\n') == o.err.size() - 1);
+        for (const std::string_view text : {std::string_view(texts)...}) {
+            CAPTURE(text);
+            CHECK(o.err.find(text) != std::string::npos);
+        }
+        CHECK(!std::filesystem::exists(path("out/fused.h5")));
+    }
+
+    std::filesystem::path path(const std::string& name) const { return folder_ / name; }
+
+private:
+    scratch::folder folder_;
+};
+
+// A small measurement: HAADF and two maps.
+struct images {
+    std::vector<std::string> names{"HAADF", "Co", "O"};
+    xt::xtensor<float, 3> values = support::random_array<float, 3>({3, 12, 10}, 1, 9);
+
+    void write(const std::filesystem::path& path) const { io::write_image_set(path, names, values); }
+};
+
+}  // namespace
+
+TEST_CASE("demo: figures, files, and parameters that fuse reproduces") {
+    const session s;
+    const outcome demo = s.run("demo -o demo --quiet");
+    CAPTURE(demo.err);
+    REQUIRE(demo.code == 0);
+    CHECK(demo.err.empty());
+    CHECK(demo.out.find("SNR gain") != std::string::npos);
+    CHECK(demo.out.find("report.html") != std::string::npos);
+    for (const char* file : {"fused.h5", "fused.png", "report.html", "parameters.json", "Co.tif", "Mn.tif", "O.tif",
+                             "truth.h5", "measurement.h5"}) {
+        CAPTURE(std::string(file));
+        CHECK(std::filesystem::file_size(s.path("demo") / file) > 100);
+    }
+    // The command that it prints gives the same maps.
+    const auto begin = demo.out.find("stemfuse fuse ");
+    REQUIRE(begin != std::string::npos);
+    const std::string command = demo.out.substr(begin + 9, demo.out.find('\n', begin) - begin - 9);
+    REQUIRE(s.run(command + " --quiet").code == 0);
+    for (const char* name : {"fused/Co", "fused/Mn", "fused/O", "fused/HAADF"}) {
+        CHECK(io::read_image<float>(s.path("demo/fused.h5"), name) ==
+              io::read_image<float>(s.path("fused/fused.h5"), name));
+    }
+}
+
+TEST_CASE("fuse: what it writes is what was read and what the library gives") {
+    const session s;
+    const images m;
+    m.write(s.path("scan.h5"));
+    const outcome o = s.run("fuse scan.h5 -o out --elements Co,O --iterations 4 --precision double --threads 3");
+    CAPTURE(o.err);
+    REQUIRE(o.code == 0);
+    CHECK(o.err.find("iteration 4 of 4") != std::string::npos);
+    const auto file = s.path("out/fused.h5");
+    const auto raw = io::read_image<float>(file, "raw/O");
+    CHECK(raw == xt::view(m.values, 2, xt::all(), xt::all()));
+    CHECK(io::read_image<float>(file, "raw/HAADF") == xt::view(m.values, 0, xt::all(), xt::all()));
+    // The re-projection: (27 x_Co^1.6 + 8 x_O^1.6) / 17.5.
+    const auto co = io::read_image<double>(file, "fused/Co"), ox = io::read_image<double>(file, "fused/O");
+    const auto haadf = io::read_image<double>(file, "fused/HAADF");
+    for (std::size_t k = 0; k < haadf.size(); ++k) {
+        const double expected = (27 * std::pow(co.data()[k], 1.6) + 8 * std::pow(ox.data()[k], 1.6)) / 17.5;
+        CHECK(std::abs(haadf.data()[k] - expected) <= 1e-12);
+    }
+    // The same from npz, whatever the number of threads, and by other names.
+    {
+        io::npz_writer npz(s.path("scan.npz"));
+        const std::vector<std::string> names{"DF", "Co_K", "oxygen"};
+        for (std::size_t i = 0; i < 3; ++i)
+            npz.add(names[i], xt::xtensor<float, 2>(xt::view(m.values, i, xt::all(), xt::all())));
+        npz.commit();
+    }
+    REQUIRE(s.run("fuse scan.npz -o other --haadf DF --elements Co_K=Co,oxygen=O --iterations 4 --precision double "
+                  "--threads 1 --quiet")
+                .code == 0);
+    CHECK(io::read_image<double>(s.path("other/fused.h5"), "fused/Co") == co);
+    const std::string parameters = scratch::read(s.path("other/parameters.json"));
+    for (const char* text :
+         {"\"gamma\": 1.6", "\"iterations\": 4", "\"precision\": \"double\"", "\"weights\": \"z-over-mean\""}) {
+        CAPTURE(std::string(text));
+        CHECK(parameters.find(text) != std::string::npos);
+    }
+    CHECK(scratch::read(s.path("out/report.html")).find("lambda_tv") != std::string::npos);
+}
+
+TEST_CASE("fuse: every option reaches the solver") {
+    const session s;
+    images().write(s.path("scan.h5"));
+    const std::string base = "fuse scan.h5 --elements Co,O --quiet -o ";
+    REQUIRE(s.run(base + "base").code == 0);
+    const auto fused = [&](const std::string& folder) {
+        return io::read_image<float>(s.path(folder + "/fused.h5"), "fused/O");
+    };
+    const auto reference = fused("base");
+    int i = 0;
+    for (const char* option : {"--gamma 1.8", "--weights unit", "--lambda-chemical 0.05", "--lambda-tv 0.1",
+                               "--background 0.4", "--iterations 7", "--tv gp", "--tv chambolle",
+                               "--tv-norm anisotropic", "--tv-iterations 6", "--start-threshold 0.3"}) {
+        CAPTURE(std::string(option));
+        const std::string folder = "changed" + std::to_string(i++);
+        REQUIRE(s.run(base + folder + " " + option).code == 0);
+        if (std::string(option).starts_with("--start")) continue;  // may be forgotten after 30 iterations
+        CHECK(fused(folder) != reference);
+    }
+    REQUIRE(s.run(base + "again --threads 1 --recipe published --precision float").code == 0);
+    CHECK(fused("again") == reference);
+}
+
+TEST_CASE("inspect") {
+    const session s;
+    images().write(s.path("scan.h5"));
+    const outcome o = s.run("inspect scan.h5");
+    CHECK(o.code == 0);
+    for (const char* text : {"HDF5", "HAADF", "float32", "(12, 10)", "--elements Co,O"}) {
+        CAPTURE(std::string(text));
+        CHECK(o.out.find(text) != std::string::npos);
+    }
+    CHECK(s.run("--help").code == 0);
+    CHECK(s.run("fuse --help").out.find("--lambda-tv") != std::string::npos);
+    CHECK(s.run("--version").out.starts_with("stemfuse "));
+}
+
+TEST_CASE("usage errors: exit code 2") {
+    const session s;
+    images().write(s.path("scan.h5"));
+    const std::string good = "fuse scan.h5 -o out --elements Co,O ";
+    s.fails(2, "", "subcommand");
+    s.fails(2, "defuse", "\"defuse\"", "demo, inspect, fuse");
+    s.fails(2, "fuse scan.h5 -o out", "--elements");
+    s.fails(2, "fuse scan.h5 --elements Co,O", "--output");
+    s.fails(2, "inspect", "FILE");
+    s.fails(2, "fuse scan.h5 -o out --elements Co,Xx", "--elements", "\"Xx\"", "H to Og");
+    s.fails(2, "fuse scan.h5 -o out --elements Co,O,Co", "--elements", "Co", "once");
+    s.fails(2, "fuse scan.h5 -o out --elements Co,=O", "--elements", "\"=O\"", "NAME=Symbol");
+    s.fails(2, good + "--gamma 0.9", "--gamma", "0.9", "1 to 3");
+    s.fails(2, good + "--gamma 3.5", "--gamma", "3.5");
+    s.fails(2, good + "--gamma nan", "--gamma", "nan");
+    s.fails(2, good + "--gamma thick", "--gamma", "thick");
+    s.fails(2, good + "--weights heavy", "--weights", "\"heavy\"", "z-over-mean");
+    s.fails(2, good + "--lambda-tv -1", "--lambda-tv", "-1", "0 or more");
+    s.fails(2, good + "--lambda-chemical inf", "--lambda-chemical", "inf");
+    s.fails(2, good + "--background 0", "--background", "got 0", "above 0");
+    s.fails(2, good + "--iterations 0", "--iterations", "got 0");
+    s.fails(2, good + "--tv-iterations 0", "--tv-iterations", "got 0");
+    s.fails(2, good + "--tv newton", "--tv", "\"newton\"", "fgp");
+    s.fails(2, good + "--tv-norm round", "--tv-norm", "\"round\"", "isotropic");
+    s.fails(2, good + "--precision half", "--precision", "\"half\"", "float");
+    s.fails(2, good + "--threads 5000", "--threads", "5000", "1024");
+    s.fails(2, good + "--start-threshold 2", "--start-threshold", "2", "0 to 1");
+    s.fails(2, good + "--recipe cake", "--recipe", "\"cake\"", "published");
+    s.fails(2, good + "--lambda-chemical 1e30 --quiet", "objective", "smaller weights");
+}
+
+TEST_CASE("input errors: exit code 3") {
+    const session s;
+    images good;
+    good.write(s.path("scan.h5"));
+    const std::string tail = " -o out --elements Co,O --quiet";
+    s.fails(3, "fuse missing.h5" + tail, "missing.h5", "no such file");
+    s.fails(3, "fuse ." + tail, "folder");
+    s.fails(3, "inspect missing.h5", "missing.h5");
+    s.fails(3, "fuse scan.h5 -o out --elements Co,Mn --quiet", "scan.h5", "\"Mn\"", "HAADF, O");
+    s.fails(3, "fuse scan.h5 --haadf DF" + tail, "\"DF\"", "HAADF");
+    std::ofstream(s.path("text.h5")) << "not an image";
+    s.fails(3, "fuse text.h5" + tail, "text.h5", "npy, npz and HDF5");
+    std::ofstream(s.path("empty.h5")).flush();
+    s.fails(3, "inspect empty.h5", "empty.h5", "empty");
+
+    images bad = good;
+    bad.values(1, 3, 4) = std::nanf("");
+    bad.write(s.path("nan.h5"));
+    s.fails(3, "fuse nan.h5" + tail, "nan.h5", "Co", "nan", "row 3, column 4");
+    bad.values(1, 3, 4) = INFINITY;
+    bad.write(s.path("inf.h5"));
+    s.fails(3, "fuse inf.h5" + tail, "Co", "inf");
+    xt::view(bad.values, 1).fill(3);
+    bad.write(s.path("constant.h5"));
+    s.fails(3, "fuse constant.h5" + tail, "constant.h5", "Co", "is 3 everywhere");
+    io::write_image_set(s.path("pixel.h5"), good.names, xt::xtensor<float, 3>(xt::ones<float>({3, 1, 1})));
+    s.fails(3, "fuse pixel.h5" + tail, "HAADF", "is 1 everywhere");
+    {
+        io::npz_writer npz(s.path("shapes.npz"));
+        npz.add("HAADF", xt::xtensor<float, 2>(xt::ones<float>({12, 10})));
+        npz.add("Co", xt::xtensor<float, 2>(xt::ones<float>({12, 11})));
+        npz.add("O", xt::xtensor<float, 2>(xt::ones<float>({12, 10})));
+        npz.commit();
+    }
+    s.fails(3, "fuse shapes.npz" + tail, "Co", "(12, 11)", "(12, 10)", "HAADF");
+    const std::string whole = scratch::read(s.path("scan.h5"));
+    for (const std::size_t length : {std::size_t{9}, whole.size() / 2, whole.size() - 1}) {
+        std::ofstream(s.path("cut.h5"), std::ios::binary) << whole.substr(0, length);
+        s.fails(3, "fuse cut.h5" + tail, "cut.h5");
+    }
+}
+
+TEST_CASE("output errors: exit code 4, before any work") {
+    const session s;
+    images().write(s.path("scan.h5"));
+    std::ofstream(s.path("file")) << "in the way";
+    for (const char* folder : {"file", "file/below", "/proc/nothing"}) {
+        const outcome o = s.run("fuse scan.h5 --elements Co,O -o " + std::string(folder));
+        CAPTURE(o.err);
+        CHECK(o.code == 4);
+        CHECK(o.err.starts_with("stemfuse: " + std::string(folder)));
+        CHECK(o.err.find('\n') == o.err.size() - 1);
+        CHECK(s.run("demo -o " + std::string(folder)).code == 4);
+    }
+    CHECK(scratch::read(s.path("file")) == "in the way");
+}
+
+TEST_CASE("interrupted: exit code 130, nothing written") {
+    const session s;
+    io::write_image_set(s.path("scan.h5"), {"HAADF", "Co", "O"}, support::random_array<float, 3>({3, 300, 300}, 1, 9));
+    const outcome o = s.run("fuse scan.h5 --elements Co,O -o out --quiet --iterations 1000000", "timeout -s INT 1");
+    CAPTURE(o.err);
+    CHECK((o.code == 130 || o.code == 124));  // timeout reports 124 for a program that it had to signal
+    CHECK(o.err.find("interrupted after iteration") != std::string::npos);
+    CHECK(std::filesystem::is_empty(s.path("out")));
+}
