@@ -68,7 +68,8 @@ void run(int argc, char** argv) {
     add_output_options(*fuse, line);
     fuse->add_option("--elements", line.elements, "Symbols, or NAME=Symbol for a data set of another name: Sc,Dy,O")
         ->required()
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     fuse->add_option("--haadf", line.haadf, "Name of the HAADF image")->capture_default_str();
     fuse->add_option("--recipe", line.recipe_name, "Recipe, one of published")->capture_default_str();
     add_recipe_options(*fuse, line.recipe);

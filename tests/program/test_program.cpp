@@ -135,6 +135,46 @@ TEST_CASE("fuse: what it writes is what was read and what the library gives") {
     CHECK(scratch::read(s.path("out/report.html")).find("lambda_tv") != std::string::npos);
 }
 
+TEST_CASE("fuse: the published result, from the published files") {
+    struct published {
+        std::string file, elements, options, reference;
+    };
+    const session s;
+    const std::filesystem::path shared = STEMFUSE_SHARED_DIR;
+    for (const auto& p :
+         {published{"PTO_Trilayer_dataset.npz", "Sc,Dy,O", "", "dysco3"},
+          published{
+              "Co3O4_Mn3O4.h5", "Co,Mn,O",
+              "--lambda-chemical 0.006 --lambda-tv 0.022 --background 0.01 --tv-iterations 6 --start-threshold 0.2",
+              "co3o4_mn3o4"}}) {
+        const auto file = shared / "data" / p.file;
+        if (!std::filesystem::exists(file)) {
+            MESSAGE("skipped: no ", file.string());
+            continue;
+        }
+        for (const auto& [precision, tolerance] : {std::pair{"float", 1e-3}, std::pair{"double", 1e-5}}) {
+            const outcome o = s.run("fuse --quiet --elements " + p.elements + " '" + file.string() + "' -o out " +
+                                    p.options + " --precision " + precision);
+            CAPTURE(o.err);
+            REQUIRE(o.code == 0);
+            const auto expected = io::read_npy<double, 3>(shared / "reference" / p.reference / "fused_30.npy");
+            double difference = 0, norm = 0;
+            const std::string symbols = p.elements + ",";
+            for (std::size_t i = 0, begin = 0; i < 3; begin = symbols.find(',', begin) + 1, ++i) {
+                const std::string element = symbols.substr(begin, symbols.find(',', begin) - begin);
+                const auto map = io::read_image<double>(s.path("out/fused.h5"), "fused/" + element);
+                for (std::size_t k = 0; k < map.size(); ++k) {
+                    const double e = expected.data()[i * map.size() + k];
+                    difference += std::pow(map.data()[k] - e, 2);
+                    norm += e * e;
+                }
+            }
+            MESSAGE(p.file, ", ", std::string(precision), ": relative difference ", std::sqrt(difference / norm));
+            CHECK(std::sqrt(difference / norm) <= tolerance);
+        }
+    }
+}
+
 TEST_CASE("fuse: every option reaches the solver") {
     const session s;
     images().write(s.path("scan.h5"));
