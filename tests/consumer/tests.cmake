@@ -20,7 +20,7 @@ set_tests_properties(consumer_find_package PROPERTIES FIXTURES_REQUIRED installe
 function(add_pkg_config_test package source)
   add_test(NAME consumer_pkg_config_${package}
            COMMAND "${CMAKE_COMMAND}" "-DPKG_CONFIG=${STEMFUSE_PKG_CONFIG}" "-DCXX=${CMAKE_CXX_COMPILER}"
-                   "-DPREFIX=${prefix}" -DPACKAGE=${package} "-DSOURCE=${consumer_dir}/${source}"
+                   "-DPREFIX=${prefix}" "-DPREFIX_PATH=${CMAKE_PREFIX_PATH}" -DPACKAGE=${package} "-DSOURCE=${consumer_dir}/${source}"
                    "-DWORK=${CMAKE_CURRENT_BINARY_DIR}/consumer/${package}" -P "${consumer_dir}/pkg_config.cmake")
   set_tests_properties(consumer_pkg_config_${package} PROPERTIES FIXTURES_REQUIRED installed TIMEOUT 600)
 endfunction()
