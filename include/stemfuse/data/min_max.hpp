@@ -52,7 +52,7 @@ auto min_max(const A& image, std::string_view name = "image") {
     using in_type = detail::result_scalar_t<void, A>;
     const readable<in_type, 2> in(image, name);
     xt::xtensor<detail::result_scalar_t<T, A>, 2> out(in.view().shape);
-    detail::rescale(in.view(), detail::view_in_place<2>(out, name), name);
+    detail::rescale(in.view(), as_view(out, name), name);
     return out;
 }
 
@@ -70,7 +70,7 @@ auto min_max_each(const A& maps, const std::vector<std::string>& names = {}) {
                                        ", one for each map");
     }
     xt::xtensor<detail::result_scalar_t<T, A>, 3> out(in.view().shape);
-    const auto out_view = detail::view_in_place<3>(out, "maps");
+    const auto out_view = as_view(out, "maps");
     for (std::size_t i = 0; i < n; ++i) {
         detail::rescale(in.view().image(i), out_view.image(i),
                         names.empty() ? "maps, element " + std::to_string(i) : names[i]);

@@ -16,7 +16,7 @@ auto threshold_start(const A& maps, double threshold) {
     using value_type = std::conditional_t<scalar<value_type_t<A>>, value_type_t<A>, double>;
     require_non_negative(threshold, "threshold");
     xt::xtensor<value_type, 3> out = detail::packed_copy<value_type, 3>(maps, "maps");
-    const auto view = detail::view_in_place<3>(out, "maps");
+    const auto view = as_view(out, "maps");
     require_not_empty(view, "maps");
     require_finite(view, "maps");
     std::replace_if(

@@ -31,8 +31,8 @@ namespace detail {
 
 template <scalar T>
 void require_acquirable(const specimen<T>& sample, const acquisition_options& options) {
-    const auto truth = view_in_place<3>(sample.truth, "truth");
-    const auto haadf = view_in_place<2>(sample.haadf, "haadf");
+    const auto truth = as_view(sample.truth, "truth");
+    const auto haadf = as_view(sample.haadf, "haadf");
     const auto& elements = sample.elements;
     const std::size_t n = truth.shape[0];
     require_not_empty(truth, "truth");
@@ -68,15 +68,14 @@ void require_acquirable(const specimen<T>& sample, const acquisition_options& op
 // exp, log or cos of another libm rounds differently. Throws shape_error and value_error for a specimen or an option
 // that does not fit.
 template <scalar T>
-acquisition<T> acquire(const specimen<T>& sample, const acquisition_options& options = {},
-                       const execution& exec = {}) {
+acquisition<T> acquire(const specimen<T>& sample, const acquisition_options& options = {}, const execution& exec = {}) {
     detail::require_acquirable(sample, options);
-    const auto truth = detail::view_in_place<3>(sample.truth, "truth");
-    const auto haadf = detail::view_in_place<2>(sample.haadf, "haadf");
+    const auto truth = as_view(sample.truth, "truth");
+    const auto haadf = as_view(sample.haadf, "haadf");
     const std::size_t n = truth.shape[0], ny = truth.shape[1], nx = truth.shape[2];
     acquisition<T> a{sample.elements, xt::xtensor<T, 2>(haadf.shape), xt::xtensor<T, 3>(truth.shape)};
-    const auto maps_out = detail::view_in_place<3>(a.maps, "maps");
-    const auto haadf_out = detail::view_in_place<2>(a.haadf, "haadf");
+    const auto maps_out = as_view(a.maps, "maps");
+    const auto haadf_out = as_view(a.haadf, "haadf");
 
     // In single precision, so that its product with a multiple of 2^-16 is exact and a fused multiply-add changes
     // nothing.

@@ -21,7 +21,7 @@ struct sphere {
     double y, x, radius;
 };
 
-// Spheres in an image of ny by nx pixels that overlap by at most a third of their reach; after 200 tries anywhere.
+// Spheres in an image of ny by nx pixels that overlap by at most 0.15 of their reach, or anywhere after 200 tries.
 inline std::vector<sphere> scatter_spheres(const core_shell_options& options) {
     const double ny = static_cast<double>(options.ny), nx = static_cast<double>(options.nx);
     const double size = std::sqrt(ny * nx / static_cast<double>(options.particles));
@@ -30,7 +30,7 @@ inline std::vector<sphere> scatter_spheres(const core_shell_options& options) {
         random_stream random(options.seed, stream_of("core_shell_particles"), i);
         sphere s{0, 0, size * random.uniform(0.3, 0.52)};
         const auto crowded = [&](const sphere& o) {
-            return std::hypot(s.y - o.y, s.x - o.x) < 0.67 * (s.radius + o.radius);
+            return std::hypot(s.y - o.y, s.x - o.x) < 0.85 * (s.radius + o.radius);
         };
         for (int tries = 0; tries < 200; ++tries) {
             s.y = ny * random.uniform(0.12, 0.88);
@@ -59,7 +59,7 @@ inline void add_sphere(const image_view<double>& image, const sphere& s, double 
 
 }  // namespace detail
 
-// Spheres of Mn3O4 with cores of Co3O4, 0.62 of their radius: the elements Co, Mn, O in thickness times atoms per
+// Spheres of Mn3O4 with cores of Co3O4, 0.7 of their radius: the elements Co, Mn, O in thickness times atoms per
 // volume (metal 3, oxygen 4), scaled so that the thickest place has 1 of oxygen. The picture grows with the image.
 // Throws value_error for an option out of range.
 template <scalar T = double>
@@ -67,10 +67,10 @@ specimen<T> core_shell_particles(const core_shell_options& options = {}) {
     detail::require_extents(options.ny, options.nx);
     require_in_range(static_cast<double>(options.particles), 1, 10000, "particles");
     xt::xtensor<double, 3> amounts = xt::zeros<double>({std::size_t{3}, options.ny, options.nx});
-    const auto view = detail::view_in_place<3>(amounts, "amounts");
+    const auto view = as_view(amounts, "amounts");
     const auto cobalt = view.image(0), manganese = view.image(1), oxygen = view.image(2);
     for (const auto& particle : detail::scatter_spheres(options)) {
-        const detail::sphere core{particle.y, particle.x, 0.62 * particle.radius};
+        const detail::sphere core{particle.y, particle.x, 0.7 * particle.radius};
         detail::add_sphere(cobalt, core, 0.75);
         detail::add_sphere(manganese, particle, 0.75);
         detail::add_sphere(manganese, core, -0.75);

@@ -35,7 +35,7 @@ inline void add_column(const image_view<double>& image, double y0, double x0, do
 
 // Projected cells of a perovskite: Dy at the corners, Sc at the centre, O on the sides and over the centre, each column
 // a Gaussian whose integral counts its atoms, hence Dy : Sc : O is 1 : 1 : 3 in the right half. In the left half the Dy
-// sites are filled to 0.15. The interface at n_x / 2 is half a cell wide; rows of Dy columns are displaced in turn to
+// sites are filled to 0.3. The interface at n_x / 2 is half a cell wide; rows of Dy columns are displaced in turn to
 // the left and to the right in the film, as in an orthorhombic perovskite. The field of view grows with the image, in
 // units of `cell`. Throws value_error for an option out of range.
 template <scalar T = double>
@@ -44,7 +44,7 @@ specimen<T> perovskite_columns(const perovskite_options& options = {}) {
     require_in_range(options.cell, 4, 1024, "cell");
     const double cell = options.cell, ny = static_cast<double>(options.ny), nx = static_cast<double>(options.nx);
     xt::xtensor<double, 3> amounts = xt::zeros<double>({std::size_t{3}, options.ny, options.nx});
-    const auto view = detail::view_in_place<3>(amounts, "amounts");
+    const auto view = as_view(amounts, "amounts");
     const auto scandium = view.image(0), dysprosium = view.image(1), oxygen = view.image(2);
     const auto film = [=](double x) { return 0.5 * (1 + std::erf((x - nx / 2) / (0.4 * cell))); };
     for (std::size_t j = 0; static_cast<double>(j) < ny / cell + 2; ++j) {
@@ -57,7 +57,7 @@ specimen<T> perovskite_columns(const perovskite_options& options = {}) {
             };
             const double y = (static_cast<double>(j) - 0.8) * cell, x = (static_cast<double>(i) - 0.7) * cell;
             const double zigzag = (j % 2 == 0 ? 0.045 : -0.045) * cell * film(x);
-            add(dysprosium, y, x + zigzag, 0.14, 0.15 + 0.85 * film(x));
+            add(dysprosium, y, x + zigzag, 0.14, 0.3 + 0.7 * film(x));
             add(scandium, y + cell / 2, x + cell / 2, 0.125, 1);
             add(oxygen, y + cell / 2, x + cell / 2, 0.15, 1);
             add(oxygen, y, x + cell / 2, 0.15, 1);
