@@ -48,6 +48,8 @@ void write_outputs(const output_folder& folder, const fusion<T>& f, const figure
     }
     stemfuse::io::report_options options;
     options.figures_of_merit = figures;
+    options.figure.limits = stemfuse::io::limits_source::both;
+    options.figure.haadf_unit = f.record.unit;
     stemfuse::io::write_figure(path / "fused.png", f.record, options.figure);
     stemfuse::io::write_report(path / "report.html", f.record, options);
     stemfuse::io::write_parameters(path / "parameters.json", f.record);

@@ -150,6 +150,15 @@ TEST_CASE_TEMPLATE("solving in the caller's array, of any memory", T, float, dou
     CHECK(larger(0, 0, 0) == 0);
 }
 
+TEST_CASE("the measured maps cannot be fused in place") {
+    const problem<float> p;
+    std::vector<float> buffer(p.maps.begin(), p.maps.end());
+    auto maps = xt::adapt(buffer.data(), buffer.size(), xt::no_ownership(), std::array<std::size_t, 3>{3, 40, 50});
+    const fusion_solver solver(haadf_model(p.haadf, haadf_response({"Sc", "Dy", "O"})), poisson_likelihood(maps, 0.24));
+    support::check_throws<value_error>([&] { solver.solve_in_place(maps); }, "start", "memory of the measured maps");
+    CHECK(solver.solve().iterations == 30);
+}
+
 TEST_CASE("composition: other terms, spelled out or deduced") {
     const problem<float> p;
     const fusion_solver gaussian(haadf_model(p.haadf, haadf_response({"Sc", "Dy", "O"})),

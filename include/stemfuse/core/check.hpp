@@ -4,8 +4,10 @@
 
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/error.hpp>
@@ -40,6 +42,26 @@ inline void require_in_range(double value, double lowest, double highest, std::s
 inline void require_non_negative(double value, std::string_view argument) {
     if (!(value >= 0 && std::isfinite(value))) {
         throw value_error(argument, "got " + to_string(value) + ", takes a finite number, 0 or more");
+    }
+}
+
+// Throws value_error where the two views share memory (their address ranges meet).
+template <class T, std::size_t N, class U, std::size_t M>
+void require_apart(const array_view<T, N>& view, const array_view<U, M>& other, std::string_view argument,
+                   std::string_view what) {
+    const auto range = [](const auto& v) {
+        const auto* first = v.data;
+        const auto* last = v.data;
+        for (std::size_t axis = 0; axis < v.shape.size(); ++axis) {
+            const std::ptrdiff_t reach = v.strides[axis] * (static_cast<std::ptrdiff_t>(v.shape[axis]) - 1);
+            (reach < 0 ? first : last) += reach;
+        }
+        return std::pair<const void*, const void*>(first, last);
+    };
+    if (view.size() == 0 || other.size() == 0) return;
+    const auto a = range(view), b = range(other);
+    if (!std::less<>{}(a.second, b.first) && !std::less<>{}(b.second, a.first)) {
+        throw value_error(argument, "is in the memory of " + std::string(what) + ", takes an array of its own");
     }
 }
 

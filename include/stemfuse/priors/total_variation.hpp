@@ -75,9 +75,7 @@ private:
         require_non_negative(t, "t");
         require_non_negative(gap_tolerance, "gap_tolerance");
         if (iterations == 0) throw value_error("iterations", "got 0, takes 1 or more");
-        if (in.view().data == result.view().data) {
-            throw value_error("out", "is the same memory as v, takes another array");
-        }
+        require_apart(result.view(), in.view(), "out", "v");
         const std::size_t n = in.view().shape[0], ny = in.view().shape[1], nx = in.view().shape[2];
         if (state != nullptr && state->size() == 0) *state = xt::zeros<T>({2 * n, ny, nx});
         if (state != nullptr) {

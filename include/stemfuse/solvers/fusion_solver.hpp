@@ -89,7 +89,8 @@ public:
         return previous;
     }
 
-    // Works in the caller's own array: `maps` holds the start when it begins and the fused maps when it ends.
+    // Works in the caller's own array: `maps` holds the start when it begins and the fused maps when it ends. It may
+    // not be the memory of the measured maps that the chemical term refers to: value_error.
     template <stack Maps, class Observer = ignore_progress>
     fusion_report solve_in_place(Maps&& maps, const stopping& stop = {}, const execution& exec = {},
                                  Observer&& observer = {}) const {
@@ -105,6 +106,12 @@ private:
         const auto& x = array.view();
         require_shape(x.shape, objective_.shape(), "start", "the terms'");
         require_counts(x, "start");
+        if constexpr (requires { objective_.elastic().measured(); }) {
+            require_apart(x, objective_.elastic().measured(), "start", "the measured image");
+        }
+        if constexpr (requires { objective_.chemical().measured(); }) {
+            require_apart(x, objective_.chemical().measured(), "start", "the measured maps");
+        }
         require_in_range(stop.relative_change, 0, 1, "relative_change");
         if (stop.iterations == 0) throw value_error("iterations", "got 0, takes 1 or more");
 
