@@ -164,6 +164,7 @@ double ssim(const U& image, const X& truth) {
 }
 
 // What the literature calls a gain in signal-to-noise ratio, in percent: 100 (nrmse(raw) / nrmse(fused) - 1).
+// Infinite for a perfect fused image, NaN if both are perfect.
 template <image Fused, image Raw, image X>
 double snr_gain(const Fused& fused, const Raw& raw, const X& truth) {
     const readable<double, 2> u(fused, "fused"), r(raw, "raw"), x(truth, "truth");
