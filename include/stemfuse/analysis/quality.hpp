@@ -88,8 +88,8 @@ inline xt::xtensor<double, 2> gaussian_blur(const xt::xtensor<double, 2>& in) {
             extended[radius + past] = extended[radius + mirrored(static_cast<std::ptrdiff_t>(past), nx)];
         }
         for (std::size_t x = 0; x < nx; ++x) {
-            out(y, x) =
-                std::inner_product(weights.begin(), weights.end(), extended.begin() + static_cast<std::ptrdiff_t>(x), 0.0);
+            out(y, x) = std::inner_product(weights.begin(), weights.end(),
+                                           extended.begin() + static_cast<std::ptrdiff_t>(x), 0.0);
         }
     }
     return out;
