@@ -79,9 +79,10 @@ T at_least_one(T x) {
 template <bool NonNegative, class T>
 void tv_primal_row(const T* __restrict v, const T* __restrict ry, const T* __restrict above, const T* __restrict rx,
                    T t, T* __restrict u, std::size_t n) {
+    const T* const left = rx - 1;
     for (std::size_t group = 0; group < n; group += tv_lanes) {
         for (std::size_t c = group; c < group + tv_lanes; ++c) {
-            const T w = v[c] - t * ((rx[c - 1] - rx[c]) + (above[c] - ry[c]));
+            const T w = v[c] - t * ((left[c] - rx[c]) + (above[c] - ry[c]));
             u[c] = NonNegative && w < 0 ? T(0) : w;  // keeps NaN
         }
     }
