@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -65,6 +66,8 @@ figure_column column_of(const fusion_record<T>& record, std::size_t i, std::size
             const display_limits other = limits_of(fused, options.low_percentile, options.high_percentile);
             column.limits = {std::min(column.limits.low, other.low), std::max(column.limits.high, other.high)};
         }
+        // A limit of 4e-10 beside one of 0.9 reads as 0.
+        if (std::abs(column.limits.low) < 1e-3 * column.limits.high) column.limits.low = 0;
         column.raw = resample(raw, height, width);
         column.fused = resample(fused, height, width);
         return column;
