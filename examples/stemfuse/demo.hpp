@@ -57,7 +57,8 @@ inline void write_measurement(const std::filesystem::path& path, const stemfuse:
     stemfuse::io::write_image_set(path, names, images);
 }
 
-inline void demo(const output_options& output) {
+// `program` is how the program was called, for the command that it prints.
+inline void demo(const output_options& output, const std::string& program) {
     const output_folder folder(output.folder);
     const auto specimen = stemfuse::core_shell_particles<float>();
     const auto acquired = stemfuse::acquire(specimen, demo_acquisition);
@@ -76,10 +77,10 @@ inline void demo(const output_options& output) {
     print_outputs(folder, result);
     std::printf(
         "The truth is in truth.h5, the measurement in measurement.h5. To try other parameters:\n"
-        "  stemfuse fuse %s -o fused --elements Co,Mn,O --background %g --lambda-chemical %g --lambda-tv %g "
+        "  %s fuse %s -o fused --elements Co,Mn,O --background %g --lambda-chemical %g --lambda-tv %g "
         "--tv-iterations %zu\n",
-        (folder.path() / "measurement.h5").string().c_str(), demo_recipe.background, demo_recipe.lambda_chemical,
-        demo_recipe.lambda_tv, demo_recipe.tv_iterations);
+        program.c_str(), (folder.path() / "measurement.h5").string().c_str(), demo_recipe.background,
+        demo_recipe.lambda_chemical, demo_recipe.lambda_tv, demo_recipe.tv_iterations);
 }
 
 }  // namespace program

@@ -88,7 +88,7 @@ void run(int argc, char** argv) {
 
     program::catch_interrupts();
     if (inspect->parsed()) return program::inspect(line.file);
-    if (demo->parsed()) return program::demo(line.output);
+    if (demo->parsed()) return program::demo(line.output, argv[0]);
     if (line.recipe_name != "published") {
         throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published");
     }
