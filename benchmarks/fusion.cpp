@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <benchmark/benchmark.h>
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/stemfuse.hpp>
 
 #include "plain_formulation.hpp"

@@ -5,6 +5,7 @@
 #include <stemfuse/analysis/quality.hpp>
 #include <stemfuse/analysis/stoichiometry.hpp>
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/execution.hpp>

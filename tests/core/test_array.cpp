@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include <stemfuse/core/array.hpp>
+#include <stemfuse/core/array_access.hpp>
 
 #include "support.hpp"
 

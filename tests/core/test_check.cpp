@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 
 #include "support.hpp"

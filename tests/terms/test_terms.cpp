@@ -103,6 +103,9 @@ TEST_CASE_TEMPLATE("gradients of the likelihoods", T, float, double) {
 TEST_CASE("curvatures") {
     const image_shape s{7, 9};
     check_curvature(haadf_model(support::random_array<double, 2>(s, 0.2, 2.5), haadf_response({"Co", "O"})));
+    const xt::xtensor<double, 2> mixing{{1.0, 0.5}, {0.2, 1.4}, {-0.3, 0.8}};
+    check_curvature(
+        multi_detector_model(support::random_array<double, 3>({3, 7, 9}, 0.2, 2.5), mixing, {1.6, 1.2, 1.6}));
     check_curvature(poisson_likelihood(random_maps<double>(2, s), 0.1));
     check_curvature(gaussian_likelihood(random_maps<double>(2, s), 0.5));
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <stemfuse/analysis/stoichiometry.hpp>
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 
 namespace stemfuse {

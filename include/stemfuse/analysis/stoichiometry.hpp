@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 
 namespace stemfuse {

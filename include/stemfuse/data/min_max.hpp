@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 
 namespace stemfuse {

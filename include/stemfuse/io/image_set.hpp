@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/io/atomic_file.hpp>
 #include <stemfuse/io/hdf5_writer.hpp>

@@ -17,7 +17,7 @@
 
 #include <tiffio.h>
 
-#include <stemfuse/core/array.hpp>
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/io/atomic_file.hpp>
 

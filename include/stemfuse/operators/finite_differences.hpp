@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/blas.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>

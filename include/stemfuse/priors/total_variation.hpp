@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/priors/prior.hpp>

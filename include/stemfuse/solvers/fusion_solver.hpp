@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/priors/total_variation.hpp>
 #include <stemfuse/solvers/objective.hpp>
 #include <stemfuse/solvers/published_scheme.hpp>

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/priors/prior.hpp>
 #include <stemfuse/terms/term.hpp>

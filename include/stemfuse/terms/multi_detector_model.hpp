@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/blas.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/terms/term.hpp>
@@ -77,6 +79,26 @@ public:
                     }
                 }
             });
+    }
+
+    // d2f/dx_i^2 = sum_d (gamma_d A_di x_i^(gamma_d - 1))^2 + gamma_d (gamma_d - 1) A_di x_i^(gamma_d - 2) r_d with the
+    // residuals r_d; x_i below the scalar's epsilon is taken as epsilon, as in haadf_model.
+    void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
+        constexpr value_type floor = std::numeric_limits<value_type>::epsilon();
+        std::vector<value_type> back(n_elements_ * chunk);
+        for (std::size_t i = 0; i < n_elements_; ++i) std::fill_n(curvature[i], segment.n, value_type(0));
+        for_each_chunk(segment, x, [&](const group& of, std::size_t first, std::size_t n, const auto&, const auto& r) {
+            multiply_rows(of.mixing, true, r.data(), back.data(), n);
+            for (std::size_t i = 0; i < n_elements_; ++i) {
+                value_type squares = 0;
+                for (std::size_t d = 0; d < of.detectors.size(); ++d) squares += of.mixing(d, i) * of.mixing(d, i);
+                for (std::size_t c = 0; c < n; ++c) {
+                    const value_type xc = std::max(x[i][first + c], floor);
+                    const value_type slope = of.gamma * std::pow(xc, of.gamma - 1);
+                    curvature[i][first + c] += squares * slope * slope + (of.gamma - 1) * slope / xc * back[i * n + c];
+                }
+            }
+        });
     }
 
 private:

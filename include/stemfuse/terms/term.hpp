@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include <stemfuse/core/array.hpp>
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 
