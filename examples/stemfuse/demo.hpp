@@ -27,7 +27,7 @@ inline std::string number(double value, const char* format) {
     return text;
 }
 
-// Prints the figures of every element, as ../shared/tools/score.py defines them, and returns them for the report.
+// Prints the figures of every element against the truth, and returns them for the report.
 inline figures_of_merit print_scores(const std::vector<std::string>& elements, const stemfuse::quality_score& score) {
     figures_of_merit rows;
     std::printf("            NRMSE raw  NRMSE fused  SNR gain  PSNR fused  SSIM fused  stoichiometry\n");

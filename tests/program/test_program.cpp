@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -92,6 +93,41 @@ TEST_CASE("demo: figures, files, and parameters that fuse reproduces") {
     for (const char* name : {"fused/Co", "fused/Mn", "fused/O", "fused/HAADF"}) {
         CHECK(io::read_image<float>(s.path("demo/fused.h5"), name) ==
               io::read_image<float>(s.path("fused/fused.h5"), name));
+    }
+}
+
+TEST_CASE("demo: its figures are those of an independent scorer") {
+    const session s;
+    const auto scorer = std::filesystem::path(STEMFUSE_SHARED_DIR) / "tools" / "score.py";
+    const std::string python = "/usr/bin/env python3 '" + scorer.string() + "' ";
+    if (!std::filesystem::exists(scorer) || std::system("python3 -c 'import h5py, numpy, scipy' 2>/dev/null") != 0) {
+        MESSAGE("skipped: no ", scorer.string(), ", or no python3 with h5py, numpy and scipy");
+        return;
+    }
+    const outcome demo = s.run("demo -o demo --quiet");
+    REQUIRE(demo.code == 0);
+    const auto json = s.path("score.json");
+    REQUIRE(std::system((python + "'" + s.path("demo/fused.h5").string() + "' '" + s.path("demo/truth.h5").string() +
+                         "' >'" + json.string() + "'")
+                            .c_str()) == 0);
+    const std::string score = scratch::read(json);
+    const auto scored = [&](const std::string& element, const std::string& figure) {
+        const auto at = score.find("\"" + figure + "\": ", score.find("\"" + element + "\": {"));
+        return std::stod(score.substr(at + figure.size() + 4));
+    };
+    for (const std::string element : {"Co", "Mn", "O", "mean"}) {
+        CAPTURE(element);
+        std::istringstream line(demo.out.substr(demo.out.find("\n  " + element + " ") + 3 + element.size()));
+        double raw = 0, fused = 0, gain = 0, psnr = 0, ssim = 0, stoichiometry = 0;
+        std::string unit;
+        line >> raw >> fused >> gain >> unit >> psnr >> unit >> ssim >> stoichiometry;
+        REQUIRE(line);
+        CHECK(std::abs(raw - scored(element, "nrmse_raw")) <= 1e-4);
+        CHECK(std::abs(fused - scored(element, "nrmse")) <= 1e-4);
+        CHECK(std::abs(gain - scored(element, "gain")) <= 0.051);
+        CHECK(std::abs(psnr - scored(element, "psnr")) <= 0.0051);
+        CHECK(std::abs(ssim - scored(element, "ssim")) <= 1e-4);
+        CHECK(std::abs(stoichiometry - 100 * scored(element, "stoichiometry")) <= 0.06);
     }
 }
 
