@@ -151,6 +151,19 @@ TEST_CASE("Poisson probabilities agree with the gamma function") {
     }
 }
 
+TEST_CASE("Poisson probabilities of large counts agree with their series around the mean") {
+    for (const double mean : {1e8, 1e11, 1e15}) {
+        CAPTURE(mean);
+        for (double z = -5; z <= 5; z += 0.37) {
+            const double k = std::floor(mean + z * std::sqrt(mean)), d = (mean - k) / k;
+            // k (log(1 + d) - d) and the leading term of Stirling's series; what is left out is below 1e-8.
+            const double expected =
+                -0.5 * std::log(2 * std::numbers::pi * k) - k * d * d * (1.0 / 2 - d / 3 + d * d / 4) - 1 / (12 * k);
+            REQUIRE(std::abs(detail::log_poisson_probability(k, mean) - expected) <= 1e-7);
+        }
+    }
+}
+
 TEST_CASE("extreme means") {
     random_stream random(3, 4);
     CHECK(random.poisson(1e-300) == 0);

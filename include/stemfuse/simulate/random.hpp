@@ -52,7 +52,9 @@ inline double log_poisson_probability(double k, double mean) {
     }
     const double r = 1 / (k * k);
     const double series = (1.0 / 12 - r * (1.0 / 360 - r * (1.0 / 1260 - r / 1680))) / k;
-    return k * std::log(mean / k) + (k - mean) - 0.5 * std::log(2 * std::numbers::pi * k) - series;
+    // Near the mean by log1p: the rounding of mean / k, times k, is 0.1 at k = 10^15.
+    const double d = (mean - k) / k, log_ratio = std::abs(d) < 0.1 ? std::log1p(d) : std::log(mean / k);
+    return k * log_ratio + (k - mean) - 0.5 * std::log(2 * std::numbers::pi * k) - series;
 }
 
 }  // namespace detail
