@@ -35,9 +35,9 @@ inline void add_column(const image_view<double>& image, double y0, double x0, do
 
 // Projected cells of a perovskite: Dy at the corners, Sc at the centre, O on the sides and over the centre, each column
 // a Gaussian whose integral counts its atoms, hence Dy : Sc : O is 1 : 1 : 3 in the right half. In the left half the Dy
-// sites are filled to 0.3. The interface at n_x / 2 is half a cell wide; rows of Dy columns are displaced in turn to
-// the left and to the right in the film, as in an orthorhombic perovskite. The field of view grows with the image, in
-// units of `cell`. Throws value_error for an option out of range.
+// sites are filled to 0.3. The interface at n_x / 2 is 0.7 cells wide from 10% to 90%; rows of Dy columns are displaced
+// in turn to the left and to the right in the film, as in an orthorhombic perovskite. The field of view grows with the
+// image, in units of `cell`. Throws value_error for an option out of range.
 template <scalar T = double>
 specimen<T> perovskite_columns(const perovskite_options& options = {}) {
     detail::require_extents(options.ny, options.nx);
