@@ -22,20 +22,30 @@ namespace program {
 
 using figures_of_merit = std::vector<std::pair<std::string, std::string>>;
 
-// The folder for the results, made if need be and tried before any work. Throws write_error.
+// The folder for the results, made if need be and tried before any work; one that it made goes again if nothing was
+// written to it. Throws write_error.
 class output_folder {
 public:
     explicit output_folder(const std::string& path) : path_(path) {
         std::error_code failure;
-        std::filesystem::create_directories(path_, failure);
+        made_ = std::filesystem::create_directories(path_, failure);
         if (failure) throw stemfuse::write_error(path, "cannot be made a folder for the results: " + failure.message());
         stemfuse::io::atomic_file trial(path_ / "fused.h5");
+    }
+
+    output_folder(const output_folder&) = delete;
+    output_folder& operator=(const output_folder&) = delete;
+
+    ~output_folder() {
+        std::error_code not_empty;
+        if (made_) std::filesystem::remove(path_, not_empty);
     }
 
     const std::filesystem::path& path() const noexcept { return path_; }
 
 private:
     std::filesystem::path path_;
+    bool made_ = false;
 };
 
 template <class T>
