@@ -121,6 +121,10 @@ concept array_of_rank = (xexpression<A> || has_traits<A>)&&(static_rank<A>() == 
 template <class A>
 using value_type_t = typename detail::value_type_of<std::remove_cvref_t<A>>::type;
 
+// The scalar in which an array is computed with: its own where that is float or double, else double.
+template <class A>
+using scalar_type_t = std::conditional_t<scalar<value_type_t<A>>, value_type_t<A>, double>;
+
 // A two-dimensional array (n_y, n_x) of arithmetic values: an xtensor expression, or any type with array_traits.
 template <class A>
 concept image = detail::array_of_rank<A, 2> && std::is_arithmetic_v<value_type_t<A>>;

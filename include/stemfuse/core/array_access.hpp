@@ -111,7 +111,6 @@ private:
 // The type that holds an argument of type A: A itself where it can be viewed in place and is float or double, else a
 // container (double for integers).
 template <class A, std::size_t N>
-using held_t = std::conditional_t<detail::viewable<A> && scalar<value_type_t<A>>, A,
-                                  xt::xtensor<std::conditional_t<scalar<value_type_t<A>>, value_type_t<A>, double>, N>>;
+using held_t = std::conditional_t<detail::viewable<A> && scalar<value_type_t<A>>, A, xt::xtensor<scalar_type_t<A>, N>>;
 
 }  // namespace stemfuse

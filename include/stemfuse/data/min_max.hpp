@@ -18,8 +18,7 @@ namespace detail {
 // What a function that keeps the scalar type of its argument returns: T if the caller names one, else the array's own,
 // and double for integers.
 template <class T, class A>
-using result_scalar_t =
-    std::conditional_t<!std::is_void_v<T>, T, std::conditional_t<scalar<value_type_t<A>>, value_type_t<A>, double>>;
+using result_scalar_t = std::conditional_t<!std::is_void_v<T>, T, scalar_type_t<A>>;
 
 template <class In, scalar Out>
 void rescale(const image_view<const In>& in, const image_view<Out>& out, std::string_view name) {
@@ -50,7 +49,7 @@ void rescale(const image_view<const In>& in, const image_view<Out>& out, std::st
 // shape_error for an empty image, value_error for a constant one and for NaN or infinity.
 template <class T = void, image A>
 auto min_max(const A& image, std::string_view name = "image") {
-    using in_type = detail::result_scalar_t<void, A>;
+    using in_type = scalar_type_t<A>;
     const readable<in_type, 2> in(image, name);
     xt::xtensor<detail::result_scalar_t<T, A>, 2> out(in.view().shape);
     detail::rescale(in.view(), as_view(out, name), name);
@@ -62,7 +61,7 @@ auto min_max(const A& image, std::string_view name = "image") {
 // or another number of names, value_error as min_max does.
 template <class T = void, stack A>
 auto min_max_each(const A& maps, const std::vector<std::string>& names = {}) {
-    using in_type = detail::result_scalar_t<void, A>;
+    using in_type = scalar_type_t<A>;
     const readable<in_type, 3> in(maps, "maps");
     require_not_empty(in.view(), "maps");
     const std::size_t n = in.view().shape[0];

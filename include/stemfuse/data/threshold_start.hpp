@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <type_traits>
 
 #include <stemfuse/core/check.hpp>
 
@@ -13,7 +12,7 @@ namespace stemfuse {
 // in the maps and for a threshold that is negative or not finite.
 template <stack A>
 auto threshold_start(const A& maps, double threshold) {
-    using value_type = std::conditional_t<scalar<value_type_t<A>>, value_type_t<A>, double>;
+    using value_type = scalar_type_t<A>;
     require_non_negative(threshold, "threshold");
     xt::xtensor<value_type, 3> out = detail::packed_copy<value_type, 3>(maps, "maps");
     const auto view = as_view(out, "maps");
