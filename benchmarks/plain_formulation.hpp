@@ -63,25 +63,37 @@ void primal(const image<T>& b, const image<T>& p, const image<T>& q, T t, image<
     xt::noalias(u) = xt::maximum(T(0), b - t * u);
 }
 
-// FGP from zero duals for the prox of t TV (isotropic) over u >= 0. The arrays serve one image after the other.
+struct tv_options {
+    std::size_t iterations;
+    bool anisotropic = false;
+};
+
+// FGP for the prox of t TV over u >= 0 of one image, from the duals that the last call left. The arrays serve every
+// iteration.
 template <class T>
 class fgp {
 public:
     explicit fgp(const typename image<T>::shape_type& shape)
-        : p(shape), q(shape), r(shape), s(shape), p_next(shape), q_next(shape), length(shape), u(shape) {}
+        : p(shape), q(shape), r(shape), s(shape), p_next(shape), q_next(shape), length(shape), u(shape) {
+        start_cold();
+    }
 
-    const image<T>& prox(const image<T>& b, T t, std::size_t iterations) {
-        for (auto* const dual : {&p, &q, &r, &s}) dual->fill(T(0));
+    void start_cold() {
+        p.fill(T(0));
+        q.fill(T(0));
+    }
+
+    const image<T>& prox(const image<T>& b, T t, const tv_options& options) {
+        xt::noalias(r) = p;
+        xt::noalias(s) = q;
         double momentum = 1;
-        for (std::size_t k = 0; k < iterations; ++k) {
+        for (std::size_t k = 0; k < options.iterations; ++k) {
             primal(b, r, s, t, u);
             xt::noalias(p_next) = r;
             xt::noalias(q_next) = s;
             but_last_row(p_next) += (but_last_row(u) - but_first_row(u)) / (8 * t);
             but_last_column(q_next) += (but_last_column(u) - but_first_column(u)) / (8 * t);
-            xt::noalias(length) = xt::maximum(T(1), xt::sqrt(p_next * p_next + q_next * q_next));
-            p_next /= length;
-            q_next /= length;
+            project(options.anisotropic);
             const double next = (1 + std::sqrt(1 + 4 * momentum * momentum)) / 2;
             const T m = static_cast<T>((momentum - 1) / next);
             xt::noalias(r) = p_next + m * (p_next - p);
@@ -95,27 +107,53 @@ public:
     }
 
 private:
+    // Of the next duals, onto |p| <= 1 and |q| <= 1, or onto sqrt(p^2 + q^2) <= 1.
+    void project(bool anisotropic) {
+        if (anisotropic) {
+            p_next = xt::clip(p_next, T(-1), T(1));
+            q_next = xt::clip(q_next, T(-1), T(1));
+        } else {
+            xt::noalias(length) = xt::maximum(T(1), xt::sqrt(p_next * p_next + q_next * q_next));
+            p_next /= length;
+            q_next /= length;
+        }
+    }
+
     image<T> p, q, r, s, p_next, q_next, length, u;
 };
 
+// The prox of every image of a stack, each with its own duals (warm) or all with one set (cold).
 template <class T>
-stack<T> prox_tv(const stack<T>& b, T t, std::size_t iterations) {
-    stack<T> u(b.shape());
-    image<T> image_of_b({b.shape(1), b.shape(2)});
-    fgp<T> each(image_of_b.shape());
-    for (std::size_t i = 0; i < b.shape(0); ++i) {
-        xt::noalias(image_of_b) = xt::view(b, i, xt::all(), xt::all());
-        xt::noalias(xt::view(u, i, xt::all(), xt::all())) = each.prox(image_of_b, t, iterations);
-    }
-    return u;
-}
+class stack_prox {
+public:
+    stack_prox(const stack<T>& like, bool warm)
+        : warm_(warm),
+          image_({like.shape(1), like.shape(2)}),
+          each_(warm ? like.shape(0) : 1, fgp<T>(image_.shape())) {}
 
-// What the published fusion minimises.
+    stack<T> operator()(const stack<T>& b, T t, const tv_options& options) {
+        stack<T> u(b.shape());
+        for (std::size_t i = 0; i < b.shape(0); ++i) {
+            fgp<T>& one = each_[warm_ ? i : 0];
+            if (!warm_) one.start_cold();
+            xt::noalias(image_) = xt::view(b, i, xt::all(), xt::all());
+            xt::noalias(xt::view(u, i, xt::all(), xt::all())) = one.prox(image_, t, options);
+        }
+        return u;
+    }
+
+private:
+    bool warm_;
+    image<T> image_;
+    std::vector<fgp<T>> each_;
+};
+
+// What the published fusion minimises; the arrays are referred to.
 template <class T>
 struct problem {
-    image<T> haadf;
-    stack<T> maps;
-    std::vector<double> weights;
+    const image<T>& haadf;
+    const stack<T>& maps;
+    const std::vector<double>& weights;
     T gamma, background, lambda_haadf, lambda_chemical, lambda_tv;
 
     // The three terms at x, and the gradient of the weighted smooth ones.
@@ -140,11 +178,12 @@ struct problem {
     // The published scheme from x = maps; the terms before the first and after every iteration.
     std::pair<std::vector<terms>, stack<T>> fuse(std::size_t iterations, std::size_t tv_iterations) const {
         stack<T> x = maps;
+        stack_prox<T> prox(x, false);
         auto [at, gradient] = value_and_gradient(x);
         std::vector<terms> history{at};
         for (std::size_t k = 0; k < iterations; ++k) {
             const stack<T> v = xt::maximum(T(0), x - gradient);
-            x = prox_tv(v, lambda_tv, tv_iterations);
+            x = prox(v, lambda_tv, {tv_iterations});
             std::tie(at, gradient) = value_and_gradient(x);
             history.push_back(at);
         }
