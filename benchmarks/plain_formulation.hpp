@@ -110,8 +110,8 @@ private:
     // Of the next duals, onto |p| <= 1 and |q| <= 1, or onto sqrt(p^2 + q^2) <= 1.
     void project(bool anisotropic) {
         if (anisotropic) {
-            p_next = xt::clip(p_next, T(-1), T(1));
-            q_next = xt::clip(q_next, T(-1), T(1));
+            xt::noalias(p_next) = xt::clip(p_next, T(-1), T(1));
+            xt::noalias(q_next) = xt::clip(q_next, T(-1), T(1));
         } else {
             xt::noalias(length) = xt::maximum(T(1), xt::sqrt(p_next * p_next + q_next * q_next));
             p_next /= length;
