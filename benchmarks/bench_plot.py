@@ -65,7 +65,8 @@ def frame(axes):
     for side in axes.sides:
         parts.append(segment(axes.x(side), TOP, axes.x(side), BOTTOM, FAINT))
         parts.append(text(axes.x(side), BOTTOM + 22, f"{side:.0f}²", anchor="middle"))
-    parts.append(f'<rect x="{LEFT}" y="{TOP}" width="{RIGHT - LEFT}" height="{BOTTOM - TOP}" fill="none" stroke="{INK}"/>')
+    parts.append(f'<rect x="{LEFT}" y="{TOP}" width="{RIGHT - LEFT}" height="{BOTTOM - TOP}" fill="none" '
+                 f'stroke="{INK}"/>')
     parts.append(text((LEFT + RIGHT) / 2, BOTTOM + 52, "image size (pixels)", 15, "middle"))
     middle = (TOP + BOTTOM) / 2
     parts.append(text(26, middle, "time per pixel and iteration (ns)", 15, "middle",
@@ -124,7 +125,8 @@ def svg(run):
         dash = f'stroke-dasharray="{"2 3" if threads == 1 else "10 3 2 3"}"'
         parts.append(segment(LEFT, axes.y(ns), RIGHT, axes.y(ns), INK, f'stroke-width="1.5" {dash}'))
         legend.add(f"triad, 12 bytes, {threads_text(threads)}", INK, dash)
-    caption = text(LEFT, 28, "Published fusion and TV prox in float, the fastest call of many", 16, more='font-weight="bold"')
+    title = "Published fusion and TV prox in float, the fastest call of many"
+    caption = text(LEFT, 28, title, 16, more='font-weight="bold"')
     machine = text(LEFT, 49, run.machine(), 12)
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
             f'font-family="Helvetica, Arial, sans-serif">\n<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n'

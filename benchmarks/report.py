@@ -143,7 +143,7 @@ def main():
     arguments = parser.parse_args()
     run = Run(arguments.run)
     if arguments.targets:
-        print(f"{run.machine()}, float, 2 threads; the worst case of each row\n")
+        print(f"{run.machine()}, float, 2 threads; of each row the worst case that the run has\n")
         print(markdown(["what", "target", "measured"], target_rows(run)), end="")
     if arguments.plot:
         write_plot(arguments.plot, run)
