@@ -188,11 +188,24 @@ void for_each_element(const array_view<T, N>& view, F&& f) {
 template <class T, std::size_t N, class A>
 xt::xtensor<T, N> packed_copy(const A& a, std::string_view name) {
     xt::xtensor<T, N> copy(shape_of<N>(a, name));
+    const auto convert = [](auto v) { return static_cast<T>(v); };
+    if constexpr (viewable<A>) {
+        const auto view = view_in_place<N>(a, name);
+        if (view.data != nullptr) {
+            const std::size_t nx = view.shape[N - 1], ny = view.shape[N - 2];
+            for (std::size_t r = 0; r * nx < copy.size(); ++r) {
+                const auto* row = view.data + static_cast<std::ptrdiff_t>(r % ny) * view.strides[N - 2];
+                if constexpr (N == 3) row += static_cast<std::ptrdiff_t>(r / ny) * view.strides[0];
+                std::transform(row, row + nx, copy.data() + r * nx, convert);
+            }
+            return copy;
+        }
+    }
     if constexpr (has_traits<A>) {
-        for_each_element(array_traits<A>::view(a), [&](std::size_t k, auto v) { copy.data()[k] = static_cast<T>(v); });
+        for_each_element(array_traits<A>::view(a), [&](std::size_t k, auto v) { copy.data()[k] = convert(v); });
     } else {
         std::transform(a.template begin<xt::layout_type::row_major>(), a.template end<xt::layout_type::row_major>(),
-                       copy.data(), [](auto v) { return static_cast<T>(v); });
+                       copy.data(), convert);
     }
     return copy;
 }

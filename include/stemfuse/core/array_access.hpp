@@ -84,14 +84,24 @@ public:
 
     template <class B>
     explicit held_array(B&& array, std::string_view name) : array_(hold(std::forward<B>(array), name)) {
-        if (detail::view_in_place<N>(std::as_const(array_), name).data == nullptr) {
+        layout_ = detail::view_in_place<N>(std::as_const(array_), name);
+        if (layout_.data == nullptr) {
             packed_ = detail::packed_copy<value_type, N>(array_, name);
+            layout_ = detail::view_in_place<N>(std::as_const(packed_), name);
         }
     }
 
+    // The memory is looked up anew, since copies of this object have their own.
     array_view<const value_type, N> view() const {
-        return packed_.size() > 0 ? detail::view_in_place<N>(packed_, "array")
-                                  : detail::view_in_place<N>(array_, "array");
+        array_view<const value_type, N> view = layout_;
+        if (packed_.size() > 0) {
+            view.data = packed_.data();
+        } else if constexpr (detail::has_traits<A>) {
+            view.data = array_traits<A>::view(array_).data;
+        } else {
+            view.data = array_.data() + array_.data_offset();
+        }
+        return view;
     }
 
 private:
@@ -106,6 +116,7 @@ private:
 
     A array_;
     xt::xtensor<value_type, N> packed_;
+    array_view<const value_type, N> layout_;
 };
 
 // The type that holds an argument of type A: A itself where it can be viewed in place and is float or double, else a

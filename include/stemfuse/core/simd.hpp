@@ -10,8 +10,8 @@
 
 #if defined(__AVX__)
 #include <immintrin.h>
-#elif defined(__SSE__)
-#include <xmmintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
 namespace stemfuse {
@@ -69,10 +69,68 @@ void store(T* to, std::type_identity_t<pack<T>> x) {
     std::memcpy(to, &x, sizeof(x));
 }
 
-// The larger of the two; b where a is NaN.
+// The larger, or the smaller, of the two; b where one is NaN. One instruction on x86, which compilers do not find.
 template <class Pack>
 Pack larger(Pack a, Pack b) {
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+    if constexpr (sizeof(lane_t<Pack>) == 4) return (Pack)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);
+    if constexpr (sizeof(lane_t<Pack>) == 8) return (Pack)_mm512_maskz_max_pd(0xff, (__m512d)a, (__m512d)b);
+#elif defined(__AVX__)
+    if constexpr (sizeof(lane_t<Pack>) == 4) return (Pack)_mm256_max_ps((__m256)a, (__m256)b);
+    if constexpr (sizeof(lane_t<Pack>) == 8) return (Pack)_mm256_max_pd((__m256d)a, (__m256d)b);
+#elif defined(__SSE2__)
+    if constexpr (sizeof(lane_t<Pack>) == 4) return (Pack)_mm_max_ps((__m128)a, (__m128)b);
+    if constexpr (sizeof(lane_t<Pack>) == 8) return (Pack)_mm_max_pd((__m128d)a, (__m128d)b);
+#else
     return a > b ? a : b;
+#endif
+}
+template <class Pack>
+Pack smaller(Pack a, Pack b) {
+    return -larger(-a, -b);
+}
+
+template <class Pack>
+Pack magnitude(Pack x) {
+    return larger(x, -x);
+}
+
+namespace detail {
+
+template <int... Lane, class Pack>
+Pack select_lanes(Pack a, Pack b) {
+#if defined(__clang__) || __GNUC__ >= 12
+    return __builtin_shufflevector(a, b, Lane...);
+#else
+    return __builtin_shuffle(a, b, bits_pack<lane_t<Pack>>{Lane...});
+#endif
+}
+
+}  // namespace detail
+
+// The pack that begins one lane before b, where a comes before b; the one that begins one lane after a.
+template <class Pack>
+Pack last_then(Pack a, Pack b) {
+    constexpr int n = lanes<lane_t<Pack>>;
+    // In small steps where g++ would go through memory.
+    if constexpr (n == 4) {
+        const Pack turned_a = detail::select_lanes<3, 0, 1, 2>(a, a), turned_b = detail::select_lanes<3, 0, 1, 2>(b, b);
+        return detail::select_lanes<4, 1, 2, 3>(turned_b, turned_a);
+    } else {
+        return [&]<int... I>(std::integer_sequence<int, I...>) { return detail::select_lanes<(n - 1 + I)...>(a, b); }
+        (std::make_integer_sequence<int, n>{});
+    }
+}
+template <class Pack>
+Pack but_first_then(Pack a, Pack b) {
+    constexpr int n = lanes<lane_t<Pack>>;
+    if constexpr (n == 4) {
+        const Pack both = detail::select_lanes<4, 1, 2, 3>(a, b);
+        return detail::select_lanes<1, 2, 3, 0>(both, both);
+    } else {
+        return [&]<int... I>(std::integer_sequence<int, I...>) { return detail::select_lanes<(1 + I)...>(a, b); }
+        (std::make_integer_sequence<int, n>{});
+    }
 }
 
 // One pack of a row, from column c on: the whole of it, or its first n lanes. Lanes past the row's end read 0.

@@ -9,6 +9,7 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/simd.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
@@ -45,8 +46,9 @@ public:
 
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
-        return visit(segment, x,
-                     [&](std::size_t i, std::size_t c, value_type r) { g[i][c] += scale * precision_[i] * r; });
+        return visit(segment, x, [&](std::size_t i, auto at, pack<value_type> r) {
+            at.store(g[i], at.load(g[i]) + scale * precision_[i] * r);
+        });
     }
 
     void row_curvature(row_segment segment, const value_type* const*, value_type* const* curvature) const {
@@ -57,16 +59,18 @@ private:
     template <class F>
     double visit(row_segment segment, const value_type* const* x, F&& f) const {
         const auto maps = maps_.view();
-        double sum = 0;
+        double value = 0;
         for (std::size_t i = 0; i < maps.shape[0]; ++i) {
             const value_type* const b = maps.row(i, segment.y) + segment.x0;
-            for (std::size_t c = 0; c < segment.n; ++c) {
-                const value_type r = x[i][c] - b[c];
-                sum += static_cast<double>(precision_[i] * r * r);
-                f(i, c, r);
-            }
+            pack_sum<value_type> sum;
+            for_each_pack<value_type>(segment.n, [&](auto at) {
+                const pack<value_type> r = at.load(x[i]) - at.load(b);
+                sum.add(precision_[i] * r * r);
+                f(i, at, r);
+            });
+            value += sum.total();
         }
-        return sum / 2;
+        return value / 2;
     }
 
     void check_maps() const {

@@ -1,14 +1,14 @@
 // The elastic term: the HAADF image as a sum over elements of powers of their maps.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 #include <vector>
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/elementary.hpp>
+#include <stemfuse/core/rows.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
 #include <stemfuse/terms/term.hpp>
 
@@ -28,7 +28,8 @@ public:
     haadf_model(A&& haadf, haadf_response response)
         : haadf_(std::forward<A>(haadf), "haadf"),
           response_(std::move(response)),
-          weights_(response_.weights().begin(), response_.weights().end()) {
+          weights_(response_.weights().begin(), response_.weights().end()),
+          power_(response_.gamma() - 1) {
         require_not_empty(haadf_.view(), "haadf");
         require_finite(haadf_.view(), "haadf");
     }
@@ -53,74 +54,83 @@ public:
         const std::size_t ny = in.view().shape[1], nx = in.view().shape[2];
         for_each_row_block(ny, nx, exec, [&](std::size_t first, std::size_t last) {
             row_pointers<const value_type> rows(in.view());
-            std::vector<value_type> power(nx);
-            for (std::size_t y = first; y < last; ++y) project_row(rows.at(y), nx, out.view().row(y), power.data(), 0);
+            for (std::size_t y = first; y < last; ++y) {
+                const value_type* const* const row = rows.at(y);
+                for_each_pack<value_type>(nx, [&](auto at) { at.store(out.view().row(y), project_pack(at, row)); });
+            }
         });
         out.commit();
     }
 
-    double row_value(row_segment segment, const value_type* const* x) const { return residual(segment, x, 0).second; }
+    double row_value(row_segment segment, const value_type* const* x) const {
+        const value_type* const b = measured_row(segment);
+        pack_sum<value_type> sum;
+        for_each_pack<value_type>(segment.n, [&](auto at) {
+            const pack<value_type> r = project_pack(at, x) - at.load(b);
+            sum.add(r * r);
+        });
+        return sum.total() / 2;
+    }
 
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
-        const auto [scratch, value] = residual(segment, x, segment.n);
-        const value_type* const r = scratch.data();
+        const value_type* const b = measured_row(segment);
         const value_type factor = scale * gamma();
-        for (std::size_t i = 0; i < weights_.size(); ++i) {
-            const value_type* const power = r + (1 + i) * segment.n;
-            for (std::size_t c = 0; c < segment.n; ++c) g[i][c] += factor * weights_[i] * power[c] * r[c];
-        }
-        return value;
+        detail::scratch<value_type, 8 * lanes<value_type>> powers(weights_.size() * lanes<value_type>);
+        pack_sum<value_type> sum;
+        for_each_pack<value_type>(segment.n, [&](auto at) {
+            const pack<value_type> r = project_pack(at, x, powers.data()) - at.load(b), pull = factor * r;
+            for (std::size_t i = 0; i < weights_.size(); ++i) {
+                const pack<value_type> slope = weights_[i] * load(powers.data() + i * lanes<value_type>);
+                at.store(g[i], at.load(g[i]) + pull * slope);
+            }
+            sum.add(r * r);
+        });
+        return sum.total() / 2;
     }
 
     // d2f/dx_i^2 = (gamma w_i x_i^(gamma-1))^2 + gamma (gamma-1) w_i x_i^(gamma-2) r with the residual r. It is
     // unbounded at x_i = 0 for gamma < 2, so x_i below the scalar's epsilon is taken as epsilon.
     void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
-        const auto scratch = residual(segment, x, 0).first;
-        constexpr value_type floor = std::numeric_limits<value_type>::epsilon();
-        for (std::size_t i = 0; i < weights_.size(); ++i) {
-            for (std::size_t c = 0; c < segment.n; ++c) {
-                const value_type xc = std::max(x[i][c], floor);
-                const value_type slope = gamma() * weights_[i] * std::pow(xc, gamma() - 1);
-                curvature[i][c] = slope * slope + (gamma() - 1) * slope / xc * scratch[c];
+        const value_type* const b = measured_row(segment);
+        const auto floor = broadcast(std::numeric_limits<value_type>::epsilon());
+        for_each_pack<value_type>(segment.n, [&](auto at) {
+            const pack<value_type> r = project_pack(at, x) - at.load(b);
+            for (std::size_t i = 0; i < weights_.size(); ++i) {
+                const pack<value_type> xc = larger(at.load(x[i]), floor);
+                const pack<value_type> slope = gamma() * weights_[i] * power_(xc);
+                at.store(curvature[i], slope * slope + (gamma() - 1) * slope / xc * r);
             }
-        }
+        });
     }
 
 private:
-    value_type gamma() const { return static_cast<value_type>(response_.gamma()); }
-
-    // sum <- sum_i w_i x_i^gamma, by x^gamma = x x^(gamma-1). The powers x_i^(gamma-1) are left at powers + i * stride.
-    void project_row(const value_type* const* x, std::size_t n, value_type* sum, value_type* powers,
-                     std::size_t stride) const {
-        std::fill_n(sum, n, value_type(0));
-        for (std::size_t i = 0; i < weights_.size(); ++i) {
-            value_type* const power = powers + i * stride;
-            for (std::size_t c = 0; c < n; ++c) {
-                power[c] = std::pow(x[i][c], gamma() - 1);
-                sum[c] += weights_[i] * (x[i][c] * power[c]);
-            }
-        }
+    const value_type* measured_row(row_segment segment) const {
+        const auto view = haadf_.view();
+        const value_type* const row = view.row(segment.y) + segment.x0;
+        if (segment.y + 1 < view.shape[0]) detail::prefetch_row(row + view.strides[0], segment.n);
+        return row;
     }
 
-    // The residuals of a segment, then the powers of each element (of the last one only for stride 0); and 1/2 || r
-    // ||^2.
-    std::pair<std::vector<value_type>, double> residual(row_segment segment, const value_type* const* x,
-                                                        std::size_t stride) const {
-        std::vector<value_type> scratch(segment.n + std::max(segment.n, stride * weights_.size()));
-        project_row(x, segment.n, scratch.data(), scratch.data() + segment.n, stride);
-        const value_type* const b = haadf_.view().row(segment.y) + segment.x0;
-        double sum = 0;
-        for (std::size_t c = 0; c < segment.n; ++c) {
-            scratch[c] -= b[c];
-            sum += static_cast<double>(scratch[c]) * static_cast<double>(scratch[c]);
+    value_type gamma() const { return static_cast<value_type>(response_.gamma()); }
+
+    // sum_i w_i x_i^gamma in one pack, by x^gamma = x x^(gamma-1); leaves the powers x_i^(gamma-1) where asked to, a
+    // pack for each element.
+    template <class At>
+    pack<value_type> project_pack(At at, const value_type* const* x, value_type* powers = nullptr) const {
+        pack<value_type> sum{};
+        for (std::size_t i = 0; i < weights_.size(); ++i) {
+            const pack<value_type> xi = at.load(x[i]), power = power_(xi);
+            if (powers != nullptr) store(powers + i * lanes<value_type>, power);
+            sum += weights_[i] * (xi * power);
         }
-        return {std::move(scratch), sum / 2};
+        return sum;
     }
 
     held_array<Image, 2> haadf_;
     haadf_response response_;
     std::vector<value_type> weights_;
+    powers<value_type> power_;  // x^(gamma-1)
 };
 
 template <image A>

@@ -11,6 +11,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/blas.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/elementary.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
@@ -48,7 +49,7 @@ public:
             detectors_of[gammas[d]].push_back(d);
         }
         for (const auto& [gamma, detectors] : detectors_of) {
-            group g{static_cast<value_type>(gamma), detectors,
+            group g{static_cast<value_type>(gamma), powers<value_type>(gamma - 1), detectors,
                     xt::xtensor<value_type, 2>({detectors.size(), n_elements_})};
             for (std::size_t k = 0; k < detectors.size(); ++k) {
                 for (std::size_t i = 0; i < n_elements_; ++i)
@@ -73,10 +74,12 @@ public:
         return for_each_chunk(
             segment, x, [&](const group& of, std::size_t first, std::size_t n, const auto& powers, const auto& r) {
                 multiply_rows(of.mixing, true, r.data(), back.data(), n);
+                const value_type factor = scale * of.gamma;
                 for (std::size_t i = 0; i < n_elements_; ++i) {
-                    for (std::size_t c = 0; c < n; ++c) {
-                        g[i][first + c] += scale * of.gamma * powers[i * n + c] * back[i * n + c];
-                    }
+                    value_type* const out = g[i] + first;
+                    for_each_pack<value_type>(n, [&](auto at) {
+                        at.store(out, at.load(out) + factor * at.load(&powers[i * n]) * at.load(&back[i * n]));
+                    });
                 }
             });
     }
@@ -84,7 +87,7 @@ public:
     // d2f/dx_i^2 = sum_d (gamma_d A_di x_i^(gamma_d - 1))^2 + gamma_d (gamma_d - 1) A_di x_i^(gamma_d - 2) r_d with the
     // residuals r_d; x_i below the scalar's epsilon is taken as epsilon, as in haadf_model.
     void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
-        constexpr value_type floor = std::numeric_limits<value_type>::epsilon();
+        const auto floor = broadcast(std::numeric_limits<value_type>::epsilon());
         std::vector<value_type> back(n_elements_ * chunk);
         for (std::size_t i = 0; i < n_elements_; ++i) std::fill_n(curvature[i], segment.n, value_type(0));
         for_each_chunk(segment, x, [&](const group& of, std::size_t first, std::size_t n, const auto&, const auto& r) {
@@ -92,11 +95,12 @@ public:
             for (std::size_t i = 0; i < n_elements_; ++i) {
                 value_type squares = 0;
                 for (std::size_t d = 0; d < of.detectors.size(); ++d) squares += of.mixing(d, i) * of.mixing(d, i);
-                for (std::size_t c = 0; c < n; ++c) {
-                    const value_type xc = std::max(x[i][first + c], floor);
-                    const value_type slope = of.gamma * std::pow(xc, of.gamma - 1);
-                    curvature[i][first + c] += squares * slope * slope + (of.gamma - 1) * slope / xc * back[i * n + c];
-                }
+                value_type* const out = curvature[i] + first;
+                for_each_pack<value_type>(n, [&](auto at) {
+                    const pack<value_type> xc = larger(at.load(x[i] + first), floor), slope = of.gamma * of.power(xc);
+                    at.store(out, at.load(out) + squares * slope * slope +
+                                      (of.gamma - 1) * slope / xc * at.load(&back[i * n]));
+                });
             }
         });
     }
@@ -106,6 +110,7 @@ private:
 
     struct group {
         value_type gamma;
+        powers<value_type> power;  // x^(gamma-1)
         std::vector<std::size_t> detectors;
         xt::xtensor<value_type, 2> mixing;
     };
@@ -114,23 +119,25 @@ private:
     // visit(group, first, n, powers, residuals), both with n pixels a row. Returns 1/2 sum r^2.
     template <class F>
     double for_each_chunk(row_segment segment, const value_type* const* x, F&& visit) const {
-        std::vector<value_type> powers(n_elements_ * chunk), terms(n_elements_ * chunk), r;
+        std::vector<value_type> x_powers(n_elements_ * chunk), terms(n_elements_ * chunk), r;
         double sum = 0;
         for (const group& g : groups_) {
             r.resize(g.detectors.size() * chunk);
             for (std::size_t first = 0; first < segment.n; first += chunk) {
                 const std::size_t n = std::min(chunk, segment.n - first);
-                for (std::size_t k = 0; k < n_elements_ * n; ++k) {
-                    const value_type xk = x[k / n][first + k % n];
-                    powers[k] = std::pow(xk, g.gamma - 1);
-                    terms[k] = xk * powers[k];
+                for (std::size_t i = 0; i < n_elements_; ++i) {
+                    for_each_pack<value_type>(n, [&](auto at) {
+                        const pack<value_type> xi = at.load(x[i] + first), power = g.power(xi);
+                        at.store(&x_powers[i * n], power);
+                        at.store(&terms[i * n], xi * power);
+                    });
                 }
                 multiply_rows(g.mixing, false, terms.data(), r.data(), n);
                 for (std::size_t k = 0; k < g.detectors.size() * n; ++k) {
                     r[k] -= images_.view().row(g.detectors[k / n], segment.y)[segment.x0 + first + k % n];
                     sum += static_cast<double>(r[k]) * static_cast<double>(r[k]);
                 }
-                visit(g, first, n, powers, r);
+                visit(g, first, n, x_powers, r);
             }
         }
         return sum / 2;

@@ -1,13 +1,13 @@
 // The chemical term for counts: the negative Poisson log-likelihood.
 #pragma once
 
-#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/elementary.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
@@ -43,23 +43,14 @@ public:
     stack_view<const value_type> measured() const { return maps_.view(); }
 
     double row_value(row_segment segment, const value_type* const* x) const {
-        double sum = 0;
-        const auto maps = maps_.view();
-        for (std::size_t i = 0; i < maps.shape[0]; ++i) {
-            const value_type* const b = maps.row(i, segment.y) + segment.x0;
-            for (std::size_t c = 0; c < segment.n; ++c) sum += pixel_value(x[i][c], b[c], background_[i]);
-        }
-        return sum;
+        return visit(segment, x, [](auto&&...) {});
     }
 
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
-        const auto maps = maps_.view();
-        for (std::size_t i = 0; i < maps.shape[0]; ++i) {
-            const value_type* const b = maps.row(i, segment.y) + segment.x0;
-            for (std::size_t c = 0; c < segment.n; ++c) g[i][c] += scale * (1 - b[c] / (x[i][c] + background_[i]));
-        }
-        return row_value(segment, x);
+        return visit(segment, x, [&](std::size_t i, auto at, pack<value_type> b, pack<value_type> rate) {
+            at.store(g[i], at.load(g[i]) + (scale - scale * b / rate));
+        });
     }
 
     void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
@@ -74,8 +65,23 @@ public:
     }
 
 private:
-    static double pixel_value(value_type x, value_type b, value_type background) {
-        return static_cast<double>(x - b * std::log(x + background));
+    // Calls f(i, at, b, rate) for every pack, with rate = x + eps, and returns the segment's value.
+    template <class F>
+    double visit(row_segment segment, const value_type* const* x, F&& f) const {
+        double value = 0;
+        const auto maps = maps_.view();
+        for (std::size_t i = 0; i < maps.shape[0]; ++i) {
+            const value_type* const row = maps.row(i, segment.y) + segment.x0;
+            if (segment.y + 1 < maps.shape[1]) detail::prefetch_row(row + maps.strides[1], segment.n);
+            pack_sum<value_type> sum;
+            for_each_pack<value_type>(segment.n, [&](auto at) {
+                const pack<value_type> xi = at.load(x[i]), b = at.load(row), rate = xi + background_[i];
+                f(i, at, b, rate);
+                sum.add(at.keep(xi - b * natural_log(rate)));
+            });
+            value += sum.total();
+        }
+        return value;
     }
 
     void set_background(const std::vector<double>& background) {

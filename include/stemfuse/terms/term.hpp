@@ -8,6 +8,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/rows.hpp>
 
 namespace stemfuse {
 
@@ -21,11 +22,6 @@ concept smooth_term = requires(const Term& term, stack_view<const T> x, stack_vi
     { term.value_and_gradient(x, g, exec) } -> std::convertible_to<double>;
 };
 
-// n pixels of image row y, from column x0 on.
-struct row_segment {
-    std::size_t y, x0, n;
-};
-
 // A term that couples no pixels: f is the sum over pixels of a function of that pixel's elements. It offers two row
 // kernels, and solvers then evaluate all terms in one sweep over memory. x[i] and g[i] point to the segment's first
 // pixel of element i:
@@ -37,22 +33,6 @@ concept pixel_local_term = requires(const Term& term, row_segment segment, const
     { term.shape() } -> std::convertible_to<stack_shape>;
     { term.row_value(segment, x) } -> std::convertible_to<double>;
     { term.row_value_and_gradient(segment, x, g, scale) } -> std::convertible_to<double>;
-};
-
-// Pointers to one row of every image of a stack.
-template <class T>
-class row_pointers {
-public:
-    explicit row_pointers(const stack_view<T>& stack) : stack_(stack), pointers_(stack.shape[0]) {}
-
-    T* const* at(std::size_t y, std::size_t x0 = 0) {
-        for (std::size_t i = 0; i < pointers_.size(); ++i) pointers_[i] = stack_.row(i, y) + x0;
-        return pointers_.data();
-    }
-
-private:
-    stack_view<T> stack_;
-    std::vector<T*> pointers_;
 };
 
 // Gives a pixel-local term its whole-array calls. Derived supplies shape() and the two row kernels; for curvature()
