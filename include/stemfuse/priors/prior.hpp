@@ -7,6 +7,7 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/rows.hpp>
 
 namespace stemfuse {
 
@@ -24,6 +25,33 @@ template <class Prior, class T>
 concept warm_prior = prior<Prior, T> && requires(const Prior& p, stack_view<const T> v, double t, stack_view<T> out,
                                                  typename Prior::template duals<T> state, execution exec) {
     p.prox(v, t, out, state, exec);
+};
+
+// What prox_rows returns: R(u), and the sum of what the sink returned, added in an order that does not depend on the
+// number of threads.
+template <class Sum>
+struct prox_rows_result {
+    double value;
+    Sum sum;
+};
+
+// A prior that hands out the result u of its prox row by row while it is in cache: prox_rows(v, t, sink) calls
+// sink(segment, u), u[i] pointing to the segment's first pixel of image i, once for every pixel, from several threads.
+// What the sink returns is added up by +=. A scheme then needs no pass of its own over the maps; with a prior that has
+// no prox_rows it makes its passes after prox and value.
+template <class Prior, class T>
+concept row_prior = prior<Prior, T> && requires(const Prior& p, stack_view<const T> v, double t,
+                                                double (*sink)(row_segment, const T* const*), execution exec) {
+    { p.prox_rows(v, t, sink, exec) } -> std::same_as<prox_rows_result<double>>;
+};
+
+// The same with duals: prox_rows(v, t, before, after, sink) begins with `before` and leaves the last ones in `after`,
+// another object.
+template <class Prior, class T>
+concept warm_row_prior = row_prior<Prior, T> && warm_prior<Prior, T> &&
+    requires(const Prior& p, stack_view<const T> v, double t, typename Prior::template duals<T> state,
+             double (*sink)(row_segment, const T* const*), execution exec) {
+    { p.prox_rows(v, t, std::as_const(state), state, sink, exec) } -> std::same_as<prox_rows_result<double>>;
 };
 
 // What an iterative prox did. The gap, where it was asked for, bounds the error: 1/2 ||out - exact||^2 <= gap.
