@@ -17,7 +17,9 @@ namespace stemfuse {
 
 // A scheme S supplies one iteration on an objective F: S::duals_of<Prior, T>::type is what a result hands to a warm
 // start; start(f, x, duals, execution) returns a state with the members `at` (costs at x) and `duals`; advance(f,
-// state, x, execution) makes x the next iterate and updates both. See published_scheme, and examples/custom_scheme.cpp.
+// state, x, execution) makes x the next iterate and updates both. A scheme that keeps its iterate elsewhere, or x for
+// other purposes, also has finish(f, state, x, execution), called once at the end, which makes x the iterate. See
+// published_scheme, and examples/custom_scheme.cpp.
 template <class S, class F, class Prior, class T = typename F::value_type>
 concept scheme = requires(const S& s, const F& f, const stack_view<T>& x,
                           typename S::template duals_of<Prior, T>::type duals, const execution& exec) {
@@ -90,13 +92,26 @@ public:
         return previous;
     }
 
-    // Works in the caller's own array: `maps` holds the start when it begins and the fused maps when it ends. It may
-    // not be the memory of the measured maps that the chemical term refers to: value_error.
+    // Works in the caller's own array: `maps` holds the start when it begins and the fused maps when it ends, and
+    // nothing of use when it throws a divergence_error or what the observer throws. It may not be the memory of the
+    // measured maps that the chemical term refers to: value_error.
     template <stack Maps, class Observer = ignore_progress>
     fusion_report solve_in_place(Maps&& maps, const stopping& stop = {}, const execution& exec = {},
                                  Observer&& observer = {}) const {
         duals_type duals{};
         return run(maps, duals, stop, exec, observer);
+    }
+
+    // Bytes that solve() takes at its peak beyond what the terms hold, its result included: two stacks for the
+    // published scheme, with as many bytes for a tile of each thread as a second-level cache has. Schemes and priors of
+    // others count where they have a working_memory too. solve_in_place() takes a stack less.
+    std::size_t working_memory(const execution& exec = {}) const {
+        const stack_shape shape = objective_.shape();
+        std::size_t bytes = shape[0] * shape[1] * shape[2] * sizeof(value_type);
+        if constexpr (requires { scheme_.working_memory(objective_, exec); }) {
+            bytes += scheme_.working_memory(objective_, exec);
+        }
+        return bytes;
     }
 
 private:
@@ -123,6 +138,9 @@ private:
             scheme_.advance(objective_, state, x, exec);
             ++report.iterations;
             go_on = record(report, state.at, stop, observer);
+        }
+        if constexpr (requires { scheme_.finish(objective_, state, x, exec); }) {
+            scheme_.finish(objective_, state, x, exec);
         }
         duals = std::move(state.duals);
         array.commit();

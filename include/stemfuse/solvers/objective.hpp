@@ -1,14 +1,15 @@
 // The objective of a fusion: weighted elastic and chemical terms and a prior.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/rows.hpp>
 #include <stemfuse/priors/prior.hpp>
 #include <stemfuse/terms/term.hpp>
 
@@ -24,6 +25,16 @@ struct cost_weights {
 // The unweighted terms at one x, and their weighted total.
 struct costs {
     double haadf = 0, chemical = 0, tv = 0, total = 0;
+};
+
+// The unweighted smooth terms of a row segment, or of many.
+struct row_costs {
+    double haadf = 0, chemical = 0;
+    row_costs& operator+=(const row_costs& other) {
+        haadf += other.haadf;
+        chemical += other.chemical;
+        return *this;
+    }
 };
 
 // F(x) = lambda_haadf elastic(x) + lambda_chemical chemical(x) + lambda_tv prior(x) on stacks of T.
@@ -44,6 +55,9 @@ public:
     static_assert(prior<Prior, value_type>,
                   "stemfuse: the prior needs value(x, execution) and prox(v, t, out, execution)");
 
+    // Whether both smooth terms are pixel-local, so that a sweep can take them row by row.
+    static constexpr bool row_wise = pixel_local_term<Elastic, value_type> && pixel_local_term<Chemical, value_type>;
+
     // Throws shape_error where the terms' shapes differ, value_error for a weight that is negative or not finite.
     objective(Elastic elastic, Chemical chemical, Prior prior, cost_weights weights)
         : elastic_(std::move(elastic)), chemical_(std::move(chemical)), prior_(std::move(prior)), weights_(weights) {
@@ -52,6 +66,7 @@ public:
             throw shape_error("maps", "have shape " + to_string(c) + ", the elastic term takes " + to_string(e) +
                                           " (elements, rows, columns)");
         }
+        n_elements_ = e[0];
         weights_.lambda_haadf = weights_.lambda_haadf.value_or(1.0 / static_cast<double>(e[0]));
         require_non_negative(*weights_.lambda_haadf, "lambda_haadf");
         require_non_negative(weights_.lambda_chemical, "lambda_chemical");
@@ -71,7 +86,8 @@ public:
     costs value(const X& maps, const execution& exec = {}) const {
         const readable<value_type, 3> in(maps, "maps");
         require_shape(in.view().shape, shape(), "maps", "the terms'");
-        return total(elastic_.value(in.view(), exec), chemical_.value(in.view(), exec), in.view(), exec);
+        return total({elastic_.value(in.view(), exec), chemical_.value(in.view(), exec)},
+                     prior_.value(in.view(), exec));
     }
 
     // All terms at x; writes the gradient of the weighted smooth terms to g.
@@ -86,48 +102,56 @@ public:
         return at;
     }
 
+    // The smooth terms of a segment; x[i] and g[i] point to its first pixel of element i, g receives their weighted
+    // gradient.
+    row_costs row_value_and_gradient(row_segment segment, const value_type* const* x,
+                                     value_type* const* g) const requires row_wise {
+        for (std::size_t i = 0; i < n_elements_; ++i) std::fill_n(g[i], segment.n, value_type(0));
+        const double haadf = elastic_.row_value_and_gradient(segment, x, g, static_cast<value_type>(lambda_haadf()));
+        return {haadf, chemical_.row_value_and_gradient(segment, x, g, static_cast<value_type>(lambda_chemical()))};
+    }
+
+    // The costs at an x of which the terms are known.
+    costs total(const row_costs& smooth, double tv) const {
+        return {smooth.haadf, smooth.chemical, tv,
+                lambda_haadf() * smooth.haadf + lambda_chemical() * smooth.chemical + lambda_tv() * tv};
+    }
+
 private:
     costs sweep(const stack_view<const value_type>& x, const stack_view<value_type>& g, const execution& exec) const {
         const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
-        const auto lh = static_cast<value_type>(lambda_haadf()), lc = static_cast<value_type>(lambda_chemical());
-        if constexpr (pixel_local_term<Elastic, value_type> && pixel_local_term<Chemical, value_type>) {
-            std::vector<double> haadf(ny), chemical(ny);
+        if constexpr (row_wise) {
+            std::vector<row_costs> rows(ny);
             for_each_row_block(ny, nx, exec, [&](std::size_t first, std::size_t last) {
                 row_pointers<const value_type> x_rows(x);
                 row_pointers<value_type> g_rows(g);
                 for (std::size_t y = first; y < last; ++y) {
-                    const auto* const in = x_rows.at(y);
-                    auto* const out = g_rows.at(y);
-                    for (std::size_t i = 0; i < n; ++i) std::fill_n(out[i], nx, value_type(0));
-                    haadf[y] = elastic_.row_value_and_gradient({y, 0, nx}, in, out, lh);
-                    chemical[y] = chemical_.row_value_and_gradient({y, 0, nx}, in, out, lc);
+                    rows[y] = row_value_and_gradient({y, 0, nx}, x_rows.at(y), g_rows.at(y));
                 }
             });
-            return total(std::accumulate(haadf.begin(), haadf.end(), 0.0),
-                         std::accumulate(chemical.begin(), chemical.end(), 0.0), x, exec);
+            row_costs smooth;
+            for (const row_costs& row : rows) smooth += row;
+            return total(smooth, prior_.value(x, exec));
         } else {
             xt::xtensor<value_type, 3> part(x.shape);
             const auto p = as_view(part);
             const double haadf = elastic_.value_and_gradient(x, g, exec);
             const double chemical = chemical_.value_and_gradient(x, p, exec);
+            const auto lh = static_cast<value_type>(lambda_haadf()), lc = static_cast<value_type>(lambda_chemical());
             for_each_row(n * ny, nx, exec, [&](std::size_t r) {
                 value_type* const a = g.row(r / ny, r % ny);
                 const value_type* const b = p.row(r / ny, r % ny);
                 for (std::size_t c = 0; c < nx; ++c) a[c] = lh * a[c] + lc * b[c];
             });
-            return total(haadf, chemical, x, exec);
+            return total({haadf, chemical}, prior_.value(x, exec));
         }
-    }
-
-    costs total(double haadf, double chemical, const stack_view<const value_type>& x, const execution& exec) const {
-        const double tv = prior_.value(x, exec);
-        return {haadf, chemical, tv, lambda_haadf() * haadf + lambda_chemical() * chemical + lambda_tv() * tv};
     }
 
     Elastic elastic_;
     Chemical chemical_;
     Prior prior_;
     cost_weights weights_;
+    std::size_t n_elements_ = 0;
 };
 
 }  // namespace stemfuse

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
+#include <stemfuse/core/rows.hpp>
+#include <stemfuse/core/simd.hpp>
 #include <stemfuse/solvers/objective.hpp>
 
 namespace stemfuse {
@@ -30,14 +33,17 @@ struct published_scheme {
         using type = typename Prior::template duals<T>;
     };
 
-    // What one solve carries from iteration to iteration.
+    // What one solve carries from iteration to iteration. The maps that the next prox takes, v = max(0, x - step grad),
+    // lie in `other` or, every second time, in the solver's x.
     template <class Objective, class Prior>
     struct state {
         using value_type = typename Objective::value_type;
         using duals_type = typename duals_of<Prior, value_type>::type;
-        xt::xtensor<value_type, 3> gradient;  // of the smooth terms at x
+        xt::xtensor<value_type, 3> other;
         duals_type duals;
-        costs at;  // the terms at x
+        costs at;  // the terms at the iterate
+        duals_type spare_duals{};
+        bool v_in_x = false, ahead = false;
     };
 
     // Prepares the iteration at x. Throws value_error for a step that is not finite and positive.
@@ -47,34 +53,112 @@ struct published_scheme {
         if (!(step > 0 && std::isfinite(step)))
             throw value_error("step", "got " + to_string(step) + ", takes a finite number above 0");
         state<objective<E, C, P>, P> s{xt::xtensor<T, 3>(x.shape), std::move(duals), {}};
-        s.at = f.value_and_gradient(x, as_view(s.gradient), exec);
+        s.at = f.value_and_gradient(x, as_view(s.other), exec);
+        move_all<T>(x, as_view(s.other), exec);
         return s;
     }
 
-    // One iteration: x becomes the next iterate, s.at its costs.
+    // One iteration: s.at becomes the costs of the next iterate. With a row_prior and pixel-local terms it is one sweep
+    // that reads v and the measurement and writes the next v: the iterate itself stays in cache, and finish() makes it.
+    // Else x becomes the iterate.
     template <class E, class C, class P, class T = typename E::value_type>
     void advance(const objective<E, C, P>& f, state<objective<E, C, P>, P>& s, const stack_view<T>& x,
                  const execution& exec) const {
-        const auto g = as_view(s.gradient);
-        const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
-        for_each_row(n * ny, nx, exec, [&](std::size_t r) {
-            const T* const xr = x.row(r / ny, r % ny);
-            T* const v = g.row(r / ny, r % ny);
-            for (std::size_t c = 0; c < nx; ++c) {
-                const T moved = xr[c] - static_cast<T>(step) * v[c];
-                v[c] = moved < 0 ? T(0) : moved;  // keeps NaN, for the solver to see
-            }
+        const stack_view<T> other = as_view(s.other);
+        if constexpr (in_one_sweep<objective<E, C, P>, P, T>) {
+            const stack_view<const T> v = s.v_in_x ? x : other;
+            const stack_view<T> next = s.v_in_x ? other : x;
+            const auto result = prox_rows(f, s, v, exec, [&](row_segment segment, const T* const* u) {
+                row_pointers<T> rows(next);
+                if (segment.y + 1 < next.shape[1]) {
+                    for (std::size_t i = 0; i < next.shape[0]; ++i) {
+                        detail::prefetch_row(next.row(i, segment.y + 1) + segment.x0, segment.n);
+                    }
+                }
+                T* const* const g = rows.at(segment.y, segment.x0);
+                const row_costs smooth = f.row_value_and_gradient(segment, u, g);
+                for (std::size_t i = 0; i < next.shape[0]; ++i) move_row(u[i], g[i], segment.n);
+                return smooth;
+            });
+            s.at = f.total(result.sum, result.value);
+            s.v_in_x = !s.v_in_x;
+            s.ahead = true;
+        } else {
+            prox(f, s.duals, stack_view<const T>(other), x, exec);
+            s.at = f.value_and_gradient(x, other, exec);
+            move_all<T>(x, other, exec);
+        }
+    }
+
+    // Makes x the iterate of which s.at has the costs, by the last prox once more where its result was not kept.
+    template <class E, class C, class P, class T = typename E::value_type>
+    void finish(const objective<E, C, P>& f, state<objective<E, C, P>, P>& s, const stack_view<T>& x,
+                const execution& exec) const {
+        if (!s.ahead) return;
+        const stack_view<T> other = as_view(s.other), v = s.v_in_x ? other : x, u = s.v_in_x ? x : other;
+        prox(f, s.spare_duals, stack_view<const T>(v), u, exec);
+        if (s.v_in_x) return;
+        for_each_row(x.shape[0] * x.shape[1], x.shape[2], exec, [&](std::size_t r) {
+            std::copy_n(u.row(r / x.shape[1], r % x.shape[1]), x.shape[2], x.row(r / x.shape[1], r % x.shape[1]));
         });
-        const stack_view<const T> v = g;
-        if constexpr (warm_prior<P, T>) {
+    }
+
+    // Bytes that a solve allocates beyond x.
+    template <class E, class C, class P, class T = typename E::value_type>
+    std::size_t working_memory(const objective<E, C, P>& f, const execution& exec = {}) const {
+        const stack_shape shape = f.shape();
+        const std::size_t stack = shape[0] * shape[1] * shape[2] * sizeof(T);
+        std::size_t bytes = stack;
+        if constexpr (warm_prior<P, T>) bytes += warm_duals ? 4 * stack : 0;
+        if constexpr (!objective<E, C, P>::row_wise) bytes += stack;
+        if constexpr (requires { f.prior_term().template working_memory<T>(shape, exec); }) {
+            bytes += f.prior_term().template working_memory<T>(shape, exec);
+        }
+        return bytes;
+    }
+
+private:
+    template <class Objective, class P, class T>
+    static constexpr bool in_one_sweep = Objective::row_wise&& row_prior<P, T> &&
+                                         (!warm_prior<P, T> || warm_row_prior<P, T>);
+
+    template <class F, class D, class T>
+    void prox(const F& f, D& duals, const stack_view<const T>& v, const stack_view<T>& u, const execution& exec) const {
+        if constexpr (!std::is_same_v<D, no_duals>) {
             if (warm_duals) {
-                f.prior_term().prox(v, step * f.lambda_tv(), x, s.duals, exec);
-                s.at = f.value_and_gradient(x, g, exec);
+                f.prior_term().prox(v, step * f.lambda_tv(), u, duals, exec);
                 return;
             }
         }
-        f.prior_term().prox(v, step * f.lambda_tv(), x, exec);
-        s.at = f.value_and_gradient(x, g, exec);
+        f.prior_term().prox(v, step * f.lambda_tv(), u, exec);
+    }
+
+    // The prox of v by rows. Warm: from s.duals; then these are the new ones, and s.spare_duals those before.
+    template <class F, class S, class T, class Sink>
+    auto prox_rows(const F& f, S& s, const stack_view<const T>& v, const execution& exec, Sink&& sink) const {
+        if constexpr (!std::is_same_v<typename S::duals_type, no_duals>) {
+            if (warm_duals) {
+                auto result = f.prior_term().prox_rows(v, step * f.lambda_tv(), s.duals, s.spare_duals, sink, exec);
+                std::swap(s.duals, s.spare_duals);
+                return result;
+            }
+        }
+        return f.prior_term().prox_rows(v, step * f.lambda_tv(), sink, exec);
+    }
+
+    // v <- max(0, x - step v), v holding the gradient.
+    template <class T>
+    void move_row(const T* x, T* v, std::size_t n) const {
+        const T length = static_cast<T>(step);
+        for_each_pack<T>(n, [&](auto at) {
+            at.store(v, larger(pack<T>{}, at.load(x) - length * at.load(v)));  // keeps NaN, for the solver to see
+        });
+    }
+    template <class T>
+    void move_all(const stack_view<T>& x, const stack_view<T>& v, const execution& exec) const {
+        for_each_row(x.shape[0] * x.shape[1], x.shape[2], exec, [&](std::size_t r) {
+            move_row(x.row(r / x.shape[1], r % x.shape[1]), v.row(r / x.shape[1], r % x.shape[1]), x.shape[2]);
+        });
     }
 };
 
