@@ -11,6 +11,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/data/threshold_start.hpp>
+#include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 #include <stemfuse/operators/mixing.hpp>
@@ -19,8 +20,11 @@
 #include <stemfuse/simulate/acquisition.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
 #include <stemfuse/simulate/perovskite_columns.hpp>
+#include <stemfuse/solvers/convergent_scheme.hpp>
+#include <stemfuse/solvers/dual_kernels.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/solvers/published_scheme.hpp>
+#include <stemfuse/solvers/stationarity.hpp>
 #include <stemfuse/solvers/stopping.hpp>
 #include <stemfuse/terms/elements.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>

@@ -19,7 +19,8 @@ namespace stemfuse {
 // start; start(f, x, duals, execution) returns a state with the members `at` (costs at x) and `duals`; advance(f,
 // state, x, execution) makes x the next iterate and updates both. A scheme that keeps its iterate elsewhere, or x for
 // other purposes, also has finish(f, state, x, execution), called once at the end, which makes x the iterate. See
-// published_scheme, and examples/custom_scheme.cpp.
+// published_scheme, and examples/custom_scheme.cpp. A state may have a `stationarity`, 0 where x meets the conditions
+// of a minimum, by which a solve can be stopped, and the `sweeps` over the maps so far: both are in the report.
 template <class S, class F, class Prior, class T = typename F::value_type>
 concept scheme = requires(const S& s, const F& f, const stack_view<T>& x,
                           typename S::template duals_of<Prior, T>::type duals, const execution& exec) {
@@ -44,9 +45,10 @@ struct fusion_result : fusion_report {
 // and advance(), see published_scheme. Nothing here is virtual; a solver may be used from several threads at once.
 //
 // The constructor throws shape_error or value_error, see objective. Every solve throws, before it starts, shape_error
-// for a start of another shape and value_error for one with NaN, infinity or negative numbers, for 0 iterations and for
-// a relative change outside [0, 1]; later divergence_error as soon as the objective is no finite number. An observer is
-// called with a progress before the first and after every iteration; returning false, it ends the solve.
+// for a start of another shape and value_error for one with NaN, infinity or negative numbers, for 0 iterations, for
+// a relative change outside [0, 1] and a stationarity that is negative or that the scheme does not measure; later
+// divergence_error as soon as the objective is no finite number. An observer is called with a progress before the first
+// and after every iteration; returning false, it ends the solve.
 template <class Elastic, class Chemical, class Prior = total_variation, class Scheme = published_scheme>
 class fusion_solver {
     static_assert(
@@ -129,15 +131,23 @@ private:
             require_apart(x, objective_.chemical().measured(), "start", "the measured maps");
         }
         require_in_range(stop.relative_change, 0, 1, "relative_change");
+        require_non_negative(stop.stationarity, "stationarity");
         if (stop.iterations == 0) throw value_error("iterations", "got 0, takes 1 or more");
+        using state_type = decltype(scheme_.start(objective_, x, std::move(duals), exec));
+        if constexpr (!measures_stationarity<state_type>) {
+            if (stop.stationarity > 0) {
+                throw value_error("stationarity",
+                                  "got " + to_string(stop.stationarity) + ", takes 0: the scheme does not measure it");
+            }
+        }
 
         fusion_report report;
-        auto state = scheme_.start(objective_, x, std::move(duals), exec);
-        bool go_on = record(report, state.at, stop, observer);
+        state_type state = scheme_.start(objective_, x, std::move(duals), exec);
+        bool go_on = record(report, state, stop, observer);
         while (go_on && report.iterations < stop.iterations) {
             scheme_.advance(objective_, state, x, exec);
             ++report.iterations;
-            go_on = record(report, state.at, stop, observer);
+            go_on = record(report, state, stop, observer);
         }
         if constexpr (requires { scheme_.finish(objective_, state, x, exec); }) {
             scheme_.finish(objective_, state, x, exec);
@@ -147,9 +157,17 @@ private:
         return report;
     }
 
+    template <class State>
+    static constexpr bool measures_stationarity = requires(const State& state) {
+        { state.stationarity } -> std::convertible_to<double>;
+    };
+
     // Appends the costs, tells the observer, and says whether to go on.
-    template <class Observer>
-    static bool record(fusion_report& report, const costs& at, const stopping& stop, Observer& observer) {
+    template <class State, class Observer>
+    static bool record(fusion_report& report, const State& state, const stopping& stop, Observer& observer) {
+        const costs& at = state.at;
+        if constexpr (measures_stationarity<State>) report.stationarity = state.stationarity;
+        if constexpr (requires { report.sweeps = state.sweeps; }) report.sweeps = state.sweeps;
         if (!std::isfinite(at.total)) {
             throw divergence_error("the objective is " + to_string(at.total) + " at iteration " +
                                    std::to_string(report.iterations) +
@@ -167,6 +185,9 @@ private:
         }
         if (!go_on) {
             report.reason = stop_reason::observer;
+        } else if (stop.stationarity > 0 && report.stationarity <= stop.stationarity) {
+            report.reason = stop_reason::stationarity;
+            go_on = false;
         } else if (!first && stop.relative_change > 0 && change <= stop.relative_change * std::abs(at.total)) {
             report.reason = stop_reason::relative_change;
             go_on = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -12,9 +13,10 @@ namespace stemfuse {
 struct stopping {
     std::size_t iterations = 30;  // at most
     double relative_change = 0;   // stop when |F_k - F_(k-1)| <= relative_change |F_k|; 0 switches it off
+    double stationarity = 0;      // stop when the scheme's measure is at most this; 0 switches it off
 };
 
-enum class stop_reason { iterations, relative_change, observer };
+enum class stop_reason { iterations, relative_change, stationarity, observer };
 
 inline std::string_view to_string(stop_reason reason) {
     switch (reason) {
@@ -22,6 +24,8 @@ inline std::string_view to_string(stop_reason reason) {
             return "all iterations done";
         case stop_reason::relative_change:
             return "relative change below its limit";
+        case stop_reason::stationarity:
+            return "stationarity below its limit";
         case stop_reason::observer:
             return "stopped by the observer";
     }
@@ -45,6 +49,9 @@ struct fusion_report {
     std::vector<costs> history;
     std::size_t iterations = 0;
     stop_reason reason = stop_reason::iterations;
+    std::optional<double>
+        stationarity{};              // of the maps, where the scheme measures it: see the scheme for what it means
+    std::optional<double> sweeps{};  // over the maps in all, where the scheme counts them
 };
 
 }  // namespace stemfuse

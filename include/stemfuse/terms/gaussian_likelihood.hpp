@@ -10,6 +10,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/simd.hpp>
+#include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
@@ -53,6 +54,21 @@ public:
 
     void row_curvature(row_segment segment, const value_type* const*, value_type* const* curvature) const {
         for (std::size_t i = 0; i < precision_.size(); ++i) std::fill_n(curvature[i], segment.n, precision_[i]);
+    }
+
+    void row_newton(row_segment segment, const value_type* const* x, value_type* const* g, value_type* const* d,
+                    value_type* const*, value_type scale) const {
+        visit(segment, x, [&](std::size_t i, auto at, pack<value_type> r) {
+            at.store(g[i], at.load(g[i]) + scale * precision_[i] * r);
+            at.store(d[i], at.load(d[i]) + scale * precision_[i]);
+        });
+    }
+
+    // The same term for block means of the maps.
+    auto coarser() const {
+        std::vector<double> sigma;
+        for (const value_type p : precision_) sigma.push_back(1 / std::sqrt(static_cast<double>(p)));
+        return gaussian_likelihood<xt::xtensor<value_type, 3>>(block_means(measured()), sigma);
     }
 
 private:

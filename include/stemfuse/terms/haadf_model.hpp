@@ -1,6 +1,7 @@
 // The elastic term: the HAADF image as a sum over elements of powers of their maps.
 #pragma once
 
+#include <cmath>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/elementary.hpp>
 #include <stemfuse/core/rows.hpp>
+#include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
 #include <stemfuse/terms/term.hpp>
 
@@ -103,6 +105,56 @@ public:
             }
         });
     }
+
+    // The convex majoriser M(x | a) = 1/2 || max(s(x) - b_H, 0) ||^2 + 1/2 || max(b_H - t(x), 0) ||^2 of s(x) = sum_i
+    // w_i x_i^gamma with its tangent t at a. s is convex and t <= s, so that M >= f; M = f where gamma is 1. Stored of
+    // a are the slopes of t and, in the last image, t(0).
+    std::size_t tangent_images() const { return weights_.size() + 1; }
+
+    void row_tangent(row_segment segment, const value_type* const* a, value_type* const* tangent) const {
+        for_each_pack<value_type>(segment.n, [&](auto at) {
+            pack<value_type> sum{};
+            for (std::size_t i = 0; i < weights_.size(); ++i) {
+                const pack<value_type> ai = at.load(a[i]), slope = weights_[i] * power_(ai);
+                sum += slope * ai;
+                at.store(tangent[i], gamma() * slope);
+            }
+            at.store(tangent[weights_.size()], (1 - gamma()) * sum);
+        });
+    }
+
+    // u is the slope of s where the model is brighter than the image, that of t where it is darker. Where it is both
+    // the second part of the Hessian is in d, as the diagonal matrix of its row sums, which is larger.
+    void row_majoriser(row_segment segment, const value_type* const* tangent, const value_type* const* x,
+                       value_type* const* g, value_type* const* d, value_type* const* u, value_type scale) const {
+        const std::size_t n = weights_.size();
+        const value_type* const b = measured_row(segment);
+        const value_type root = std::sqrt(scale);
+        const auto tiny = broadcast(std::numeric_limits<value_type>::min()), zero = pack<value_type>{};
+        detail::scratch<value_type, 8 * lanes<value_type>> powers(n * lanes<value_type>);
+        for_each_pack<value_type>(segment.n, [&](auto at) {
+            pack<value_type> t = at.load(tangent[n]), slopes{};
+            for (std::size_t i = 0; i < n; ++i) {
+                t += at.load(tangent[i]) * at.load(x[i]);
+                slopes += at.load(tangent[i]);
+            }
+            const pack<value_type> bright = larger(project_pack(at, x, powers.data()) - at.load(b), zero),
+                                   dark = smaller(t - at.load(b), zero);
+            const pack<value_type> pull = scale * bright, lift = scale * dark;
+            const pack<value_type> both = bright > zero ? (dark < zero ? scale * slopes : zero) : zero;
+            for (std::size_t i = 0; i < n; ++i) {
+                const pack<value_type> below = at.load(tangent[i]),
+                                       above = (gamma() * weights_[i]) * load(powers.data() + i * lanes<value_type>);
+                at.store(g[i], at.load(g[i]) + (pull * above + lift * below));
+                const pack<value_type> bend = (gamma() - 1) * above / larger(at.load(x[i]), tiny);
+                at.store(d[i], at.load(d[i]) + (pull * bend + both * below));
+                at.store(u[i], root * (bright > zero ? above : (dark < zero ? below : zero)));
+            }
+        });
+    }
+
+    // The same term for block means of the image.
+    auto coarser() const { return haadf_model<xt::xtensor<value_type, 2>>(block_means(measured()), response_); }
 
 private:
     const value_type* measured_row(row_segment segment) const {

@@ -8,6 +8,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/elementary.hpp>
+#include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
@@ -62,6 +63,29 @@ public:
                 curvature[i][c] = b[c] / (rate * rate);
             }
         }
+    }
+
+    // A step may take the rate x + eps to a tenth: Newton's method for 1 - b / (x + eps) overshoots from above.
+    void row_newton(row_segment segment, const value_type* const* x, value_type* const* g, value_type* const* d,
+                    value_type* const* lowest, value_type scale) const {
+        const auto maps = maps_.view();
+        for (std::size_t i = 0; i < maps.shape[0]; ++i) {
+            const value_type* const row = maps.row(i, segment.y) + segment.x0;
+            const value_type eps = background_[i];
+            for_each_pack<value_type>(segment.n, [&](auto at) {
+                const pack<value_type> b = at.load(row), rate = at.load(x[i]) + eps, pull = scale * b / rate;
+                at.store(g[i], at.load(g[i]) + (scale - pull));
+                at.store(d[i], at.load(d[i]) + pull / rate);
+                const pack<value_type> least = rate * value_type(0.1) - eps;
+                at.store(lowest[i], b > 0 ? larger(at.load(lowest[i]), least) : at.load(lowest[i]));
+            });
+        }
+    }
+
+    // The same term for block means of the maps.
+    auto coarser() const {
+        using coarse = poisson_likelihood<xt::xtensor<value_type, 3>>;
+        return coarse(block_means(measured()), std::vector<double>(background_.begin(), background_.end()));
     }
 
 private:

@@ -35,6 +35,38 @@ concept pixel_local_term = requires(const Term& term, row_segment segment, const
     { term.row_value_and_gradient(segment, x, g, scale) } -> std::convertible_to<double>;
 };
 
+// A pixel-local term that is convex and couples no elements. It offers what a Newton step takes:
+//     row_newton(segment, x, g, d, lowest, scale)  adds scale * gradient to g and scale * second derivatives, >= 0, to
+//     d;
+//                                                  raises `lowest` to the least value that a step from x may go to,
+//                                                  where the second derivatives change too fast for a longer one
+template <class Term, class T>
+concept separable_convex_term = pixel_local_term<Term, T> &&
+    requires(const Term& term, row_segment segment, const T* const* x, T* const* out, T scale) {
+    term.row_newton(segment, x, out, out, out, scale);
+};
+
+// A pixel-local term with a convex majoriser M(x | a): M >= f for every x >= 0, equal to f and of the same gradient at
+// the anchor a. The term says how it stores what M needs of a, in tangent_images() images of a stack:
+//     row_tangent(segment, a, tangent)              writes it
+//     row_majoriser(segment, tangent, x, g, d, u, scale)
+//         adds scale * gradient of M to g and writes u; adds to d, so that diag(d) + u u^T, u and d over the elements
+//         of a pixel, is scale * a positive semi-definite approximation of the Hessian of M
+template <class Term, class T>
+concept majorised_term = pixel_local_term<Term, T> &&
+    requires(const Term& term, row_segment segment, const T* const* in, T* const* out, T scale) {
+    { term.tangent_images() } -> std::convertible_to<std::size_t>;
+    term.row_tangent(segment, in, out);
+    term.row_majoriser(segment, in, in, out, out, out, scale);
+};
+
+// A term that can be had at half the resolution, see block_means: coarser() returns a term on blocks of 2 x 2 pixels
+// whose value is about a quarter of its own. A term without it is fused on its own resolution alone.
+template <class Term>
+concept has_coarser = requires(const Term& term) {
+    { term.coarser().shape() } -> std::convertible_to<stack_shape>;
+};
+
 // Gives a pixel-local term its whole-array calls. Derived supplies shape() and the two row kernels; for curvature()
 // also row_curvature(segment, x, c), which writes the diagonal of the Hessian to c. The calls throw shape_error unless
 // x, and the output, have the term's shape.

@@ -1,0 +1,252 @@
+// The convergent scheme: primal-dual sweeps on convex majorisers of the objective, from coarse to fine.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/operators/block_means.hpp>
+#include <stemfuse/solvers/dual_kernels.hpp>
+#include <stemfuse/solvers/objective.hpp>
+#include <stemfuse/solvers/primal_dual_sweep.hpp>
+#include <stemfuse/solvers/stationarity.hpp>
+
+namespace stemfuse {
+
+// Majorisation and minimisation: the elastic term is replaced by its convex majoriser at the iterate, and `sweeps`
+// primal-dual steps go down the convex problem that results, each one sweep over memory (see primal_dual_sweep). They
+// converge for every step length: Chambolle & Pock, J. Math. Imaging Vis. 40, 120 (2011),
+// doi 10.1007/s10851-010-0251-1, theorem 1. Only where the objective itself has fallen do the maps become the next
+// iterate and the anchor of the next majoriser; else the iterate stays, with its costs, and the steps go on towards the
+// minimum of the same majoriser, which lies below. So the objective never rises. It is not convex, and where the
+// iterates end is a stationary point, not always the lowest: see stationarity() for the measure that a solve can be
+// stopped by.
+//
+// The first iteration from a start without duals solves coarser problems first, of block means of 2 x 2 pixels, again
+// and again, where both terms offer coarser(). Binning may change which elements explain the image: every coarse level
+// is therefore solved from its own block means, too, and the lower result counts.
+struct convergent_scheme {
+    std::size_t sweeps = 10;            // of an iteration
+    double step = 0.3;                  // of the primal, in units of a map's root mean square
+    std::size_t newton_steps = 1;       // of a sweep in every pixel
+    std::size_t levels = 16;            // of coarser problems at most; those below 8 rows or columns are left out
+    std::size_t coarse_iterations = 3;  // on each of them
+
+    // What a result hands to a warm start: the prior's duals, and for each map the step t lambda / lambda_tv and the
+    // scale that the stationarity measure takes. Each may be empty.
+    template <scalar T>
+    struct duals {
+        xt::xtensor<T, 3> p;
+        std::vector<T> steps, scales;
+    };
+    template <class Prior, class T>
+    struct duals_of {
+        using type = convergent_scheme::duals<T>;
+    };
+
+    // What one solve carries from iteration to iteration.
+    template <class T>
+    struct state {
+        convergent_scheme::duals<T> duals;
+        costs at;                 // of the iterate
+        double stationarity = 0;  // of the iterate
+        double sweeps = 0;        // so far, those of coarser levels as their share of the pixels
+        xt::xtensor<T, 3> x;      // the primal-dual iterate
+        xt::xtensor<T, 3> tangent;
+        bool cold = true;
+        std::size_t refused = 0;  // iterations since the objective last fell
+    };
+
+    // Prepares the iteration at x. Throws value_error for a step that is not finite and positive and for 0 sweeps,
+    // Newton steps or coarse iterations; shape_error for duals that belong to other maps.
+    template <class E, class C, class P, class T = typename E::value_type>
+    state<T> start(const objective<E, C, P>& f, const stack_view<T>& x, convergent_scheme::duals<T> warm,
+                   const execution& exec) const {
+        static_assert(majorised_term<E, T>,
+                      "stemfuse: the convergent scheme needs an elastic term with row kernels and a convex majoriser: "
+                      "tangent_images(), row_tangent() and row_majoriser(), see majorised_term");
+        static_assert(separable_convex_term<C, T>,
+                      "stemfuse: the convergent scheme needs a convex chemical term with row kernels and row_newton(), "
+                      "see separable_convex_term");
+        static_assert(dual_prior<P, T>,
+                      "stemfuse: the convergent scheme needs a specialisation of dual_kernels for the prior");
+        check(warm, dual_shape<P>(x.shape), x.shape[0]);
+        state<T> s;
+        s.duals = std::move(warm);
+        s.cold = s.duals.p.size() == 0;
+        if (s.cold) s.duals.p = xt::zeros<T>(dual_shape<P>(x.shape));
+        dual_kernels<P>{f.prior_term()}.rest(as_view(s.duals.p));
+        if (s.duals.scales.empty()) s.duals.scales = map_scales<T>(x, exec);
+        if (s.duals.steps.empty()) {
+            for (const T scale : s.duals.scales) s.duals.steps.push_back(static_cast<T>(step) * scale);
+        }
+        s.x.resize(x.shape);
+        s.tangent.resize({f.elastic().tangent_images(), x.shape[1], x.shape[2]});
+        copy<T>(x, as_view(s.x), exec);
+        const auto now = measure(f, s, exec);
+        s.at = now.at;
+        s.stationarity = now.measure;
+        set_tangent(f, s, exec);
+        return s;
+    }
+
+    // One iteration: x becomes the next iterate where the objective falls. Two iterations in a row that do not lower it
+    // halve the steps.
+    template <class E, class C, class P, class T = typename E::value_type>
+    void advance(const objective<E, C, P>& f, state<T>& s, const stack_view<T>& x, const execution& exec) const {
+        if (s.cold) start_from_coarse(f, s, x, exec);
+        s.cold = false;
+        const double largest = std::max({f.lambda_haadf(), f.lambda_chemical(), std::numeric_limits<double>::min()});
+        const T weight = static_cast<T>(f.lambda_tv() > 0 ? f.lambda_tv() : 1e-3 * largest);
+        std::vector<T> inertia, ascent;
+        for (const T t : s.duals.steps) {
+            inertia.push_back(weight / t);
+            ascent.push_back(1 / (static_cast<T>(dual_kernels<P>::norm2) * t));
+        }
+        const detail::primal_dual_sweep<objective<E, C, P>, P> sweep{
+            as_view(s.x), as_view(s.duals.p), as_view(std::as_const(s.tangent)), inertia, ascent, newton_steps};
+        for (std::size_t k = 0; k < sweeps; ++k) sweep(f, exec);
+        s.sweeps += static_cast<double>(sweeps);
+        const auto now = measure(f, s, exec);
+        if (accept(f, s, now, x, exec)) return;
+        if (!std::isfinite(now.at.total)) {
+            copy<T>(x, as_view(s.x), exec);
+            s.duals.p.fill(T(0));
+        }
+        if (++s.refused % 2 == 0) shorten(s.duals);
+    }
+
+    // Bytes that a solve allocates beyond x: maps, duals, tangent, and at first the coarser problems.
+    template <class E, class C, class P, class T = typename E::value_type>
+    std::size_t working_memory(const objective<E, C, P>& f, const execution& = {}) const {
+        const stack_shape shape = f.shape();
+        const std::size_t n = shape[0], own = n + dual_shape<P>(shape)[0] + f.elastic().tangent_images();
+        const std::size_t coarse = has_coarser<E> && has_coarser<C> && levels > 0 ? 2 * n + 1 + 2 * (own + n) : 0;
+        return (own + (coarse + 2) / 3) * shape[1] * shape[2] * sizeof(T);
+    }
+
+private:
+    template <class P>
+    static stack_shape dual_shape(const stack_shape& x) {
+        return {dual_kernels<P>::images_per_map * x[0], x[1], x[2]};
+    }
+
+    template <class T>
+    void check(const convergent_scheme::duals<T>& warm, const stack_shape& p, std::size_t n) const {
+        if (!(step > 0 && std::isfinite(step)))
+            throw value_error("step", "got " + to_string(step) + ", takes a finite number above 0");
+        if (sweeps == 0) throw value_error("sweeps", "got 0, takes 1 or more");
+        if (newton_steps == 0) throw value_error("newton_steps", "got 0, takes 1 or more");
+        if (coarse_iterations == 0) throw value_error("coarse_iterations", "got 0, takes 1 or more");
+        if (warm.p.size() > 0) {
+            require_shape({warm.p.shape(0), warm.p.shape(1), warm.p.shape(2)}, p, "duals", "the maps'");
+        }
+        for (const std::vector<T>* values : {&warm.steps, &warm.scales}) {
+            if (!values->empty() && values->size() != n) {
+                throw shape_error("duals", "have steps or scales for " + std::to_string(values->size()) +
+                                               " maps, expected " + std::to_string(n));
+            }
+            for (const T v : *values) {
+                if (!(v > 0 && std::isfinite(v))) {
+                    throw value_error("duals", "have a step or scale of " + to_string(static_cast<double>(v)) +
+                                                   ", take finite numbers above 0");
+                }
+            }
+        }
+    }
+
+    template <class T>
+    static void copy(const stack_view<const T>& from, const stack_view<T>& to, const execution& exec) {
+        for_each_row(to.shape[0] * to.shape[1], to.shape[2], exec, [&](std::size_t r) {
+            const std::size_t i = r / to.shape[1], y = r % to.shape[1];
+            std::copy_n(from.row(i, y), to.shape[2], to.row(i, y));
+        });
+    }
+
+    template <class F, class T>
+    static stationarity_report measure(const F& f, const state<T>& s, const execution& exec) {
+        return stationarity(f, as_view(s.x), as_view(s.duals.p), std::span<const T>(s.duals.scales), exec);
+    }
+
+    template <class F, class T>
+    static void set_tangent(const F& f, state<T>& s, const execution& exec) {
+        const auto x = as_view(std::as_const(s.x));
+        const auto tangent = as_view(s.tangent);
+        for_each_row_block(x.shape[1], x.shape[2], exec, [&](std::size_t first, std::size_t last) {
+            row_pointers<const T> rows(x);
+            row_pointers<T> out(tangent);
+            for (std::size_t y = first; y < last; ++y)
+                f.elastic().row_tangent({y, 0, x.shape[2]}, rows.at(y), out.at(y));
+        });
+    }
+
+    // Makes s.x the iterate, and the anchor, where that lowers the objective.
+    template <class F, class T>
+    static bool accept(const F& f, state<T>& s, const stationarity_report& now, const stack_view<T>& x,
+                       const execution& exec) {
+        if (!(now.at.total < s.at.total)) return false;
+        s.at = now.at;
+        s.stationarity = now.measure;
+        s.refused = 0;
+        copy<T>(as_view(std::as_const(s.x)), x, exec);
+        set_tangent(f, s, exec);
+        return true;
+    }
+
+    // Not below a thousandth of where they began: at the minimum no step helps.
+    template <class T>
+    void shorten(convergent_scheme::duals<T>& of) const {
+        for (std::size_t i = 0; i < of.steps.size(); ++i) {
+            of.steps[i] = std::max(of.steps[i] / 2, static_cast<T>(1e-3 * step) * of.scales[i]);
+        }
+    }
+
+    static bool can_halve(const stack_shape& shape) { return std::min(shape[1], shape[2]) >= 16; }
+
+    // The duals of the next coarser problem, and its maps where they lower the objective.
+    template <class E, class C, class P, class T>
+    void start_from_coarse(const objective<E, C, P>& f, state<T>& s, const stack_view<T>& x,
+                           const execution& exec) const {
+        if constexpr (has_coarser<E> && has_coarser<C>) {
+            if (levels == 0 || !can_halve(x.shape) || f.lambda_tv() == 0) return;
+            const dual_kernels<P> kernels{f.prior_term()};
+            const objective coarse(f.elastic().coarser(), f.chemical().coarser(), kernels.coarser(),
+                                   {f.lambda_haadf(), f.lambda_chemical(), f.lambda_tv() / 2});
+            xt::xtensor<T, 3> maps = block_means(stack_view<const T>(x), exec);
+            const auto result = solve_coarse(coarse, maps, s.duals, exec);
+            s.sweeps += result.sweeps / 4;
+            spread_blocks(as_view(std::as_const(maps)), as_view(s.x), exec);
+            kernels.spread(as_view(result.duals.p), as_view(s.duals.p), exec);
+            if (!accept(f, s, measure(f, s, exec), x, exec)) copy<T>(x, as_view(s.x), exec);
+        }
+    }
+
+    // The lower of two solutions of a coarse problem: from still coarser ones, and from `maps` alone, which become it.
+    template <class F, class T>
+    state<T> solve_coarse(const F& f, xt::xtensor<T, 3>& maps, const convergent_scheme::duals<T>& like,
+                          const execution& exec) const {
+        const auto run = [&](xt::xtensor<T, 3>& x, std::size_t levels_below) {
+            convergent_scheme scheme = *this;
+            scheme.levels = levels_below;
+            auto s = scheme.start(f, as_view(x), convergent_scheme::duals<T>{{}, like.steps, like.scales}, exec);
+            for (std::size_t k = 0; k < coarse_iterations; ++k) scheme.advance(f, s, as_view(x), exec);
+            return s;
+        };
+        if (levels == 1 || !can_halve(f.shape())) return run(maps, 0);
+        xt::xtensor<T, 3> direct_maps = maps;
+        state<T> direct = run(direct_maps, 0), from_coarse = run(maps, levels - 1);
+        const double both = direct.sweeps + from_coarse.sweeps;
+        if (direct.at.total < from_coarse.at.total) {
+            std::swap(maps, direct_maps);
+            std::swap(direct, from_coarse);
+        }
+        from_coarse.sweeps = both;
+        return from_coarse;
+    }
+};
+
+}  // namespace stemfuse

@@ -1,0 +1,139 @@
+// What a primal-dual scheme takes of a prior: its operator, row by row, and the set its dual variables live in.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+
+#include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/rows.hpp>
+#include <stemfuse/core/simd.hpp>
+#include <stemfuse/priors/total_variation.hpp>
+
+namespace stemfuse {
+
+// For a prior R(x) = max over p in P of <K x, p>, K a linear operator that couples neighbouring rows at most:
+// specialise it for a prior of your own, as below. It is made of the prior, and offers
+//     images_per_map                      the dual p has so many images for each of the n maps
+//     norm2                               a bound of ||K||^2
+//     adjoint(segment, n, p, above, out)  K^T p in a segment of row y: p and above are rows y and y - 1 of all images
+//     of
+//                                         p (zeros above the first row), out begins at the segment's first pixel
+//     ascend(n, nx, x, below, p, steps)   p <- projection on P of p + steps[i] K x in one row, x and below being rows y
+//                                         and y + 1 of the maps (row y again in the last row), with a pack of room
+//                                         behind their last pixel
+//     value(n, nx, x, below)              the row's part of R(x), for rows without such room
+//     spread(coarse, fine)                duals of the coarser problem, see block_means, made those of the finer one
+//     coarser()                           the prior at half the resolution
+// Of p, ascend() sees to it that the parts which K never moves are 0; rest() sets them to 0 in duals of others.
+template <class Prior>
+struct dual_kernels;
+
+template <class Prior, class T>
+concept dual_prior = prior<Prior, T> &&
+    requires(const dual_kernels<Prior>& k, row_segment segment, std::size_t n, const T* const* in, T* const* out,
+             const T* steps, stack_view<const T> coarse, stack_view<T> fine, execution exec) {
+    dual_kernels<Prior>::images_per_map;
+    dual_kernels<Prior>::norm2;
+    k.adjoint(segment, n, in, in, out);
+    k.ascend(n, n, in, in, out, steps);
+    { k.value(n, n, in, in) } -> std::convertible_to<double>;
+    k.spread(coarse, fine, exec);
+    k.rest(fine);
+    { k.coarser() } -> std::same_as<Prior>;
+};
+
+// Total variation of every map: K the forward differences, first the n images of those along y, then the n along x; P
+// the pairs of norm at most 1, as in total_variation::duals.
+template <>
+struct dual_kernels<total_variation> {
+    const total_variation& prior;
+
+    static constexpr std::size_t images_per_map = 2;
+    static constexpr double norm2 = 8;
+
+    total_variation coarser() const { return prior; }
+
+    template <class T>
+    void adjoint(row_segment segment, std::size_t n, const T* const* p, const T* const* above, T* const* out) const {
+        for (std::size_t i = 0; i < n; ++i) {
+            const T *const py = p[i] + segment.x0, *const px = p[n + i] + segment.x0, *const up = above[i] + segment.x0;
+            pack<T> left = broadcast(segment.x0 > 0 ? px[-1] : T(0));
+            for_each_pack<T>(segment.n, [&](auto at) {
+                const pack<T> right = at.load(px);
+                at.store(out[i], (last_then(left, right) - right) + (at.load(up) - at.load(py)));
+                left = right;
+            });
+        }
+    }
+
+    template <class T>
+    void ascend(std::size_t n, std::size_t nx, const T* const* x, const T* const* below, T* const* p,
+                const T* steps) const {
+        for (std::size_t i = 0; i < n; ++i) {
+            if (prior.norm == tv_norm::isotropic) {
+                ascend<tv_norm::isotropic>(nx, x[i], below[i], p[i], p[n + i], steps[i]);
+            } else {
+                ascend<tv_norm::anisotropic>(nx, x[i], below[i], p[i], p[n + i], steps[i]);
+            }
+            p[n + i][nx - 1] = 0;
+        }
+    }
+
+    template <class T>
+    double value(std::size_t n, std::size_t nx, const T* const* x, const T* const* below) const {
+        double sum = 0;
+        for (std::size_t i = 0; i < n; ++i) sum += detail::tv_row(prior.norm, x[i], below[i], nx, true);
+        return sum;
+    }
+
+    // Along its own direction a dual is interpolated between the borders of blocks, so that K^T p is the same in all
+    // pixels of a block; along the other it is repeated.
+    template <class T>
+    void spread(const stack_view<const T>& coarse, const stack_view<T>& fine, const execution& exec) const {
+        const std::size_t n = fine.shape[0] / 2, ny = fine.shape[1], nx = fine.shape[2];
+        for_each_row(2 * n * ny, nx, exec, [&](std::size_t r) {
+            const std::size_t i = r / ny, y = r % ny;
+            const T* const from = coarse.row(i, y / 2);
+            T* const to = fine.row(i, y);
+            if (i < n) {
+                const T* const before = y > 1 ? coarse.row(i, y / 2 - 1) : nullptr;
+                for (std::size_t c = 0; c < nx; ++c) {
+                    to[c] = y % 2 == 1 ? from[c / 2] : (from[c / 2] + (before != nullptr ? before[c / 2] : T(0))) / 2;
+                }
+            } else {
+                for (std::size_t c = 0; c < nx; ++c) {
+                    to[c] = c % 2 == 1 ? from[c / 2] : (from[c / 2] + (c > 1 ? from[c / 2 - 1] : T(0))) / 2;
+                }
+            }
+        });
+        rest(fine);
+    }
+
+    template <class T>
+    void rest(const stack_view<T>& p) const {
+        for (std::size_t i = 0; i < p.shape[0]; ++i) {
+            if (i < p.shape[0] / 2) {
+                std::fill_n(p.row(i, p.shape[1] - 1), p.shape[2], T(0));
+            } else {
+                for (std::size_t y = 0; y < p.shape[1]; ++y) p.row(i, y)[p.shape[2] - 1] = 0;
+            }
+        }
+    }
+
+private:
+    template <tv_norm Norm, class T>
+    static void ascend(std::size_t nx, const T* x, const T* below, T* py, T* px, T step) {
+        using rule = detail::tv_rule<Norm, false, true>;
+        for_each_pack<T>(nx, [&](auto at) {
+            const pack<T> u = at.load(x);
+            pack<T> y, z;
+            rule::project(
+                rule::move(at.load(py), at.load(px), step * (at.load(below) - u), step * (at.load(x + 1) - u)), y, z);
+            at.store(py, y);
+            at.store(px, z);
+        });
+    }
+};
+
+}  // namespace stemfuse

@@ -1,0 +1,115 @@
+// How far maps and duals are from the conditions of a minimum.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/rows.hpp>
+#include <stemfuse/core/simd.hpp>
+#include <stemfuse/solvers/dual_kernels.hpp>
+#include <stemfuse/solvers/objective.hpp>
+
+namespace stemfuse {
+
+// The costs at some maps, and how far they are from a stationary point.
+struct stationarity_report {
+    costs at;
+    double measure;
+};
+
+// The root mean square of every map; of all maps, or 1, for those that are 0 everywhere.
+template <class T>
+std::vector<T> map_scales(const stack_view<const T>& x, const execution& exec = {}) {
+    const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
+    std::vector<double> squares(n);
+    double mean = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const double sum = sum_over_rows(ny, nx, exec, [&](std::size_t y) {
+            double row = 0;
+            for (std::size_t c = 0; c < nx; ++c) row += std::pow(static_cast<double>(x.row(i, y)[c]), 2);
+            return row;
+        });
+        squares[i] = sum / static_cast<double>(ny * nx);
+        mean += squares[i] / static_cast<double>(n);
+    }
+    std::vector<T> scales;
+    for (const double own : squares) {
+        const T scale = static_cast<T>(std::sqrt(own)), common = static_cast<T>(std::sqrt(mean));
+        scales.push_back(scale > 0 ? scale : (common > 0 ? common : T(1)));
+    }
+    return scales;
+}
+
+namespace detail {
+
+// A row's part of the costs and of the measure.
+struct stationarity_sums {
+    row_costs smooth;
+    double prior = 0, pairing = 0, residual = 0;
+
+    stationarity_sums& operator+=(const stationarity_sums& other) {
+        smooth += other.smooth;
+        prior += other.prior;
+        pairing += other.pairing;
+        residual += other.residual;
+        return *this;
+    }
+};
+
+// Adds <x, q> and sum |r| reach of n pixels, r = g + lambda q, q = K^T p.
+template <class T>
+void add_residual(stationarity_sums& sums, const T* x, const T* g, const T* q, T lambda, T scale, std::size_t n) {
+    pack_sum<T> pairing, residual;
+    for_each_pack<T>(n, [&](auto at) {
+        const pack<T> xc = at.load(x), qc = at.load(q), r = at.load(g) + lambda * qc;
+        pairing.add(at.keep(xc * qc));
+        residual.add(at.keep(r > pack<T>{} ? r * xc : -r * larger(xc, broadcast(scale))));
+    });
+    sums.pairing += pairing.total();
+    sums.residual += residual.total();
+}
+
+}  // namespace detail
+
+// The costs at x, and the stationarity of x with the duals p, relative to |F(x)|:
+//     ( lambda (R(x) - <K x, p>) + sum_j |r_j| reach_j ) / |F(x)|,   r = grad of the smooth terms + lambda K^T p,
+// with reach_j = x_j where r_j > 0, so that only x_j >= 0 holds it, else max(x_j, s_i), s_i the scale of map i (see
+// map_scales). Every part is >= 0, and all are 0 exactly where x with p meets the first-order conditions of F over x >=
+// 0. Where F is convex (HAADF exponent 1) it bounds (F(x) - F*) / |F(x)|, provided that a minimiser exceeds x nowhere
+// by more than max(x_j, s_i). Else it is no bound: F may have stationary points that are lower by several percent, and
+// a slow descent along which F falls further has a small measure, too. x: shape (n, n_y, n_x), p as the prior's
+// dual_kernels take it, scales: one a map.
+template <class E, class C, class P, class T>
+stationarity_report stationarity(const objective<E, C, P>& f, const stack_view<const T>& x,
+                                 const stack_view<const T>& p, std::span<const T> scales, const execution& exec = {}) {
+    const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
+    const T lambda = static_cast<T>(f.lambda_tv());
+    const dual_kernels<P> kernels{f.prior_term()};
+    std::vector<detail::stationarity_sums> rows(ny);
+    for_each_row_block(ny, nx, exec, [&](std::size_t first, std::size_t last) {
+        xt::xtensor<T, 3> gradient({n, std::size_t{1}, nx}), pull({n, std::size_t{1}, nx});
+        const xt::xtensor<T, 3> zero = xt::zeros<T>({p.shape[0], std::size_t{1}, nx});
+        row_pointers<T> g_rows(as_view(gradient)), q_rows(as_view(pull));
+        row_pointers<const T> x_rows(x), below_rows(x), p_rows(p), above_rows(p), zero_rows(as_view(zero));
+        T* const* const g = g_rows.at(0);
+        T* const* const q = q_rows.at(0);
+        for (std::size_t y = first; y < last; ++y) {
+            const T* const* const at = x_rows.at(y);
+            rows[y].smooth = f.row_value_and_gradient({y, 0, nx}, at, g);
+            rows[y].prior = kernels.value(n, nx, at, below_rows.at(y + 1 < ny ? y + 1 : y));
+            kernels.adjoint({y, 0, nx}, n, p_rows.at(y), y > 0 ? above_rows.at(y - 1) : zero_rows.at(0), q);
+            for (std::size_t i = 0; i < n; ++i) detail::add_residual(rows[y], at[i], g[i], q[i], lambda, scales[i], nx);
+        }
+    });
+    detail::stationarity_sums all;
+    for (const auto& row : rows) all += row;
+    const costs at = f.total(all.smooth, all.prior);
+    const double excess = f.lambda_tv() * std::max(0.0, all.prior - all.pairing) + all.residual;
+    return {at, excess == 0 ? 0 : excess / std::abs(at.total)};
+}
+
+}  // namespace stemfuse
