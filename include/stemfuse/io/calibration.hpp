@@ -55,10 +55,12 @@ struct axis_calibration {
     double pixel;
     std::string unit;  // plain, see plain_unit
 
-    // No aggregate: g++ 12 warns of uninitialised strings where aggregates with default strings nest. What is no
-    // positive, finite number is not known.
-    axis_calibration(double size = 0, std::string_view of = "")
-        : pixel(std::isfinite(size) && size > 0 ? size : 0), unit(plain_unit(of)) {}
+    // No aggregate: g++ 12 warns of uninitialised strings where aggregates with default strings nest. Known is a
+    // positive, finite number that has a unit other than pixels.
+    axis_calibration(double size = 0, std::string_view of = "") : pixel(size), unit(plain_unit(of)) {
+        if (!std::isfinite(size) || size <= 0 || unit == "px" || unit == "pixel" || unit == "pixels") unit.clear();
+        if (unit.empty()) pixel = 0;
+    }
 
     bool known() const { return pixel > 0; }
     bool operator==(const axis_calibration&) const = default;
