@@ -136,7 +136,7 @@ private:
         for (std::size_t k = 0; k < std::min<std::size_t>(count, 10000); ++k) {
             image_info image;
             image.label = label + (stack ? "[" + std::to_string(k) + "]" : "");
-            image.element = element_of(label);
+            if (!stack) image.element = element_of(label);
             image.shape = {ny, nx};
             image.type = type_name(type);
             image.scale = {axis(item, 0), axis(item, 1)};

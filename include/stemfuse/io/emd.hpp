@@ -57,7 +57,7 @@ inline void list_emd_group(hdf5_images& images, const std::string& group) {
     };
     image_info image;
     const std::string part = last_part(group), label = part == "__unnamed__" ? file.path().stem().string() : part;
-    image.element = element_of(label);
+    if (rank == 2) image.element = element_of(label);
     image.shape = {array.shape[y], array.shape[x]};
     image.type = array.type;
     image.scale = {axis(x), axis(y)};

@@ -99,7 +99,7 @@ inline void list_plain_hdf5(hdf5_images& images) {
         image.intensity.unit = a.unit;
         image.scale = detail::plain_hdf5_calibration(images.file().object(a.name).get());
         image.place = a.name;
-        image.element = element_of(detail::last_part(a.name));
+        if (rank == 2) image.element = element_of(detail::last_part(a.name));
         for (std::size_t k = 0; k < (rank == 2 ? 1 : a.shape[0]); ++k) {
             const std::string slice = rank == 2 ? "" : "[" + std::to_string(k) + "]";
             image.name = a.name + slice;

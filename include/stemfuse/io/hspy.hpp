@@ -79,9 +79,9 @@ inline void list_hspy_experiment(hdf5_images& images, const std::string& path) {
     std::string label = hspy_attribute(file, metadata + "/General", "title");
     if (label.empty()) label = last_part(path);
     if (label == "__unnamed__") label = file.path().stem().string();
-    image.element = element_of(label);
     const auto elements = read_hspy_list(file, metadata + "/Sample", "elements");
-    if (image.element.empty() && rank == 2 && elements.size() == 1) image.element = element_of(elements[0]);
+    if (rank == 2) image.element = element_of(label);
+    if (rank == 2 && image.element.empty() && elements.size() == 1) image.element = element_of(elements[0]);
     image.shape = {array->shape[rank - 2], array->shape[rank - 1]};
     image.type = array->type;
     image.scale = {axes[rank - 1].scale, axes[rank - 2].scale};
