@@ -72,6 +72,12 @@ struct axis_calibration {
     }
 };
 
+// The unit as text for people shows it.
+inline std::string shown_unit(const axis_calibration& axis) {
+    if (axis.unit == "um") return "\u00b5m";
+    return axis.unit == "A" ? "\u00c5" : axis.unit;
+}
+
 // The size of a pixel along x and y.
 struct calibration {
     axis_calibration x, y;
@@ -85,11 +91,7 @@ struct calibration {
 
     // Lengths along x for a scale bar: in pixels where the size of one is not known.
     double pixel() const { return known() ? x.pixel : 1; }
-    std::string shown_unit() const {
-        if (!known()) return "px";
-        if (x.unit == "um") return "\u00b5m";
-        return x.unit == "A" ? "\u00c5" : x.unit;
-    }
+    std::string shown_unit() const { return known() ? io::shown_unit(x) : "px"; }
 
     // In nm, or in um from 1000 nm on, of a length of n pixels; pm, A and units that are no lengths stay.
     calibration readable(std::size_t n) const {

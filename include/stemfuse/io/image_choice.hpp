@@ -130,10 +130,12 @@ inline void choose_map(const std::vector<image_reference>& group, const std::str
 
 }  // namespace detail
 
-// Chooses what to fuse of files with these contents. With a HAADF image given, the maps are those of its shape; else
-// the shape is that of most elements, first of those beside which an image is labelled as HAADF.
+// Chooses what to fuse of files with these contents. With a HAADF image or a shape given, the maps are those of that
+// shape; else it is that of most elements, first of those beside which an image is labelled as HAADF.
 inline image_choice choose_images(const std::vector<const file_contents*>& files,
-                                  const std::optional<image_reference>& haadf = {}) {
+                                  const std::optional<image_reference>& haadf = {},
+                                  std::optional<image_shape> shape = {}) {
+    if (haadf) shape = haadf->image.shape;
     std::vector<image_reference> all;
     for (std::size_t f = 0; f < files.size(); ++f) {
         for (const image_info& image : files[f]->images) all.push_back({f, image});
@@ -146,7 +148,7 @@ inline image_choice choose_images(const std::vector<const file_contents*>& files
             return i.image.element.empty() && detail::haadf_rank(i.image.label) > 0;
         });
         const std::size_t worth = 2 * detail::elements_of(group).size() * (labelled ? 1000 : 1) + (labelled ? 1 : 0);
-        const bool wanted = !haadf || group[0].image.shape == haadf->image.shape;
+        const bool wanted = !shape || group[0].image.shape == *shape;
         if (wanted && worth > most) chosen = &group, most = worth;
     }
     image_choice choice{.haadf = haadf};
