@@ -1,6 +1,7 @@
 // Builds HDF5 files for the tests of the readers, groups on the way as needed.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -45,7 +46,9 @@ public:
     template <class Value>
     void data(const std::string& path, const std::vector<hsize_t>& shape, const std::vector<Value>& values,
               const std::vector<hsize_t>& chunk = {}) const {
-        const handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
+        std::vector<hsize_t> most = shape;  // chunks may be larger than what is there
+        for (std::size_t d = 0; d < chunk.size(); ++d) most[d] = std::max(most[d], chunk[d]);
+        const handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), most.data()), H5Sclose);
         const handle layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
         if (!chunk.empty()) {
             H5Pset_chunk(layout.get(), static_cast<int>(chunk.size()), chunk.data());
