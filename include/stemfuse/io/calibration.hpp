@@ -40,12 +40,12 @@ inline std::string plain_unit(std::string_view text) {
     return unit;
 }
 
-// Metres in a plain unit of length; none for any other unit.
-inline std::optional<double> metres_in(std::string_view plain) {
-    constexpr std::array<std::pair<std::string_view, double>, 7> lengths{
-        {{"m", 1}, {"cm", 1e-2}, {"mm", 1e-3}, {"um", 1e-6}, {"nm", 1e-9}, {"A", 1e-10}, {"pm", 1e-12}}};
-    for (const auto& [unit, metres] : lengths) {
-        if (unit == plain) return metres;
+// The power of ten of metres that a plain unit of length is, -9 for nm; none for any other unit.
+inline std::optional<int> length_exponent(std::string_view plain) {
+    constexpr std::array<std::pair<std::string_view, int>, 7> lengths{
+        {{"m", 0}, {"cm", -2}, {"mm", -3}, {"um", -6}, {"nm", -9}, {"A", -10}, {"pm", -12}}};
+    for (const auto& [unit, exponent] : lengths) {
+        if (unit == plain) return exponent;
     }
     return std::nullopt;
 }
@@ -67,8 +67,10 @@ struct axis_calibration {
 
     // The same length in another unit; unchanged where one of the two is no unit of length.
     axis_calibration in(std::string_view other) const {
-        const auto from = metres_in(unit), to = metres_in(other);
-        return from && to && unit != other ? axis_calibration(pixel * (*from / *to), other) : *this;
+        const auto from = length_exponent(unit), to = length_exponent(other);
+        if (!from || !to || *from == *to) return *this;
+        const double power = std::pow(10.0, std::abs(*from - *to));  // exact: one rounding in all
+        return {*from > *to ? pixel * power : pixel / power, other};
     }
 };
 
@@ -95,7 +97,7 @@ struct calibration {
 
     // In nm, or in um from 1000 nm on, of a length of n pixels; pm, A and units that are no lengths stay.
     calibration readable(std::size_t n) const {
-        if (!known() || !metres_in(x.unit) || x.unit == "A" || x.unit == "pm") return *this;
+        if (!known() || !length_exponent(x.unit) || x.unit == "A" || x.unit == "pm") return *this;
         const axis_calibration nm = x.in("nm");
         const char* const unit = nm.pixel * static_cast<double>(std::max<std::size_t>(n, 1)) < 1000 ? "nm" : "um";
         return {x.in(unit), y.in(unit)};

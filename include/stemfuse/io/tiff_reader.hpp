@@ -240,7 +240,9 @@ private:
         if (samples != 1 || photometric == PHOTOMETRIC_PALETTE || photometric == PHOTOMETRIC_RGB)
             return other("colours, left out");
         if (!type) return other("numbers of a type that is not read, left out");
-        const auto most = static_cast<std::uint64_t>(detail::open_tiff<Input>::most_memory(file.size()));
+        const bool plain =
+            tiff_field<std::uint16_t>(tiff, TIFFTAG_COMPRESSION).value_or(COMPRESSION_NONE) == COMPRESSION_NONE;
+        const std::uint64_t most = plain ? file.size() : static_cast<std::uint64_t>(file.most_memory(file.size()));
         if (nx == 0 || ny == 0 || nx > most / ny / type->size) {
             input_.open().fail("is damaged: its " + place + " announces " + std::to_string(ny) + " x " +
                                std::to_string(nx) + " pixels, more than a file of " + std::to_string(file.size()) +
