@@ -107,6 +107,7 @@ inline fusion_plan plan_fusion(const input_files& files, const input_options& in
     std::optional<io::image_reference> haadf;
     if (!input.haadf.empty()) haadf = files.find(input.haadf);
     auto choice = io::choose_images(all, haadf, shape);
+    if (!choice.haadf && choice.notes.empty()) choice = io::choose_images(all);  // then the shapes do not fit
     if (elements.empty() && windows.empty()) prefer_contrast(files, choice);
     std::string unclear;
     for (const auto& note : choice.notes) unclear += "; " + note;
@@ -136,12 +137,12 @@ inline stemfuse::io::calibration common_scale(fusion_plan& plan) {
     using namespace stemfuse::io;
     calibration scale = plan.haadf.image.scale.readable(plan.haadf.image.shape[1]);
     for (const auto& map : plan.maps) {
-        const calibration other = map.image.scale.readable(map.image.shape[1]);
-        if (!scale.known()) scale = other;
-        if (!other.known() || (other.x.unit == scale.x.unit && std::abs(other.x.pixel / scale.x.pixel - 1) < 0.01))
+        if (!scale.known()) scale = map.image.scale.readable(map.image.shape[1]);
+        const axis_calibration other = map.image.scale.x.in(scale.x.unit);
+        if (!other.known() || (other.unit == scale.x.unit && std::abs(other.pixel / scale.x.pixel - 1) < 0.01))
             continue;
-        plan.warnings.push_back("pixels of " + map.image.name + " are " + stemfuse::to_string(other.x.pixel) + " " +
-                                other.x.unit + ", those of " + plan.haadf.image.name + " " +
+        plan.warnings.push_back("pixels of " + map.image.name + " are " + stemfuse::to_string(other.pixel) + " " +
+                                other.unit + ", those of " + plan.haadf.image.name + " " +
                                 stemfuse::to_string(scale.x.pixel) + " " + scale.x.unit);
     }
     for (const axis_calibration& axis : {scale.x, scale.y}) {
