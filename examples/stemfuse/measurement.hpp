@@ -83,49 +83,62 @@ inline void prefer_contrast(const input_files& files, stemfuse::io::image_choice
     }
 }
 
-// Finds what is named, and the rest by the files' labels. Throws read_error that says what to name.
-inline fusion_plan plan_fusion(const input_files& files, const input_options& input,
-                               const std::vector<element_source>& elements, const std::vector<window_source>& windows) {
-    using namespace stemfuse;
-    fusion_plan plan{};
-    plan.windows = windows;
-    auto contents = files.contents();
-    for (const auto& c : contents) plan.warnings.insert(plan.warnings.end(), c.warnings.begin(), c.warnings.end());
-    std::optional<image_shape> shape;
-    if (!windows.empty()) shape = find_spectrum(files, windows[0]).second.shape;
+// Finds the maps that are named, and labels them so in `contents`: none of them is the HAADF image. Throws read_error.
+inline std::vector<stemfuse::io::image_reference> find_named(const input_files& files,
+                                                             const std::vector<element_source>& elements,
+                                                             std::vector<stemfuse::io::file_contents>& contents) {
+    std::vector<stemfuse::io::image_reference> maps;
     for (const element_source& e : elements) {
-        plan.maps.push_back(files.find(e.image));
-        auto& map = plan.maps.back();
+        auto& map = maps.emplace_back(files.find(e.image));
         map.image.element = e.symbol;
         for (auto& image : contents[map.file].images) {
-            if (image.name == map.image.name) image.element = e.symbol;  // hence not the HAADF image
+            if (image.name == map.image.name) image.element = e.symbol;
         }
-        if (!shape) shape = map.image.shape;
     }
-    std::vector<const io::file_contents*> all;
-    for (const auto& c : contents) all.push_back(&c);
-    std::optional<io::image_reference> haadf;
-    if (!input.haadf.empty()) haadf = files.find(input.haadf);
-    auto choice = io::choose_images(all, haadf, shape);
-    if (!choice.haadf && choice.notes.empty()) choice = io::choose_images(all);  // then the shapes do not fit
-    if (elements.empty() && windows.empty()) prefer_contrast(files, choice);
+    return maps;
+}
+
+// Throws read_error that says what to name, where the files do not say it.
+inline void require_choice(const input_files& files, const stemfuse::io::image_choice& choice, bool maps_are_named) {
     std::string unclear;
     for (const auto& note : choice.notes) unclear += "; " + note;
     if (!choice.haadf) {
-        throw read_error(files.paths(),
-                         "the HAADF image is not clear" + (unclear.empty() ? ": name it by --haadf" : unclear));
+        throw stemfuse::read_error(
+            files.paths(), "the HAADF image is not clear" + (unclear.empty() ? ": name it by --haadf" : unclear));
     }
+    if (maps_are_named || !choice.maps.empty()) return;
+    throw stemfuse::read_error(files.paths(), "no image beside " + choice.haadf->image.name + " of shape " +
+                                                  stemfuse::to_string(choice.haadf->image.shape) +
+                                                  " is labelled by an element: name the maps by --elements "
+                                                  "NAME=Symbol,..." +
+                                                  unclear);
+}
+
+// Finds what is named, and the rest by the files' labels. Throws read_error.
+inline fusion_plan plan_fusion(const input_files& files, const input_options& input,
+                               const std::vector<element_source>& elements, const std::vector<window_source>& windows) {
+    using namespace stemfuse;
+    const bool named = !elements.empty() || !windows.empty();
+    auto contents = files.contents();
+    fusion_plan plan{{}, find_named(files, elements, contents), windows, {}};
+    std::optional<image_shape> shape;
+    if (!windows.empty()) shape = find_spectrum(files, windows[0]).second.shape;
+    if (!plan.maps.empty()) shape = plan.maps[0].image.shape;
+    std::optional<io::image_reference> haadf;
+    if (!input.haadf.empty()) haadf = files.find(input.haadf);
+    std::vector<const io::file_contents*> all;
+    for (const auto& c : contents) {
+        all.push_back(&c);
+        plan.warnings.insert(plan.warnings.end(), c.warnings.begin(), c.warnings.end());
+    }
+    auto choice = io::choose_images(all, haadf, shape);
+    if (!choice.haadf && choice.notes.empty()) choice = io::choose_images(all);  // then the shapes do not fit
+    if (!named) prefer_contrast(files, choice);
+    require_choice(files, choice, named);
     plan.haadf = *choice.haadf;
-    if (elements.empty() && windows.empty()) {
+    if (!named) {
         plan.maps = choice.maps;
         plan.warnings.insert(plan.warnings.end(), choice.notes.begin(), choice.notes.end());
-        if (plan.maps.empty()) {
-            throw read_error(files.paths(), "no image beside " + plan.haadf.image.name + " of shape " +
-                                                to_string(plan.haadf.image.shape) +
-                                                " is labelled by an element: name the maps by --elements "
-                                                "NAME=Symbol,..." +
-                                                unclear);
-        }
     }
     require_same_shape(files, plan);
     return plan;

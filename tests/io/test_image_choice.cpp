@@ -81,6 +81,12 @@ TEST_CASE("a survey image of another shape stands beside") {
               .maps == std::vector<std::string>{"0:O"});
 }
 
+TEST_CASE("a HAADF image that is given is none of the maps") {
+    const auto o = choose({{labelled("Cu"), labelled("Fe"), labelled("HAADF")}}, "Cu");
+    CHECK(o.haadf == "Cu");
+    CHECK(o.maps == std::vector<std::string>{"0:Fe"});
+}
+
 TEST_CASE("images of several files") {
     const auto o = choose({{labelled("O")}, {labelled("HAADF")}, {labelled("Fe")}});
     CHECK(o.haadf == "HAADF");

@@ -16,6 +16,7 @@
 #include <stemfuse/io/array_info.hpp>
 #include <stemfuse/io/byte_source.hpp>
 #include <stemfuse/io/hdf5_attributes.hpp>
+#include <stemfuse/io/hdf5_data_set.hpp>
 #include <stemfuse/io/hdf5_handle.hpp>
 
 namespace stemfuse::io {
@@ -73,14 +74,11 @@ public:
             if (is_hard_link(path)) fail("cannot read \"" + path + "\"");
             return std::nullopt;  // a soft or external link to nothing
         }
-        if (H5Iget_type(found.get()) != H5I_DATASET) return std::nullopt;
-        const hdf5_handle type(H5Dget_type(found.get()), H5Tclose), space(H5Dget_space(found.get()), H5Sclose);
-        const auto type_name = hdf5_type_name(type.get());
-        if (!type_name) return std::nullopt;
-        const auto shape = extents(space.get());
+        const hdf5_data_set set(root(), path);
+        if (H5Iget_type(found.get()) != H5I_DATASET || !set || !set.holds_numbers()) return std::nullopt;
         std::string unit = hdf5_text_attribute(found.get(), "unit");
         if (unit.empty()) unit = hdf5_text_attribute(found.get(), "units");
-        return array_info{path, {shape.begin(), shape.end()}, *type_name, unit};
+        return array_info{path, {set.shape().begin(), set.shape().end()}, set.type_name(), unit};
     }
 
     // The strings of a data set of strings; empty where there is none.
@@ -97,11 +95,11 @@ public:
     // converted to T. Throws read_error.
     template <scalar T>
     xt::xtensor<T, 2> read_image(const std::string& path, std::size_t slice = 0) const {
-        const opened set = open(path);
-        const std::size_t rank = set.shape.size();
-        if (rank != 2 && rank != 3) refuse(path, "has shape " + to_string(set.shape) + ", takes 2 or 3 dimensions");
-        if (rank == 3 && slice >= set.shape[0]) {
-            refuse(path, "has shape " + to_string(set.shape) + ", no slice " + std::to_string(slice));
+        const hdf5_data_set set = open(path);
+        const std::size_t rank = set.shape().size();
+        if (rank != 2 && rank != 3) refuse(path, "has shape " + to_string(set.shape()) + ", takes 2 or 3 dimensions");
+        if (rank == 3 && slice >= set.shape()[0]) {
+            refuse(path, "has shape " + to_string(set.shape()) + ", no slice " + std::to_string(slice));
         }
         std::vector<hsize_t> at(rank, 0);
         if (rank == 3) at[0] = slice;
@@ -112,13 +110,13 @@ public:
     // read_error, also where the plane is not within the data set.
     template <scalar T>
     xt::xtensor<T, 2> read_plane(const std::string& path, const hdf5_plane& plane) const {
-        const opened set = open(path);
-        bool within = plane.axis_y != plane.axis_x && plane.at.size() == set.shape.size() &&
-                      std::max(plane.axis_y, plane.axis_x) < set.shape.size();
+        const hdf5_data_set set = open(path);
+        bool within = plane.axis_y != plane.axis_x && plane.at.size() == set.shape().size() &&
+                      std::max(plane.axis_y, plane.axis_x) < set.shape().size();
         for (std::size_t d = 0; within && d < plane.at.size(); ++d)
-            within = d == plane.axis_y || d == plane.axis_x || plane.at[d] < set.shape[d];
-        if (!within) refuse(path, "has shape " + to_string(set.shape) + ", not the plane that is asked for");
-        const hsize_t ny = set.shape[plane.axis_y], nx = set.shape[plane.axis_x];
+            within = d == plane.axis_y || d == plane.axis_x || plane.at[d] < set.shape()[d];
+        if (!within) refuse(path, "has shape " + to_string(set.shape()) + ", not the plane that is asked for");
+        const hsize_t ny = set.shape()[plane.axis_y], nx = set.shape()[plane.axis_x];
         require_plausible(path, set, ny, nx);
         xt::xtensor<T, 2> image(image_shape{ny, nx});
         if (image.size() == 0) return image;
@@ -130,7 +128,7 @@ public:
             read_part(path, set, start, count, image.data());
             return image;
         }
-        const hsize_t columns = columns_at_once(set, plane.axis_x, ny * sizeof(T));
+        const hsize_t columns = set.in_whole_chunks(plane.axis_x, (hsize_t(1) << 22) / (ny * sizeof(T)));
         std::vector<T> block;
         for (hsize_t x = 0; x < nx; x += columns) {
             const hsize_t width = std::min(columns, nx - x);
@@ -147,15 +145,15 @@ public:
     template <class Value>
     std::vector<Value> read_block(const std::string& path, const std::vector<hsize_t>& start,
                                   const std::vector<hsize_t>& count) const {
-        const opened set = open(path);
-        bool within = start.size() == set.shape.size() && count.size() == set.shape.size();
+        const hdf5_data_set set = open(path);
+        bool within = start.size() == set.shape().size() && count.size() == set.shape().size();
         hsize_t size = 1;
         for (std::size_t d = 0; within && d < start.size(); ++d) {
-            within = start[d] <= set.shape[d] && count[d] <= set.shape[d] - start[d];
+            within = start[d] <= set.shape()[d] && count[d] <= set.shape()[d] - start[d];
             require_plausible(path, set, size, count[d]);
             size *= count[d];
         }
-        if (!within) refuse(path, "has shape " + to_string(set.shape) + ", not the part that is asked for");
+        if (!within) refuse(path, "has shape " + to_string(set.shape()) + ", not the part that is asked for");
         std::vector<Value> values(size);
         if (size > 0) read_part(path, set, start, count, values.data());
         return values;
@@ -173,12 +171,6 @@ public:
     }
 
 private:
-    struct opened {
-        hdf5_handle set, space, layout;
-        std::vector<hsize_t> shape;
-        std::size_t element_bytes = 1;
-    };
-
     template <class Info>
     static herr_t collect(hid_t, const char* name, const Info*, void* list) {
         try {
@@ -187,13 +179,6 @@ private:
         } catch (...) {
             return -1;
         }
-    }
-
-    static std::vector<hsize_t> extents(hid_t space) {
-        const int rank = H5Sget_simple_extent_ndims(space);
-        std::vector<hsize_t> shape(rank > 0 ? static_cast<std::size_t>(rank) : 0);
-        if (rank > 0) H5Sget_simple_extent_dims(space, shape.data(), nullptr);
-        return shape;
     }
 
     template <class Value>
@@ -206,54 +191,30 @@ private:
             return hdf5_type<Value>();
     }
 
-    opened open(const std::string& path) const {
-        opened o;
-        o.set = {H5Dopen2(root(), path.c_str(), H5P_DEFAULT), H5Dclose};
-        if (!o.set) fail("has no data set \"" + path + "\"");
-        const hdf5_handle type(H5Dget_type(o.set.get()), H5Tclose);
-        if (!hdf5_type_name(type.get())) refuse(path, "holds no plain numbers, takes integers or floats");
-        o.space = {H5Dget_space(o.set.get()), H5Sclose};
-        o.layout = {H5Dget_create_plist(o.set.get()), H5Pclose};
-        o.shape = extents(o.space.get());
-        o.element_bytes = H5Tget_size(type.get());
-        return o;
+    hdf5_data_set open(const std::string& path) const {
+        hdf5_data_set set(root(), path);
+        if (!set) fail("has no data set \"" + path + "\"");
+        if (!set.holds_numbers()) refuse(path, "holds no plain numbers, takes integers or floats");
+        return set;
     }
 
     template <class Value>
-    void read_part(const std::string& path, const opened& set, const std::vector<hsize_t>& start,
+    void read_part(const std::string& path, const hdf5_data_set& set, const std::vector<hsize_t>& start,
                    const std::vector<hsize_t>& count, Value* out) const {
         hsize_t size = 1;
         for (const hsize_t n : count) size *= n;
         const hdf5_handle memory(H5Screate_simple(1, &size, nullptr), H5Sclose);
         if (!count.empty())
-            H5Sselect_hyperslab(set.space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
-        if (H5Dread(set.set.get(), memory_type<Value>(), memory.get(), set.space.get(), H5P_DEFAULT, out) < 0)
+            H5Sselect_hyperslab(set.space(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+        if (H5Dread(set.id(), memory_type<Value>(), memory.get(), set.space(), H5P_DEFAULT, out) < 0)
             fail("cannot read data set \"" + path + "\"");
     }
 
-    static std::vector<hsize_t> chunk(const opened& set) {
-        std::vector<hsize_t> extent(set.shape.size(), 1);
-        if (H5Pget_layout(set.layout.get()) == H5D_CHUNKED && !extent.empty())
-            H5Pget_chunk(set.layout.get(), static_cast<int>(extent.size()), extent.data());
-        return extent;
-    }
-
-    // About 4 MiB of columns, in whole chunks.
-    static hsize_t columns_at_once(const opened& set, std::size_t axis, hsize_t column_bytes) {
-        const hsize_t step = std::max<hsize_t>(chunk(set)[axis], 1);
-        return (std::max<hsize_t>((hsize_t(1) << 22) / std::max<hsize_t>(column_bytes, 1), 1) + step - 1) / step * step;
-    }
-
-    // Sizes in a damaged file must not decide how much memory is taken. Of a data set in chunks at most 1032 times what
-    // is stored can come (deflate's best), of any other no more than is stored.
-    void require_plausible(const std::string& path, const opened& set, hsize_t ny, hsize_t nx) const {
-        if (H5Pget_external_count(set.layout.get()) > 0) refuse(path, "lies in another file, takes one in this");
-        const bool chunked = H5Pget_layout(set.layout.get()) == H5D_CHUNKED;
-        const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(set.set.get()), file_size_);
-        const std::uint64_t most = (chunked ? 1032 * stored : stored) / set.element_bytes;
-        std::uint64_t in_chunk = 1;
-        for (const hsize_t extent : chunk(set)) in_chunk = extent > most / in_chunk ? most + 1 : in_chunk * extent;
-        if ((ny > 0 && nx > most / ny) || (in_chunk > most && ny > 0 && nx > 0)) {
+    // Sizes in a damaged file must not decide how much memory is taken.
+    void require_plausible(const std::string& path, const hdf5_data_set& set, hsize_t ny, hsize_t nx) const {
+        if (set.lies_elsewhere()) refuse(path, "lies in another file, takes one in this");
+        const std::uint64_t most = set.most_elements(file_size_);
+        if ((ny > 0 && nx > most / ny) || (ny > 0 && nx > 0 && set.chunk_elements() > most)) {
             refuse(path, "announces " + std::to_string(ny) + " x " + std::to_string(nx) +
                              " pixels, more than a file of " + std::to_string(file_size_) + " bytes can hold");
         }

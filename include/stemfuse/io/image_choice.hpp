@@ -138,7 +138,10 @@ inline image_choice choose_images(const std::vector<const file_contents*>& files
     if (haadf) shape = haadf->image.shape;
     std::vector<image_reference> all;
     for (std::size_t f = 0; f < files.size(); ++f) {
-        for (const image_info& image : files[f]->images) all.push_back({f, image});
+        for (const image_info& image : files[f]->images) {
+            const bool given = haadf && haadf->file == f && haadf->image.name == image.name;
+            if (!given) all.push_back({f, image});
+        }
     }
     const auto groups = detail::by_shape(all);
     const std::vector<image_reference>* chosen = nullptr;
