@@ -16,7 +16,8 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
     const output_folder folder(output.folder);
     auto measured = read_measurement<T>(files, plan, input.frames);
     throw_if_interrupted("while reading");
-    for (const std::string& warning : plan.warnings) std::fprintf(stderr, "stemfuse: warning: %s\n", warning.c_str());
+    for (const std::string& warning : plan.warnings)
+        std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
     fusion<T> result;
     try {
         result = fuse_published<T>(std::move(measured), recipe, output.quiet);

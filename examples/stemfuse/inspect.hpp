@@ -25,7 +25,7 @@ inline void inspect(const std::vector<std::string>& paths) {
     } else if (images > 0 && choice.notes.empty()) {
         std::printf("no image is called HAADF: name the one that is by --haadf\n");
     }
-    for (const std::string& note : choice.notes) std::printf("%s\n", note.c_str());
+    for (const std::string& note : choice.notes) std::printf("%s\n", stemfuse::io::one_line(note).c_str());
     if (!choice.haadf) return;
     if (choice.maps.empty()) {
         std::printf(

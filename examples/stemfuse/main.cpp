@@ -113,9 +113,7 @@ void run(int argc, char** argv) {
 }
 
 int fail(const char* what, int code) {
-    std::string line = what;
-    for (char& c : line) c = c == '\n' ? ' ' : c;
-    std::fprintf(stderr, "stemfuse: %s\n", line.c_str());
+    std::fprintf(stderr, "stemfuse: %s\n", stemfuse::io::one_line(what).c_str());
     return code;
 }
 

@@ -56,3 +56,14 @@ TEST_CASE("labels that name an element, and such that do not") {
         CHECK(io::element_of(label) == "");
     }
 }
+
+TEST_CASE("names are labels on one line, told apart by numbers") {
+    std::vector<io::image_info> images(4);
+    for (std::size_t i = 0; i < 4; ++i) images[i].label = i == 1 ? "a\nb\x1b" : i == 3 ? "Fe (2)" : "Fe";
+    io::name_by_labels(images);
+    CHECK(images[0].name == "Fe");
+    CHECK(images[1].name == "a?b?");
+    CHECK(images[2].name == "Fe (2)");
+    CHECK(images[3].name == "Fe (2) (2)");
+    CHECK(io::one_line("\u00b5m\x7f") == "\u00b5m?");
+}

@@ -30,7 +30,7 @@ inline std::string text_table(const std::vector<std::vector<std::string>>& rows)
         for (std::size_t c = 0; c < row.size(); ++c) {
             if (widths[c] > 0) line += "  " + row[c] + std::string(widths[c] - row[c].size(), ' ');
         }
-        text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+        text += one_line(line.substr(0, line.find_last_not_of(' ') + 1)) + "\n";
     }
     return text;
 }
@@ -78,19 +78,17 @@ inline std::string describe(const image_file& file) {
     std::string text = file.path().filename().string() + ": " + contents.format + ", " +
                        (n == 0 ? "no image" : std::to_string(n) + (n == 1 ? " image" : " images")) + "\n";
     text += detail::image_table(contents.images);
-    for (const spectrum_info& spectrum : contents.spectra) text += "spectra " + detail::show(spectrum) + "\n";
-    for (const std::string& other : contents.others) text += "not read: " + other + "\n";
-    for (const std::string& warning : contents.warnings) text += "warning: " + warning + "\n";
+    for (const spectrum_info& spectrum : contents.spectra) text += "spectra " + one_line(detail::show(spectrum)) + "\n";
+    for (const std::string& other : contents.others) text += "not read: " + one_line(other) + "\n";
+    for (const std::string& warning : contents.warnings) text += "warning: " + one_line(warning) + "\n";
     std::vector<image_reference> all;
     for (const image_info& image : contents.images) all.push_back({0, image});
     for (const auto& group : detail::by_shape(all)) {
         std::vector<image_info> same;
         for (const image_reference& i : group) same.push_back(i.image);
         if (n > 1)
-            text += "images of shape " + to_string(group[0].image.shape) + ": " + joined(short_names(same)) + "\n";
-    }
-    for (char& c : text) {
-        if ((c >= 0 && c < ' ' && c != '\n') || c == 127) c = '?';
+            text += "images of shape " + to_string(group[0].image.shape) + ": " + one_line(joined(short_names(same))) +
+                    "\n";
     }
     return text;
 }

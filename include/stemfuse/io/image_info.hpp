@@ -95,9 +95,18 @@ inline std::string element_of(std::string_view label) {
     return known ? std::string(symbol) : "";
 }
 
+// Text of a file as one line for people: control characters become "?".
+inline std::string one_line(std::string text) {
+    for (char& c : text) {
+        if ((c >= 0 && c < ' ') || c == 127) c = '?';
+    }
+    return text;
+}
+
 // Gives the images names of their labels, "Fe", "Fe (2)": what is repeated gets a number.
 inline void name_by_labels(std::vector<image_info>& images) {
     for (std::size_t i = 0; i < images.size(); ++i) {
+        images[i].label = one_line(images[i].label);
         const auto taken = [&](const std::string& name) {
             return std::any_of(images.begin(), images.begin() + static_cast<std::ptrdiff_t>(i),
                                [&](const image_info& earlier) { return earlier.name == name; });
