@@ -176,6 +176,10 @@ TEST_CASE("announced sizes are not trusted") {
     refused({w.tag(21, "a", w.data({20, 20, 3, huge, huge}, "abcd"))}, "truncated");
     refused({w.tag(21, "a", w.data({15, 0, huge, 0, 3}, "abcd"))}, "unknown type");
     refused({w.tag(21, "a", w.data({77}, "abcd"))}, "unknown type 77");
+    for (const std::vector<std::uint64_t>& info : std::vector<std::vector<std::uint64_t>>{
+             {20}, {15}, {20, 15}, {15, 0}, {20, 15, 0, 0}, {15, 0, 1}, {20, 20, 2, 2}, {20, 15, 0, 1, 0, 2}}) {
+        refused({w.tag(21, "a", w.data(info, "abcd"))}, "\"a\" of an unknown type");
+    }
     refused({w.tag(21, "a", w.data({20, 18, 1}, "abcd"))}, "unknown type 18");
     refused({w.tag(21, "a", "%%%%" + w.length(huge))}, "damaged", "words");
     refused({w.tag(21, "a", "%%%X" + w.length(1))}, "damaged");

@@ -173,8 +173,9 @@ private:
     std::uint64_t element_bytes(const dm_tag& tag, const std::vector<std::uint64_t>& info, bool array) {
         const std::size_t at = array ? 1 : 0;  // [15, name length, fields, (length, type) x fields]
         if (array && info.size() == 5 && info[1] == 20) return product(tag, type(tag, info[2]).size, info[3]);
-        const std::size_t words = info.size() - (array ? 2 : 0);
-        if (words < 3 || info[at] != 15 || info[at + 2] > 1024 || words != 3 + 2 * info[at + 2])
+        const std::size_t around = array ? 2 : 0;  // the array's type and its count
+        if (info.size() < 3 + around || info[at] != 15 || info[at + 2] > 1024 ||
+            info.size() != 3 + around + 2 * info[at + 2])
             source_.fail("has a tag \"" + printable(tag.name) + "\" of an unknown type");
         std::uint64_t bytes = 0;
         for (std::size_t i = 0; i < info[at + 2]; ++i) bytes += type(tag, info[at + 4 + 2 * i]).size;
