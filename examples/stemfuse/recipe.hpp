@@ -25,6 +25,8 @@ struct measurement {
     std::vector<std::string> symbols;
     xt::xtensor<T, 2> haadf;
     xt::xtensor<T, 3> maps;
+    stemfuse::io::calibration scale{};
+    std::vector<std::pair<std::string, stemfuse::io::parameter_value>> sources{};  // of the images, for the parameters
 };
 
 template <class T>
@@ -98,7 +100,9 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
     f.record.raw_haadf = std::move(m.haadf);
     f.record.raw_maps = std::move(m.maps);
     f.record.unit = "scaled to [0, 1]";
+    f.record.scale = std::move(m.scale);
     f.record.parameters = parameters_of(o, f.record.elements, solver.terms().lambda_haadf());
+    f.record.parameters.insert(f.record.parameters.begin(), m.sources.begin(), m.sources.end());
     return f;
 }
 
