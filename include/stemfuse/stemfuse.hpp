@@ -7,6 +7,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/elements.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/data/min_max.hpp>
@@ -22,7 +23,6 @@
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/solvers/published_scheme.hpp>
 #include <stemfuse/solvers/stopping.hpp>
-#include <stemfuse/terms/elements.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/haadf_response.hpp>

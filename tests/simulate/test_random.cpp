@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <stemfuse/simulate/random.hpp>
-#include <stemfuse/terms/elements.hpp>
+#include <stemfuse/core/elements.hpp>
 
 #include "support.hpp"
 

@@ -7,7 +7,7 @@
 
 #include <stemfuse/simulate/core_shell_particles.hpp>
 #include <stemfuse/simulate/perovskite_columns.hpp>
-#include <stemfuse/terms/elements.hpp>
+#include <stemfuse/core/elements.hpp>
 
 #include "checksum.hpp"
 #include "support.hpp"

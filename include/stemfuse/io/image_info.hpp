@@ -12,7 +12,7 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/calibration.hpp>
-#include <stemfuse/terms/elements.hpp>
+#include <stemfuse/core/elements.hpp>
 
 namespace stemfuse::io {
 
