@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,6 +80,16 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
     f.record.fused_maps = threshold_start(f.record.maps, o.start_threshold);
 
     thread_pool pool(o.threads);
+    if (!quiet) {
+        // Raw and scaled maps beside the fused ones, which the solver counts, and three images of the HAADF; later the
+        // raw and fused half of them in fused.h5, which is made in memory and copied once.
+        const std::size_t stack = f.record.maps.size() * sizeof(T), images = 3 * f.record.haadf.size() * sizeof(T);
+        const std::size_t fusing = 2 * stack + images + solver.working_memory(pool), mib = 1048576;
+        const std::size_t writing = 3 * stack + images + 2 * (2 * stack + images);
+        std::fprintf(stderr,
+                     "expected peak of memory: %zu MiB in the fusion, at most %zu MiB while results are written\n",
+                     fusing / mib + 1, writing / mib + 1);
+    }
     progress_line line(quiet);
     const auto begin = std::chrono::steady_clock::now();
     const fusion_report report = solver.solve_in_place(f.record.fused_maps, {.iterations = o.iterations}, pool, line);
