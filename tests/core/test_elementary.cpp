@@ -11,6 +11,7 @@
 
 #include <stemfuse/core/elementary.hpp>
 #include <stemfuse/core/simd.hpp>
+#include <stemfuse/core/square_root.hpp>
 
 #include "support.hpp"
 

@@ -1,4 +1,4 @@
-// Logarithm, powers and reciprocal square root of packs, in the precision of their lanes: no branch, no table, no libm.
+// Logarithm and powers of packs, in the precision of their lanes: no branch, no table, no libm.
 //
 // A number is 2^e (1 + t) with 1 + t in [0.75, 1.5), so that numbers near 1 have e = 0 and lose nothing:
 //     log x = e log 2 + log(1 + t),    x^a = 2^n 2^f,  n the integer next to a log2 x,  f what is left of it.
@@ -18,6 +18,7 @@
 #include <limits>
 
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/core/polynomial.hpp>
 #include <stemfuse/core/simd.hpp>
 
 namespace stemfuse {
@@ -32,7 +33,7 @@ struct elementary;
 template <>
 struct elementary<float> {
     using word = std::uint32_t;
-    static constexpr word exponent_mask = 0xff800000, three_quarters = 0x3f400000, rsqrt_magic = 0x5f374600;
+    static constexpr word exponent_mask = 0xff800000, three_quarters = 0x3f400000;
     // A number whose last digit is 1: n + rounder is rounded to an integer, and its bits end in n + lift.
     static constexpr int lift = 26;
     static constexpr float rounder = 0x1.8p23F + lift;
@@ -45,21 +46,17 @@ struct elementary<float> {
     // (2^f - 1) / f for f in [-0.69, 0.53]; 2^f to 2.5e-8.
     static constexpr std::array exp2_tail{0.693147182F,   0.240226164F,   0.0555033274F,
                                           0.00962187909F, 0.00133999344F, 0.000145139245F};
-    // (1 / sqrt(1 - d) - 1) / d for |d| <= 0.0682; 1 / sqrt(1 - d) to 2.3e-8.
-    static constexpr std::array rsqrt_tail{0.499998345F, 0.374997716F, 0.3139319F, 0.274945324F};
-    static constexpr std::array newton{0.5F};
 };
 
 template <>
 struct elementary<double> {
     using word = std::uint64_t;
-    static constexpr word exponent_mask = 0xfff0000000000000, three_quarters = 0x3fe8000000000000,
-                          rsqrt_magic = 0x5fe6e8c000000000;
+    static constexpr word exponent_mask = 0xfff0000000000000, three_quarters = 0x3fe8000000000000;
     static constexpr int lift = 56;
     static constexpr double rounder = 0x1.8p52 + lift;
     static constexpr double high_step = 0x1p-41;
     static constexpr int chains = 2;
-    // As above: to 1.6e-17, 4.7e-17 and 8.8e-10.
+    // As above: to 1.6e-17 and 4.7e-17.
     static constexpr std::array log_tail{0.66666666666672714, 0.3999999999616165,  0.28571429395294395,
                                          0.22222138501247565, 0.18186356080149521, 0.1525018839127647,
                                          0.15368192340998277};
@@ -67,29 +64,10 @@ struct elementary<double> {
                                           0.0096181291076630499,  0.0013333558153833453,  0.00015403530386937341,
                                           1.5252727926655775e-05, 1.3215462877943651e-06, 1.018012185970283e-07,
                                           7.0701282036175273e-09, 4.1927255680239362e-10};
-    static constexpr std::array rsqrt_tail{0.50000000142517831, 0.37499788833225511, 0.31249668039278705,
-                                           0.2749040106905663, 0.24769932124767027};
-    static constexpr std::array newton{0.5};
-    static constexpr std::array taylor{0.5, 0.375, 0.3125};
 };
 
 template <class T>
-struct unsigned_simd {
-    typedef typename elementary<T>::word type __attribute__((vector_size(simd_bytes)));
-};
-template <class T>
-using word_pack = typename unsigned_simd<T>::type;
-
-// c[First] + c[First + Step] x + c[First + 2 Step] x^2 + ...
-template <const auto& c, std::size_t First = 0, std::size_t Step = 1, class Pack>
-[[gnu::always_inline]] inline Pack polynomial(Pack x) {
-    constexpr auto lowest = c[First];
-    if constexpr (First + Step < c.size()) {
-        return polynomial<c, First + Step, Step>(x) * x + lowest;
-    } else {
-        return broadcast(lowest);
-    }
-}
+using word_pack = typename unsigned_simd<typename elementary<T>::word>::type;
 
 // c[0] + c[1] x + c[2] x^2 + ... in the type's number of chains
 template <const auto& c, class Pack>
@@ -233,19 +211,6 @@ template <class Pack>
 
 #endif
 
-// y, near 1 / sqrt(x), times 1 / sqrt(1 - d) = 1 + d (tail[0] + tail[1] d + ...) with d = one - x y^2.
-template <const auto& tail, class Pack>
-[[gnu::always_inline]] inline Pack refined_reciprocal_sqrt(Pack x, Pack y, lane_t<Pack> one = 1) {
-    const Pack d = one - x * y * y;
-    return y * d * polynomial<tail>(d) + y;
-}
-
-// One Newton step from an estimate that is up to 1.5 2^-12 off would end up to 2e-7 too low: so much is halved by the
-// last digit more in 1.
-[[gnu::always_inline]] inline pack<float> newton_from_12_bits(pack<float> x, pack<float> y) {
-    return refined_reciprocal_sqrt<elementary<float>::newton>(x, y, 1 + std::numeric_limits<float>::epsilon());
-}
-
 }  // namespace detail
 
 // log(x), lane by lane, for every x: -infinity at 0, NaN below 0, infinity at infinity, NaN for NaN.
@@ -303,33 +268,5 @@ private:
     // a = high_ + low_, in units of e; a / log 2. x up to floor_ gives at_floor_, x from limit_ on x + beyond_.
     T high_, low_, of_log_, floor_, at_floor_, limit_, beyond_;
 };
-
-// 1 / sqrt(x), lane by lane, for normal x > 0. Relative error: at most 3e-7 in float, 1e-15 in double; from the
-// processor's estimate where x86 has one, else from the exponent's bits.
-template <class Pack>
-[[gnu::always_inline]] inline Pack reciprocal_sqrt(Pack x) {
-    using T = lane_t<Pack>;
-    using constants = detail::elementary<T>;
-    using words = detail::word_pack<T>;
-    using detail::refined_reciprocal_sqrt;
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
-    if constexpr (sizeof(T) == 4) {
-        return refined_reciprocal_sqrt<constants::newton>(x, Pack(_mm512_maskz_rsqrt14_ps(0xffff, x)));
-    } else {
-        return refined_reciprocal_sqrt<constants::taylor>(x, Pack(_mm512_maskz_rsqrt14_pd(0xff, x)));
-    }
-#elif defined(__AVX__)
-    if constexpr (sizeof(T) == 4) return detail::newton_from_12_bits(x, _mm256_rsqrt_ps(x));
-#elif defined(__SSE2__)
-    if constexpr (sizeof(T) == 4) return detail::newton_from_12_bits(x, _mm_rsqrt_ps(x));
-#endif
-    const auto guess = std::bit_cast<Pack>(constants::rsqrt_magic - (std::bit_cast<words>(x) >> 1));
-    const Pack y = refined_reciprocal_sqrt<constants::rsqrt_tail>(x, guess);
-    if constexpr (sizeof(T) == 4) {
-        return y;
-    } else {
-        return refined_reciprocal_sqrt<constants::newton>(x, y);
-    }
-}
 
 }  // namespace stemfuse
