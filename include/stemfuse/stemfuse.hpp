@@ -18,8 +18,12 @@
 #include <stemfuse/priors/prior.hpp>
 #include <stemfuse/priors/total_variation.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
+#include <stemfuse/simulate/catalogue.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
+#include <stemfuse/simulate/multilayer.hpp>
+#include <stemfuse/simulate/particles_on_carbon.hpp>
 #include <stemfuse/simulate/perovskite_columns.hpp>
+#include <stemfuse/simulate/segregated_alloy.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/solvers/published_scheme.hpp>
 #include <stemfuse/solvers/stopping.hpp>

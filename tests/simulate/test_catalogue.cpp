@@ -4,8 +4,8 @@
 #include <set>
 #include <string>
 
+#include <stemfuse/core/elements.hpp>
 #include <stemfuse/simulate/catalogue.hpp>
-#include <stemfuse/terms/elements.hpp>
 
 #include "support.hpp"
 
