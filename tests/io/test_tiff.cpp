@@ -61,7 +61,8 @@ TEST_CASE_TEMPLATE("an image is read back with its tags", T, float, double) {
 
 TEST_CASE("the calibration is ImageJ's") {
     const scratch::folder dir;
-    io::write_tiff(dir / "a.tif", xt::xtensor<float, 2>{{-1.5f, 2}, {0, 1}}, io::calibration{{0.0125, "nm"}, {0.025, "nm"}});
+    io::write_tiff(dir / "a.tif", xt::xtensor<float, 2>{{-1.5f, 2}, {0, 1}},
+                   io::calibration{{0.0125, "nm"}, {0.025, "nm"}});
     const read_back r = read_tiff(dir / "a.tif");
     CHECK(r.description == "ImageJ=1.51a\nunit=nm\nmin=-1.5\nmax=2\n");
     CHECK(r.resolution_unit == 1);

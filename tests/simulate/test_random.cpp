@@ -8,8 +8,8 @@
 #include <set>
 #include <vector>
 
-#include <stemfuse/simulate/random.hpp>
 #include <stemfuse/core/elements.hpp>
+#include <stemfuse/simulate/random.hpp>
 
 #include "support.hpp"
 

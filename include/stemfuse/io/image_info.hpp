@@ -11,8 +11,8 @@
 #include <vector>
 
 #include <stemfuse/core/array.hpp>
-#include <stemfuse/io/calibration.hpp>
 #include <stemfuse/core/elements.hpp>
+#include <stemfuse/io/calibration.hpp>
 
 namespace stemfuse::io {
 
