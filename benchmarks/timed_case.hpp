@@ -5,6 +5,7 @@
 #include <string>
 
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/priors/tv_tiles.hpp>
 
 namespace bench {
 
@@ -62,8 +63,16 @@ struct timed_case {
         return other;
     }
 
-    // The tile that the library cuts the case into; "-" where it does not tell.
-    std::string tile() const { return "-"; }
+    // Rows x columns of the tiles that the library cuts the case into; "-" where there are none.
+    std::string tile() const {
+        if (plain || what == task::gradient) return "-";
+        const std::size_t scalar_bytes = in_double ? 8 : 4;
+        const auto cut =
+            tv_iterations > 0
+                ? stemfuse::detail::tv_tiling(shape[1], shape[2], tv_iterations, shape[0] * scalar_bytes, 1, threads)
+                : stemfuse::detail::tv_tiling(shape[1], shape[2], iterations, scalar_bytes, shape[0], threads);
+        return std::to_string(cut.height) + "x" + std::to_string(cut.width);
+    }
 };
 
 inline std::string triad_name(const char* when, bool in_double, std::size_t threads) {

@@ -1,7 +1,7 @@
 # cmake -P cmake/demo.cmake
 # Sets this machine up, builds the program and fuses the built-in specimen: the report lies in stemfuse-demo/.
 set(goal demo)
-set(configure_options -DSTEMFUSE_BUILD_EXAMPLES=ON -DSTEMFUSE_BUILD_TESTS=OFF)
+set(configure_options -DSTEMFUSE_BUILD_EXAMPLES=ON -DSTEMFUSE_BUILD_TESTS=OFF -DSTEMFUSE_NATIVE=ON)
 set(build_options --target stemfuse_program)
 include("${CMAKE_CURRENT_LIST_DIR}/setup.cmake")
 

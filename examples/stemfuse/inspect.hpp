@@ -1,44 +1,42 @@
-// stemfuse inspect: what a file holds, and the command that fuses it.
+// stemfuse inspect: what files hold, and the command that fuses it.
 #pragma once
 
-#include <algorithm>
 #include <cstdio>
 #include <string>
+#include <vector>
 
-#include <stemfuse/io/image_file.hpp>
-#include <stemfuse/terms/elements.hpp>
+#include <stemfuse/io/describe.hpp>
+
+#include "measurement.hpp"
 
 namespace program {
 
-inline void inspect(const std::string& file) {
-    std::printf("%s", stemfuse::io::describe_file(file).c_str());
-    const auto images = stemfuse::io::list_images(file);
-    const auto last_part = [](const std::string& name) { return name.substr(name.rfind('/') + 1); };
-    const auto haadf =
-        std::find_if(images.begin(), images.end(), [&](const auto& image) { return last_part(image.name) == "HAADF"; });
-    if (haadf == images.end()) {
+inline void inspect(const std::vector<std::string>& paths) {
+    const input_files files(paths);
+    for (std::size_t i = 0; i < files.size(); ++i) std::printf("%s", stemfuse::io::describe(files[i]).c_str());
+    const auto contents = files.contents();
+    std::vector<const stemfuse::io::file_contents*> all;
+    std::size_t images = 0;
+    for (const auto& c : contents) all.push_back(&c), images += c.images.size();
+    auto choice = stemfuse::io::choose_images(all);
+    prefer_contrast(files, choice);
+    if (choice.haadf) {
+        std::printf("taken for HAADF: %s\n", choice.haadf->image.name.c_str());
+    } else if (images > 0 && choice.notes.empty()) {
         std::printf("no image is called HAADF: name the one that is by --haadf\n");
-        return;
     }
-    std::string elements;
-    for (const auto& image : images) {
-        const std::string name = last_part(image.name);
-        const auto& symbols = stemfuse::element_symbols;
-        if (std::find(symbols.begin(), symbols.end(), name) == symbols.end()) continue;
-        if (image.shape != haadf->shape) {
-            std::printf("%s has another shape than %s and cannot be fused with it\n", image.name.c_str(),
-                        haadf->name.c_str());
-            continue;
-        }
-        elements += (elements.empty() ? "" : ",") + name;
-    }
-    std::printf("taken for HAADF: %s\n", haadf->name.c_str());
-    if (elements.empty()) {
+    for (const std::string& note : choice.notes) std::printf("%s\n", stemfuse::io::one_line(note).c_str());
+    if (!choice.haadf) return;
+    if (choice.maps.empty()) {
         std::printf(
             "no image of its shape is called by an element symbol: name the maps as --elements NAME=Symbol,...\n");
-    } else {
-        std::printf("to fuse: stemfuse fuse %s -o fused --elements %s\n", file.c_str(), elements.c_str());
+        return;
     }
+    std::string command, maps;
+    for (const std::string& path : paths)
+        command += path.find(' ') == std::string::npos ? " " + path : " \"" + path + "\"";
+    for (const auto& map : choice.maps) maps += (maps.empty() ? "" : ", ") + map.image.name;
+    std::printf("taken for maps: %s\nto fuse: stemfuse fuse%s -o fused\n", maps.c_str(), command.c_str());
 }
 
 }  // namespace program

@@ -20,8 +20,8 @@
 namespace {
 
 struct command_line {
-    std::string file, haadf = "HAADF", recipe_name = "published";
-    std::vector<std::string> elements;
+    std::string recipe_name = "published";
+    program::input_options input;
     program::recipe_options recipe;
     program::output_options output;
 };
@@ -29,6 +29,28 @@ struct command_line {
 void add_output_options(CLI::App& command, command_line& line) {
     command.add_option("-o,--output", line.output.folder, "Folder for the results; made if need be")->required();
     command.add_flag("--quiet", line.output.quiet, "No progress");
+}
+
+void add_input_options(CLI::App& command, program::input_options& input) {
+    command
+        .add_option("FILE", input.files,
+                    "Files with the HAADF image and the maps (EMD, DM3, DM4, hspy, HDF5, npy, npz, TIFF)")
+        ->required();
+    command
+        .add_option("--elements", input.elements,
+                    "Symbols, or NAME=Symbol for an image of another name: Sc,Dy,O; by default as the files say")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    command
+        .add_option("--windows", input.windows,
+                    "Maps of energy windows from spectra: Fe=6.2-6.6 in keV, or Fe=700-750eV, separated by commas")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    command.add_option("--haadf", input.haadf, "Name of the HAADF image; by default as the files say");
+    command
+        .add_option("--frames", input.frames,
+                    "What becomes of several frames of an image, one of " + program::joined_names(program::frame_names))
+        ->capture_default_str();
 }
 
 void add_recipe_options(CLI::App& command, program::recipe_options& o) {
@@ -61,16 +83,11 @@ void run(int argc, char** argv) {
     app.require_subcommand(1);
     auto* const demo = app.add_subcommand("demo", "Fuse a simulated measurement and compare with its truth");
     add_output_options(*demo, line);
-    auto* const inspect = app.add_subcommand("inspect", "List the images of a file (npy, npz, HDF5)");
-    inspect->add_option("FILE", line.file, "The file")->required();
-    auto* const fuse = app.add_subcommand("fuse", "Fuse the images of a file");
-    fuse->add_option("FILE", line.file, "File with the HAADF image and the maps (npy, npz, HDF5)")->required();
+    auto* const inspect = app.add_subcommand("inspect", "List the images of files, and what of them would be fused");
+    inspect->add_option("FILE", line.input.files, "The files")->required();
+    auto* const fuse = app.add_subcommand("fuse", "Fuse the images of one or several files");
+    add_input_options(*fuse, line.input);
     add_output_options(*fuse, line);
-    fuse->add_option("--elements", line.elements, "Symbols, or NAME=Symbol for a data set of another name: Sc,Dy,O")
-        ->required()
-        ->delimiter(',')
-        ->allow_extra_args(false);
-    fuse->add_option("--haadf", line.haadf, "Name of the HAADF image")->capture_default_str();
     fuse->add_option("--recipe", line.recipe_name, "Recipe, one of published")->capture_default_str();
     add_recipe_options(*fuse, line.recipe);
     const std::string first = argc > 1 ? argv[1] : "-";
@@ -87,18 +104,16 @@ void run(int argc, char** argv) {
     }
 
     program::catch_interrupts();
-    if (inspect->parsed()) return program::inspect(line.file);
+    if (inspect->parsed()) return program::inspect(line.input.files);
     if (demo->parsed()) return program::demo(line.output, argv[0]);
     if (line.recipe_name != "published") {
         throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published");
     }
-    program::fuse(line.file, line.haadf, line.elements, line.recipe, line.output);
+    program::fuse(line.input, line.recipe, line.output);
 }
 
 int fail(const char* what, int code) {
-    std::string line = what;
-    for (char& c : line) c = c == '\n' ? ' ' : c;
-    std::fprintf(stderr, "stemfuse: %s\n", line.c_str());
+    std::fprintf(stderr, "stemfuse: %s\n", stemfuse::io::one_line(what).c_str());
     return code;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/io/image_info.hpp>
 #include <stemfuse/priors/total_variation.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
 
@@ -49,10 +51,30 @@ auto by_name(const Names& names, const std::string& text, const std::string& opt
     return found->second;
 }
 
-// One map to fuse: the name of its data set in the file, and its element.
+// One map to fuse: the name of its image in the files, and its element.
 struct element_source {
-    std::string data_set, symbol;
+    std::string image, symbol;
 };
+
+// One map to fuse from spectra: its element, and its window of energies in keV or eV.
+struct window_source {
+    std::string symbol;
+    stemfuse::io::energy_window window;
+    std::string unit;
+};
+
+// Where the images of a measurement are. What is not named is found by the files' own labels.
+struct input_options {
+    std::vector<std::string> files;
+    std::string haadf;
+    std::vector<std::string> elements, windows;
+    std::string frames = "mean";
+};
+
+inline constexpr std::array<std::pair<std::string_view, stemfuse::io::frame_choice>, 3> frame_names{
+    {{"mean", stemfuse::io::frame_choice::mean},
+     {"sum", stemfuse::io::frame_choice::sum},
+     {"first", stemfuse::io::frame_choice::first}}};
 
 // The published recipe; the defaults are the tutorial's for DyScO3.
 struct recipe_options {
@@ -75,30 +97,69 @@ struct output_options {
     bool quiet = false;
 };
 
-// "Sc,Dy,O" or "NAME=Symbol,...". Throws usage_error for an empty or repeated entry and an unknown symbol.
+// Throws usage_error for an unknown symbol.
+inline void require_symbol(const std::string& symbol, const std::string& hint) {
+    try {
+        stemfuse::atomic_number(symbol);
+    } catch (const stemfuse::value_error& unknown) {
+        throw usage_error("--" + std::string(unknown.what()) + hint);
+    }
+}
+
+// "Sc,Dy,O" or "NAME=Symbol,...". Throws usage_error for an empty entry and an unknown symbol.
 inline std::vector<element_source> parse_elements(const std::vector<std::string>& entries) {
     std::vector<element_source> elements;
     for (const std::string& entry : entries) {
         const auto equals = entry.rfind('=');
         element_source e{entry.substr(0, equals), equals == std::string::npos ? entry : entry.substr(equals + 1)};
-        if (e.data_set.empty() || e.symbol.empty()) {
+        if (e.image.empty() || e.symbol.empty()) {
             throw usage_error("--elements: got \"" + entry + "\", takes symbols or NAME=Symbol, separated by commas");
         }
-        try {
-            stemfuse::atomic_number(e.symbol);
-        } catch (const stemfuse::value_error& unknown) {
-            throw usage_error(
-                "--" + std::string(unknown.what()) +
-                (equals == std::string::npos ? "; a data set of another name is given as NAME=Symbol" : ""));
-        }
-        for (const auto& earlier : elements) {
-            if (earlier.symbol == e.symbol)
-                throw usage_error("--elements: got " + e.symbol + " twice, takes each element once");
-        }
+        require_symbol(e.symbol,
+                       equals == std::string::npos ? "; an image of another name is given as NAME=Symbol" : "");
         elements.push_back(std::move(e));
     }
-    if (elements.empty()) throw usage_error("--elements: got none, takes one symbol or more, such as Sc,Dy,O");
     return elements;
+}
+
+// "Fe=6.2-6.6,O=0.45-0.6keV" for X-rays, "Fe=700-750eV" for energy losses. Throws usage_error.
+inline std::vector<window_source> parse_windows(const std::vector<std::string>& entries) {
+    std::vector<window_source> windows;
+    for (const std::string& entry : entries) {
+        const auto equals = entry.find('=');
+        const char* const end = entry.data() + entry.size();
+        const char* at = entry.data() + (equals == std::string::npos ? entry.size() : equals + 1);
+        window_source w{entry.substr(0, equals), {0, 0}, "keV"};
+        const auto take = [&](double& number) {
+            const auto [stop, failure] = std::from_chars(at, end, number);
+            at = stop;
+            return failure == std::errc();
+        };
+        const bool good = take(w.window.low) && at != end && *at++ == '-' && take(w.window.high);
+        const std::string unit(good ? at : end, end);
+        if (!good || (!unit.empty() && unit != "keV" && unit != "eV") || !(w.window.low < w.window.high)) {
+            throw usage_error("--windows: got \"" + entry +
+                              "\", takes Symbol=LOW-HIGH in keV, or in eV as Fe=700-750eV, separated by commas");
+        }
+        if (unit == "eV") w.unit = unit;
+        require_symbol(w.symbol, "");
+        windows.push_back(std::move(w));
+    }
+    if (windows.size() > 64) throw usage_error("--windows: got " + std::to_string(windows.size()) + ", takes up to 64");
+    return windows;
+}
+
+// Throws usage_error where an element has two maps.
+inline void require_once(const std::vector<element_source>& elements, const std::vector<window_source>& windows) {
+    std::vector<std::string> symbols;
+    for (const auto& e : elements) symbols.push_back(e.symbol);
+    for (const auto& w : windows) symbols.push_back(w.symbol);
+    std::sort(symbols.begin(), symbols.end());
+    const auto twice = std::adjacent_find(symbols.begin(), symbols.end());
+    if (twice != symbols.end()) {
+        throw usage_error(std::string(windows.empty() ? "--elements" : "--windows") + ": got " + *twice +
+                          " twice, takes each element once");
+    }
 }
 
 // Checks every number and name. Throws usage_error that names the option.

@@ -49,15 +49,18 @@ private:
 };
 
 template <class T>
-void write_outputs(const output_folder& folder, const fusion<T>& f, const figures_of_merit& figures) {
+void write_outputs(const output_folder& folder, const fusion<T>& f, const figures_of_merit& figures,
+                   const std::vector<std::string>& warnings = {}) {
     const auto& path = folder.path();
     throw_if_interrupted("before writing");
     stemfuse::io::write_fused_file(path / "fused.h5", f.record);
     for (std::size_t i = 0; i < f.record.elements.size(); ++i) {
-        stemfuse::io::write_tiff(path / (f.record.elements[i] + ".tif"), xt::view(f.record.fused_maps, i));
+        stemfuse::io::write_tiff(path / (f.record.elements[i] + ".tif"), xt::view(f.record.fused_maps, i),
+                                 f.record.scale);
     }
     stemfuse::io::report_options options;
     options.figures_of_merit = figures;
+    options.warnings = warnings;
     options.figure.limits = stemfuse::io::limits_source::both;
     options.figure.haadf_unit = f.record.unit;
     stemfuse::io::write_figure(path / "fused.png", f.record, options.figure);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,8 @@ struct measurement {
     std::vector<std::string> symbols;
     xt::xtensor<T, 2> haadf;
     xt::xtensor<T, 3> maps;
+    stemfuse::io::calibration scale{};
+    std::vector<std::pair<std::string, stemfuse::io::parameter_value>> sources{};  // of the images, for the parameters
 };
 
 template <class T>
@@ -77,6 +80,16 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
     f.record.fused_maps = threshold_start(f.record.maps, o.start_threshold);
 
     thread_pool pool(o.threads);
+    if (!quiet) {
+        // Raw and scaled maps beside the fused ones, which the solver counts, and three images of the HAADF; later the
+        // raw and fused half of them in fused.h5, which is made in memory and copied once.
+        const std::size_t stack = f.record.maps.size() * sizeof(T), images = 3 * f.record.haadf.size() * sizeof(T);
+        const std::size_t fusing = 2 * stack + images + solver.working_memory(pool), mib = 1048576;
+        const std::size_t writing = 3 * stack + images + 2 * (2 * stack + images);
+        std::fprintf(stderr,
+                     "expected peak of memory: %zu MiB in the fusion, at most %zu MiB while results are written\n",
+                     fusing / mib + 1, writing / mib + 1);
+    }
     progress_line line(quiet);
     const auto begin = std::chrono::steady_clock::now();
     const fusion_report report = solver.solve_in_place(f.record.fused_maps, {.iterations = o.iterations}, pool, line);
@@ -98,7 +111,9 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
     f.record.raw_haadf = std::move(m.haadf);
     f.record.raw_maps = std::move(m.maps);
     f.record.unit = "scaled to [0, 1]";
+    f.record.scale = std::move(m.scale);
     f.record.parameters = parameters_of(o, f.record.elements, solver.terms().lambda_haadf());
+    f.record.parameters.insert(f.record.parameters.begin(), m.sources.begin(), m.sources.end());
     return f;
 }
 

@@ -261,9 +261,10 @@ TEST_CASE_TEMPLATE("figures are drawn of 1 to 9 elements and of any shape", T, f
         CAPTURE(shape[1]);
         for (const std::size_t n : {1u, 2u, 4u}) {
             figure_options options = coarse;
-            options.scale = {0.0123, "nm"};
             options.profile_rows = 1000;
-            const auto drawn = fusion_figure(record_of<T>(n, shape[0], shape[1]), options);
+            auto r = record_of<T>(n, shape[0], shape[1]);
+            r.scale = {0.0123, "nm"};
+            const auto drawn = fusion_figure(r, options);
             CHECK(drawn.picture.pixels.size() > 1000);
             CHECK(drawn.picture.pixels.size() < 2000000);
         }

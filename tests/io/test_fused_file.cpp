@@ -33,7 +33,7 @@ io::fusion_record<T> example(const image_shape& shape = {20, 30}) {
     return r;
 }
 
-std::string text_attribute(hid_t file, const char* name) { return io::detail::hdf5_text_attribute(file, name); }
+std::string text_attribute(hid_t file, const char* name) { return io::hdf5_text_attribute(file, name); }
 
 template <class V>
 V number_attribute(hid_t file, const char* name, hid_t memory) {

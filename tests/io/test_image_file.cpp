@@ -3,8 +3,13 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/io/image_file.hpp>
+#include <stemfuse/io/describe.hpp>
+#include <stemfuse/io/fused_file.hpp>
+#include <stemfuse/io/tiff.hpp>
 
+#include "dm_writer.hpp"
+#include "h5_builder.hpp"
+#include "sample_zip.hpp"
 #include "scratch.hpp"
 
 using namespace stemfuse;
@@ -91,8 +96,8 @@ TEST_CASE_TEMPLATE("images are listed and read by name", T, float, double) {
         const auto info = io::list_images(dir / "a.npz").back();
         CHECK(info.shape == image_shape{2, 3});
         CHECK(info.type == "float64");
-        CHECK(info.array == "maps");
-        CHECK(info.slice == 1);
+        CHECK(info.place == "maps");
+        CHECK(info.index == 1);
     }
     SUBCASE("HDF5") {
         write_hdf5(dir / "a.h5");
@@ -136,15 +141,10 @@ TEST_CASE("what is no file of ours") {
     support::check_throws<read_error>([&] { read(dir / "empty.h5"); }, "empty.h5: is empty (0 bytes)");
     scratch::write(dir / "a.txt", "text");
     support::check_throws<read_error>([&] { read(dir / "a.txt"); }, "a.txt: starts with the bytes 74 65 78 74",
-                                      "npy, npz and HDF5", "HyperSpy");
-    const std::pair<std::string, std::string> foreign[] = {{std::string("\0\0\0\3", 4), "Gatan DM3"},
-                                                           {std::string("\0\0\0\4", 4), "Gatan DM4"},
-                                                           {"AAMVHFSS", "Bruker bcf"},
-                                                           {std::string("II*\0", 4), "TIFF"},
-                                                           {std::string("MM\0*", 4), "TIFF"},
-                                                           {"\x89PNG", "PNG"},
-                                                           {std::string(208, '\1') + "MAP ", "MRC"},
-                                                           {"II\x97\x01", "FEI ser"}};
+                                      "Velox and NCEM EMD, DM3, DM4, hspy, HDF5, npy, npz and TIFF", "save as .hspy");
+    const std::pair<std::string, std::string> foreign[] = {
+        {"AAMVHFSS", "Bruker bcf"}, {"MAPSPECTRA_DATA", "EDAX spd"},          {std::string("0\1\0\0", 4), "JEOL pts"},
+        {"\x89PNG", "PNG"},         {std::string(208, '\1') + "MAP ", "MRC"}, {"II\x97\x01", "FEI ser"}};
     for (const auto& [bytes, name] : foreign) {
         scratch::write(dir / "foreign", bytes + std::string(20, '\7'));
         support::check_throws<read_error>([&] { read(dir / "foreign"); }, "is a " + name + " file", "HyperSpy");
@@ -156,14 +156,31 @@ TEST_CASE("a file is described for people") {
     const scratch::folder dir;
     write_npz(dir / "a.npz");
     CHECK(io::describe_file(dir / "a.npz") ==
-          "a.npz: npz, 3 numeric arrays\n"
-          "  HAADF  (2, 3)  float64\n"
-          "  maps   (2, 2, 3)  float64\n"
-          "  axis   (2)  float64\n"
+          "a.npz: npz, 3 images\n"
+          "  image               shape   type     place in the file\n"
+          "  HAADF               (2, 3)  float64\n"
+          "  maps[0] to maps[1]  (2, 3)  float64  maps\n"
+          "not read: axis: (2) float64, no image\n"
           "images of shape (2, 3): HAADF, maps[0] to maps[1]\n");
     io::write_npy(dir / "axis.npy", xt::xtensor<float, 1>{1, 2});
-    CHECK(io::describe_file(dir / "axis.npy").find("1 numeric array\n  axis  (2)  float32\nno images: ") !=
-          std::string::npos);
+    CHECK(io::describe_file(dir / "axis.npy") == "axis.npy: npy, no image\nnot read: axis: (2) float32, no image\n");
+    {
+        const h5_builder::file file(dir / "b.h5");
+        file.data("Fe", {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6});
+        file.attribute("Fe", "pixel_size_nm", 0.5);
+        file.attribute("Fe", "unit", "cou\x1bnts");
+        file.data("O", {2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6});
+        file.attribute("O", "pixel_size_x", 0.5);
+        file.attribute("O", "pixel_unit_x", "nm");
+        file.attribute("O", "pixel_size_y", 0.25);
+        file.attribute("O", "pixel_unit_y", "nm");
+    }
+    CHECK(io::describe_file(dir / "b.h5") ==
+          "b.h5: HDF5, 2 images\n"
+          "  image  element  shape   type     pixel          unit\n"
+          "  Fe     Fe       (2, 3)  float32  0.5 nm         cou?nts\n"
+          "  O      O        (2, 3)  float32  0.5 x 0.25 nm\n"
+          "images of shape (2, 3): Fe, O\n");
 }
 
 TEST_CASE("the real measurements") {
@@ -182,16 +199,118 @@ TEST_CASE("the real measurements") {
         CHECK(io::read_image<float>(path / "maps.npy", "2") ==
               xt::xtensor<float, 2>(xt::view(maps, 2, xt::all(), xt::all())));
     }
-    if (const auto path = shared("data/formats"); !path.empty()) {
-        CHECK(io::read_image<float>(path / "example2_v3.1.hspy", "data").shape() == image_shape{16, 16});
-        CHECK(io::list_images(path / "ncem_signal.emd").size() == 3);
-        for (const auto& entry : std::filesystem::directory_iterator(path)) {
-            try {
-                const std::string text = io::describe_file(entry.path());
-                CHECK(!text.empty());
-            } catch (const read_error& e) {
-                CHECK(std::string(e.what()).find(entry.path().string()) == 0);
-            }
-        }
+}
+
+TEST_CASE("every format is opened by its content") {
+    const scratch::folder dir;
+    const auto format = [&](const std::string& name) { return io::image_file(dir / name).contents().format; };
+    const std::vector<float> pixels{1, 2, 3, 4, 5, 6};
+    {
+        const h5_builder::file velox(dir / "velox");
+        velox.text("Version", R"({"version": "11", "format": "Velox"})");
+        velox.data("Data/Image/a/Data", {2, 3, 1}, pixels);
+        const h5_builder::file hspy(dir / "hspy");
+        hspy.attribute("/", "file_format", "HyperSpy");
+        const h5_builder::file emd(dir / "emd");
+        emd.attribute("/", "version_major", std::int64_t(0));
+        emd.attribute("/", "version_minor", std::int64_t(2));
+        const h5_builder::file plain(dir / "plain");
+        plain.data("Version", {2, 3}, pixels);
+        plain.data("Data", {2, 3}, pixels);
     }
+    CHECK(format("velox") == "Velox EMD, version 11");
+    CHECK(format("hspy") == "HyperSpy");
+    CHECK(format("emd") == "EMD, version 0.2");
+    CHECK(format("plain") == "HDF5");
+    const dm_writer::writer w({4, std::endian::big});
+    scratch::write(dir / "dm", w.file({w.group("ImageList", {w.image(u"O", 2, 6, {3, 2}, pixels, 1, 1, u"nm")})}));
+    CHECK(format("dm") == "Gatan DM4, big-endian");
+    io::write_tiff(dir / "tiff", first);
+    CHECK(format("tiff") == "TIFF, little-endian");
+    for (const char* name : {"velox", "plain", "dm", "tiff"}) {
+        CAPTURE(std::string(name));
+        const io::image_file file(dir / name);
+        const auto image = file.read<double>(file.contents().images.at(0));
+        CHECK(image == xt::xtensor<double, 2>{{1, 2, 3}, {4, 5, 6}});
+        CHECK_THROWS_AS(file.read_windows<float>({}, {{1, 2}, {3, 3}}), stemfuse::error);
+    }
+    // An image is found by its name, its element, its place.
+    const io::image_file dm(dir / "dm");
+    CHECK(dm.find("O").name == "O");
+    CHECK(dm.find("ImageList/0").name == "O");
+    CHECK(io::image_file(dir / "velox").find("/Data/Image/a/Data").name == "a");
+}
+
+TEST_CASE("fused.h5 is read back with its calibration") {
+    const scratch::folder dir;
+    io::fusion_record<float> r;
+    r.elements = {"Fe"};
+    r.raw_haadf = r.fused_haadf = xt::ones<float>({2, 3});
+    r.raw_maps = r.fused_maps = xt::ones<float>({1, 2, 3});
+    r.scale = {{0.5, "nm"}, {0.25, "nm"}};
+    r.unit = "counts";
+    io::write_fused_file(dir / "fused.h5", r);
+    const io::image_file file(dir / "fused.h5");
+    REQUIRE(file.contents().images.size() == 4);
+    for (const auto& image : file.contents().images) CHECK(image.scale == r.scale);
+    CHECK(file.find("fused/Fe").element == "Fe");
+    CHECK(file.find("fused/Fe").intensity.unit == "counts");
+}
+
+namespace {
+
+// The sum of all that a file gives, or read_error.
+double everything_in(const std::filesystem::path& path) {
+    const io::image_file file(path);
+    double sum = static_cast<double>(file.contents().images.size());
+    for (const auto& image : file.contents().images) {
+        for (const double v : file.read<double>(image)) sum += v;
+    }
+    return sum;
+}
+
+// Cuts a copy of a file shorter and shorter: what it gives is the same, or a read_error that names it.
+void check_truncations(const std::filesystem::path& original, const scratch::folder& dir, std::size_t step) {
+    CAPTURE(original.filename().string());
+    const double expected = everything_in(original);
+    const auto cut = dir / "cut";
+    std::filesystem::copy_file(original, cut, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::permissions(cut, std::filesystem::perms::owner_all);
+    for (std::size_t length = std::filesystem::file_size(original) - 1;; length -= step) {
+        std::filesystem::resize_file(cut, length);
+        bool good = true;
+        try {
+            good = everything_in(cut) == expected;
+        } catch (const read_error& e) {
+            const std::string message = e.what();
+            good = message.starts_with(cut.string() + ": ") && message.find('\n') == std::string::npos;
+        }
+        if (!good) FAIL_CHECK("at length ", length);
+        if (length < step) break;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("the samples: every one is described, and every truncation gives the same data or read_error") {
+    const auto folder = shared("data/formats");
+    if (folder.empty()) return;
+    const scratch::folder dir;
+    std::vector<std::filesystem::path> files;
+    for (const char* archive : {"velox_emd_version11.zip", "velox_EELS_EDS.zip"}) {
+        for (const auto& file : unpack_samples(archive, dir)) files.push_back(file);
+        support::check_throws<read_error>([&] { io::describe_file(folder / archive); }, archive, "unpack it first");
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        if (entry.path().extension() != ".zip") files.push_back(entry.path());
+    }
+    CHECK(files.size() >= 16);
+    const std::string printed = scratch::printed_to_stderr(dir, [&] {
+        for (const auto& file : files) {
+            CHECK(io::describe_file(file).starts_with(file.filename().string() + ": "));
+            const auto size = std::filesystem::file_size(file);
+            check_truncations(file, dir, size < 20'000 ? 1 : size < 100'000 ? 13 : 9973);
+        }
+    });
+    CHECK(printed == "");
 }

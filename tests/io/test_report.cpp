@@ -153,7 +153,9 @@ TEST_CASE("charts take any values") {
 TEST_CASE_TEMPLATE("reports are written of any shape", T, float, double) {
     for (const auto& shape :
          {image_shape{1, 1}, image_shape{1, 90}, image_shape{90, 1}, image_shape{3, 2}, image_shape{1100, 40}}) {
-        const std::string html = report_html(record_of<T>(2, shape[0], shape[1]), {.figure = {.scale = {0.5, "A"}}});
+        auto scaled = record_of<T>(2, shape[0], shape[1]);
+        scaled.scale = {0.5, "A"};
+        const std::string html = report_html(scaled);
         CHECK(html.find("</html>") == html.size() - 8);
     }
     auto r = record_of<T>(1, 4, 4);

@@ -16,7 +16,10 @@
 #include <stemfuse/io/image_set.hpp>
 #include <stemfuse/io/npy.hpp>
 #include <stemfuse/io/npz.hpp>
+#include <stemfuse/io/tiff.hpp>
 
+#include "io/dm_writer.hpp"
+#include "io/sample_zip.hpp"
 #include "io/scratch.hpp"
 #include "support.hpp"
 
@@ -239,7 +242,8 @@ TEST_CASE("inspect") {
     images().write(s.path("scan.h5"));
     const outcome o = s.run("inspect scan.h5");
     CHECK(o.code == 0);
-    for (const char* text : {"HDF5", "HAADF", "float32", "(12, 10)", "--elements Co,O"}) {
+    for (const char* text : {"HDF5", "HAADF", "float32", "(12, 10)", "taken for HAADF: HAADF\ntaken for maps: Co, O\n",
+                             "to fuse: stemfuse fuse scan.h5 -o fused\n"}) {
         CAPTURE(std::string(text));
         CHECK(o.out.find(text) != std::string::npos);
     }
@@ -254,7 +258,7 @@ TEST_CASE("usage errors: exit code 2") {
     const std::string good = "fuse scan.h5 -o out --elements Co,O ";
     s.fails(2, "", "subcommand");
     s.fails(2, "defuse", "\"defuse\"", "demo, inspect, fuse");
-    s.fails(2, "fuse scan.h5 -o out", "--elements");
+    s.fails(2, "fuse -o out", "FILE");
     s.fails(2, "fuse scan.h5 --elements Co,O", "--output");
     s.fails(2, "inspect", "FILE");
     s.fails(2, "fuse scan.h5 -o out --elements Co,Xx", "--elements", "\"Xx\"", "H to Og");
@@ -275,8 +279,118 @@ TEST_CASE("usage errors: exit code 2") {
     s.fails(2, good + "--precision half", "--precision", "\"half\"", "float");
     s.fails(2, good + "--threads 5000", "--threads", "5000", "1024");
     s.fails(2, good + "--start-threshold 2", "--start-threshold", "2", "0 to 1");
+    s.fails(2, good + "--frames last", "--frames", "\"last\"", "mean, sum, first");
+    s.fails(2, good + "--windows Fe", "--windows", "\"Fe\"", "Symbol=LOW-HIGH");
+    s.fails(2, good + "--windows Fe=2-1", "--windows", "\"Fe=2-1\"");
+    s.fails(2, good + "--windows Fe=1-2mm", "--windows", "\"Fe=1-2mm\"");
+    s.fails(2, good + "--windows Xx=1-2", "\"Xx\"", "H to Og");
+    s.fails(2, good + "--windows O=1-2", "--windows", "O twice");
     s.fails(2, good + "--recipe cake", "--recipe", "\"cake\"", "published");
     s.fails(2, good + "--lambda-chemical 1e30 --quiet", "objective", "smaller weights");
+}
+
+TEST_CASE("fuse: HAADF and maps as the files say, of one file or several") {
+    const session s;
+    const images m;
+    m.write(s.path("scan.h5"));
+    const std::string same = " --iterations 4 --quiet -o ";
+    REQUIRE(s.run("fuse scan.h5 --haadf HAADF --elements Co,O" + same + "named").code == 0);
+    const auto expected = io::read_image<float>(s.path("named/fused.h5"), "fused/O");
+    const auto fuse = [&](const std::string& arguments, const std::string& folder) {
+        const outcome o = s.run("fuse " + arguments + same + folder);
+        CAPTURE(o.err);
+        REQUIRE(o.code == 0);
+        CHECK(io::read_image<float>(s.path(folder + "/fused.h5"), "fused/O") == expected);
+        return o;
+    };
+    CHECK(fuse("scan.h5", "labelled").err.empty());
+    // One image a file, in four formats; the HAADF image is in the last.
+    const auto image = [&](std::size_t i) -> xt::xtensor<float, 2> {
+        return xt::view(m.values, i, xt::all(), xt::all());
+    };
+    io::write_npy(s.path("O.npy"), image(2));
+    io::write_tiff(s.path("Co.tif"), image(1));
+    const dm_writer::writer dm({4, std::endian::big});
+    scratch::write(s.path("h.dm4"),
+                   dm.file({dm.group("ImageList", {dm.image(u"HAADF", 2, 6, {10, 12},
+                                                            std::vector<float>(m.values.data(), m.values.data() + 120),
+                                                            0.5f, 0.5f, u"nm")})}));
+    fuse("Co.tif O.npy h.dm4", "several");
+    fuse("O.npy scan.h5 --haadf scan.h5:HAADF --elements O.npy:O=O,Co", "prefixed");
+    const std::string inspected = s.run("inspect Co.tif O.npy h.dm4").out;
+    for (const char* text : {"Co.tif: TIFF", "O.npy: npy", "h.dm4: Gatan DM4", "taken for HAADF: HAADF",
+                             "to fuse: stemfuse fuse Co.tif O.npy h.dm4 -o fused"}) {
+        CAPTURE(std::string(text));
+        CHECK(inspected.find(text) != std::string::npos);
+    }
+    s.fails(3, "fuse O.npy scan.h5 -o out --elements O,Co", "several have an image \"O\"", "O.npy:O, scan.h5:O");
+    s.fails(3, "fuse O.npy Co.tif -o out --elements Fe", "none has an image \"Fe\"");
+    s.fails(3, "fuse O.npy -o out", "O.npy", "name it by --haadf");
+    s.fails(3, "fuse h.dm4 -o out", "h.dm4", "no image beside HAADF", "--elements NAME=Symbol");
+}
+
+TEST_CASE("fuse: pixel sizes reach every output") {
+    const session s;
+    const images m;
+    const dm_writer::writer dm({3, std::endian::little});
+    std::vector<std::string> items;
+    for (std::size_t i = 0; i < 3; ++i) {
+        const float* const first = m.values.data() + 120 * i;
+        const std::u16string name(m.names[i].begin(), m.names[i].end());
+        items.push_back(dm.image(name, 2, 6, {10, 12}, std::vector<float>(first, first + 120), 0.25f,
+                                 i == 2 ? 0.75f : 0.5f, i == 2 ? u"\u00b5m" : u"nm"));
+    }
+    scratch::write(s.path("scan.dm3"), dm.file({dm.group("ImageList", items)}));
+    const outcome o = s.run("fuse scan.dm3 -o out --quiet");
+    CAPTURE(o.err);
+    REQUIRE(o.code == 0);
+    CHECK(o.err == "stemfuse: warning: pixels of O are 250 nm, those of HAADF 0.25 nm\n");
+    const io::image_file fused(s.path("out/fused.h5")), tiff(s.path("out/Co.tif"));
+    const io::calibration expected({0.25, "nm"}, {0.5, "nm"});
+    CHECK(fused.contents().images.size() == 6);
+    for (const auto& image : fused.contents().images) CHECK(image.scale == expected);
+    CHECK(tiff.contents().images.at(0).scale == expected);
+    const std::string report = scratch::read(s.path("out/report.html"));
+    CHECK(report.find("of 0.25 nm by 0.5 nm") != std::string::npos);
+    CHECK(report.find("0.5 nm</span>") != std::string::npos);  // the scale bar
+    CHECK(report.find("pixels of O are 250 nm") != std::string::npos);
+    const std::string parameters = scratch::read(s.path("out/parameters.json"));
+    CHECK(parameters.find("\"files\": \"scan.dm3\"") != std::string::npos);
+    CHECK(parameters.find("\"maps\": \"Co,O\"") != std::string::npos);
+}
+
+TEST_CASE("fuse: maps of energy windows, frames, and maps without contrast, from real Velox files") {
+    const session s;
+    const scratch::folder dir;
+    const auto files = unpack_samples("velox_emd_version11.zip", dir);
+    const auto eels = unpack_samples("velox_EELS_EDS.zip", dir);
+    if (files.empty() || eels.empty()) return;
+    const std::string eds = "'" + (dir / "Test SI 16x16 215 kx.emd").string() + "'",
+                      both = "'" + eels[0].string() + "'";
+    REQUIRE(s.run("fuse " + eds + " --quiet -o labelled").code == 0);
+    CHECK(io::read_image<float>(s.path("labelled/fused.h5"), "raw/Ca").shape() == image_shape{16, 16});
+    REQUIRE(s.run("fuse " + eds + " --quiet -o windows --windows C=0.2-0.35,Ca=3.6-3.8keV --elements O").code == 0);
+    double sum = 0;
+    for (const float v : io::read_image<float>(s.path("windows/fused.h5"), "raw/C")) sum += static_cast<double>(v);
+    CHECK(sum == 134);
+    const auto mean = io::read_image<double>(s.path("windows/fused.h5"), "raw/HAADF");
+    CHECK(mean(3, 5) == (8943 + 9012) / 2.0);
+    REQUIRE(s.run("fuse " + eds + " --quiet -o summed --frames sum").code == 0);
+    CHECK(io::read_image<double>(s.path("summed/fused.h5"), "raw/HAADF")(3, 5) == 8943 + 9012);
+    const outcome o = s.run("fuse " + both + " --quiet -o eels");
+    REQUIRE(o.code == 0);
+    CHECK(o.err.find("Fe is the same number everywhere: taken is Fe-EELS") != std::string::npos);
+    REQUIRE(s.run("fuse " + both + " --quiet -o losses --windows Fe=700-740eV").code == 0);
+    const auto losses = io::read_image<double>(s.path("losses/fused.h5"), "raw/Fe");
+    CHECK(losses.shape() == image_shape{16, 20});
+    CHECK(std::abs(losses(3, 5) - -11.108796436716251) <= 1e-5);
+    s.fails(3, "fuse " + eds + " -o out --windows Fe=700-740eV", "no spectrum in eV", "700 to 740", "Fe");
+    const std::string inspected = s.run("inspect " + both).out;
+    for (const char* text : {"Velox EMD, version 13", "spectra EELS 2: 2048 channels from 480 to 826.352 eV",
+                             "taken for HAADF: DF-S", "taken for maps: O-EELS, Fe-EELS, Co-EELS"}) {
+        CAPTURE(std::string(text));
+        CHECK(inspected.find(text) != std::string::npos);
+    }
 }
 
 TEST_CASE("input errors: exit code 3") {
@@ -290,7 +404,7 @@ TEST_CASE("input errors: exit code 3") {
     s.fails(3, "fuse scan.h5 -o out --elements Co,Mn --quiet", "scan.h5", "\"Mn\"", "HAADF, O");
     s.fails(3, "fuse scan.h5 --haadf DF" + tail, "\"DF\"", "HAADF");
     std::ofstream(s.path("text.h5")) << "not an image";
-    s.fails(3, "fuse text.h5" + tail, "text.h5", "npy, npz and HDF5");
+    s.fails(3, "fuse text.h5" + tail, "text.h5", "npy, npz and TIFF", "HyperSpy");
     std::ofstream(s.path("empty.h5")).flush();
     s.fails(3, "inspect empty.h5", "empty.h5", "empty");
 

@@ -84,6 +84,38 @@ TEST_CASE("no dose, or no sensitivity, leaves the background alone") {
     for (const double v : acquire(s, {.dose = 0, .background = 0}).maps) REQUIRE(v == 0);
 }
 
+TEST_CASE("gain and offset scale the HAADF image with its noise") {
+    const auto s = core_shell();
+    const auto plain = acquire(s, {}), scaled = acquire(s, {.haadf_gain = 900, .haadf_offset = -130});
+    CHECK(scaled.maps == plain.maps);
+    for (std::size_t p = 0; p < s.haadf.size(); ++p) {
+        REQUIRE(std::abs(scaled.haadf.data()[p] - (900 * plain.haadf.data()[p] - 130)) <= 1e-10);
+    }
+}
+
+TEST_CASE("backgrounds by element, and along the specimen's profile") {
+    auto s = core_shell();
+    const acquisition_options options{.dose = 0, .background = 9, .backgrounds = {0, 0.5, 2}};
+    CHECK(background_counts(s, options)(1, 3, 4) == 0.5);
+    const auto flat = acquire(s, options);
+    const double pixels = static_cast<double>(s.haadf.size());
+    for (std::size_t i = 0; i < 3; ++i) {
+        const double mean = xt::sum(xt::view(flat.maps, i))() / pixels, rate = options.backgrounds[i];
+        CHECK(std::abs(mean - rate) <= 4.5 * std::sqrt(rate / pixels));
+    }
+    s.background_profile = xt::ones<double>({96, 128});
+    CHECK(acquire(s, options).maps == flat.maps);
+    xt::view(s.background_profile, xt::range(0, 48)) = 3.0;
+    const auto expected = background_counts(s, options);
+    CHECK(expected.shape() == s.truth.shape());
+    CHECK(expected(2, 47, 0) == 6);
+    CHECK(expected(2, 48, 0) == 2);
+    const auto a = acquire(s, options);
+    CHECK(xt::view(a.maps, 2, xt::range(48, 96)) == xt::view(flat.maps, 2, xt::range(48, 96)));
+    const double above = xt::sum(xt::view(a.maps, 2, xt::range(0, 48)))() / (pixels / 2);
+    CHECK(std::abs(above - 6) <= 4.5 * std::sqrt(6 / (pixels / 2)));
+}
+
 TEST_CASE("a pixel's noise depends on seed, element and place alone") {
     const auto s = core_shell();
     const auto a = acquire(s, {});
@@ -124,6 +156,11 @@ TEST_CASE("options out of range are refused by name") {
             acquire(s, {.sensitivities = {1, 2}});
         },
         "sensitivities: has 2 numbers", "expected 3");
+    support::check_throws<shape_error>([&] { acquire(s, {.backgrounds = {1}}); }, "backgrounds: has 1 numbers");
+    support::check_throws<value_error>([&] { acquire(s, {.backgrounds = {1, 2, -3}}); }, "backgrounds: got -3");
+    support::check_throws<value_error>([&] { acquire(s, {.haadf_gain = 0}); }, "haadf_gain: got 0");
+    support::check_throws<value_error>([&] { acquire(s, {.haadf_offset = nan}); }, "haadf_offset: got ", "nan");
+    support::check_throws<value_error>([&] { background_counts(s, {.background = nan}); }, "background: got ", "nan");
 }
 
 TEST_CASE("specimens that do not fit together are refused by name") {
@@ -138,6 +175,12 @@ TEST_CASE("specimens that do not fit together are refused by name") {
     support::check_throws<value_error>([&] { acquire(bad); }, "haadf: has inf at row 4, column 5");
     bad.haadf = xt::ones<double>({96, 127});
     support::check_throws<shape_error>([&] { acquire(bad); }, "haadf: has shape (96, 127), expected (96, 128)");
+    bad = s;
+    bad.background_profile = xt::ones<double>({96, 1});
+    support::check_throws<shape_error>([&] { acquire(bad); }, "background_profile: has shape (96, 1)");
+    bad.background_profile = -xt::ones<double>({96, 128});
+    support::check_throws<value_error>([&] { acquire(bad); }, "background_profile: has -1 at row 0, column 0",
+                                       "0 to 1e5");
     bad = s;
     bad.elements = {"Co", "Mn"};
     support::check_throws<shape_error>([&] { acquire(bad); }, "elements: has 2 symbols, expected 3");

@@ -8,8 +8,8 @@
 #include <set>
 #include <vector>
 
+#include <stemfuse/core/elements.hpp>
 #include <stemfuse/simulate/random.hpp>
-#include <stemfuse/terms/elements.hpp>
 
 #include "support.hpp"
 

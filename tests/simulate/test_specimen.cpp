@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/core/elements.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
 #include <stemfuse/simulate/perovskite_columns.hpp>
-#include <stemfuse/terms/elements.hpp>
 
 #include "checksum.hpp"
 #include "support.hpp"

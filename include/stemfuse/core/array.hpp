@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/core/large_pages.hpp>
 #include <stemfuse/core/xtensor.hpp>
 
 namespace stemfuse {
@@ -188,6 +189,7 @@ void for_each_element(const array_view<T, N>& view, F&& f) {
 template <class T, std::size_t N, class A>
 xt::xtensor<T, N> packed_copy(const A& a, std::string_view name) {
     xt::xtensor<T, N> copy(shape_of<N>(a, name));
+    prefer_large_pages(copy.data(), copy.size());
     const auto convert = [](auto v) { return static_cast<T>(v); };
     if constexpr (viewable<A>) {
         const auto view = view_in_place<N>(a, name);

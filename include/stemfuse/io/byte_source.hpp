@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <stemfuse/core/error.hpp>
@@ -94,6 +95,23 @@ private:
     std::filesystem::path path_;
     std::uint64_t remaining_;
     std::ifstream stream_;
+};
+
+// Where a reader finds its bytes again and again: open() gives a source at the first of them, stem() the name of what
+// is unnamed in it.
+struct file_input {
+    std::filesystem::path path;
+
+    file_source open() const { return file_source(path); }
+    std::string stem() const { return path.stem().string(); }
+};
+
+struct memory_input {
+    std::span<const std::byte> bytes;  // must outlive the reader
+    std::string name = "memory";
+
+    memory_source open() const { return memory_source(bytes, name); }
+    std::string stem() const { return name; }
 };
 
 // The next `count` bytes. Memory grows with what has arrived, not with what was announced. Throws read_error where

@@ -169,13 +169,14 @@ figure fusion_figure(const fusion_record<T>& record, const figure_options& optio
     const detail::lower_part lower(layout, n_elements, options);
     figure_page page(static_cast<std::size_t>(lower.bottom - layout.gap + layout.margin),
                      static_cast<std::size_t>(layout.width()), layout.dots_per_inch);
-    detail::draw_columns(page, layout, columns, options.scale);
-    if (lower.overlay) detail::draw_overlays(page, layout, columns, lower.overlay_y, options.scale);
+    const calibration scale = record.scale.readable(layout.n_x);
+    detail::draw_columns(page, layout, columns, scale);
+    if (lower.overlay) detail::draw_overlays(page, layout, columns, lower.overlay_y, scale);
     if (lower.profile) {
         const std::size_t rows = std::min(ny, options.profile_rows > 0 ? options.profile_rows : ny / 32 + 1);
         draw_title(page, {lower.area.x, lower.profile_y + page.pt(7)}, lower.area.width, "Profile",
                    detail::profile_heading(ny, rows));
-        draw_profiles(page, lower.area, detail::profiles_of(record, columns, rows), options.scale);
+        draw_profiles(page, lower.area, detail::profiles_of(record, columns, rows), scale);
     }
     return {std::move(page.drawing).image(), layout.dots_per_inch};
 }

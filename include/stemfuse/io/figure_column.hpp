@@ -23,7 +23,6 @@ struct figure_options {
     limits_source limits = limits_source::raw;
     map_colours colours = map_colours::hue;
     std::vector<rgb> hues{};  // one an element; the default ones where there are fewer
-    calibration scale{};
     std::string haadf_unit = "arb. units";
     bool overlay = true;           // the first four elements in one picture; with two elements or more
     bool profile = true;           // along x through the middle; with two columns or more

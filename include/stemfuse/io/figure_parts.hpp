@@ -11,27 +11,12 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/io/calibration.hpp>
 #include <stemfuse/io/canvas.hpp>
 #include <stemfuse/io/colormap.hpp>
 #include <stemfuse/io/map_image.hpp>
 
 namespace stemfuse::io {
-
-// The size of a pixel along x and the unit of lengths; 0 where it is not known, lengths are then in pixels.
-struct calibration {
-    double pixel_width;
-    std::string unit;
-
-    // No aggregate: g++ 12 warns of uninitialised strings where aggregates with default strings nest.
-    calibration(double width = 0, std::string of_lengths = "nm") : pixel_width(width), unit(std::move(of_lengths)) {}
-
-    double pixel() const { return pixel_width > 0 ? pixel_width : 1; }
-    std::string shown_unit() const {
-        if (!(pixel_width > 0)) return "px";
-        if (unit == "um") return "\u00b5m";
-        return unit == "A" ? "\u00c5" : unit;
-    }
-};
 
 // The longest of ... 0.1, 0.2, 0.5, 1, 2, 5, 10 ... that is not above `most`, which is above 0.
 inline double round_length(double most) {
@@ -85,7 +70,7 @@ inline void draw_title(figure_page& page, point at, double width, std::string_vi
 inline void draw_scale_bar(figure_page& page, const box& panel, std::size_t nx, const calibration& scale) {
     const double across = static_cast<double>(nx) * scale.pixel();
     const double length = round_length(across / 3.5);
-    if (!(scale.pixel_width > 0) && length < 1) return;
+    if (!scale.known() && length < 1) return;
     const std::string label = short_number(length) + " " + scale.shown_unit();
     text_style style = page.regular(7);
     style.colour = white;

@@ -51,9 +51,10 @@ std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& 
     const auto shape = stemfuse::detail::shape_of<2>(record.raw_haadf, "raw_haadf");
     const auto add_group = [&](const char* name, const auto& haadf, const auto& maps, const std::string& unit) {
         const hdf5_handle group = file.group(name);
-        file.image(group.get(), "HAADF", haadf.data(), shape, unit);
+        file.image(group.get(), "HAADF", haadf.data(), shape, unit, record.scale);
         for (std::size_t i = 0; i < record.elements.size(); ++i) {
-            file.image(group.get(), record.elements[i], maps.data() + i * shape[0] * shape[1], shape, unit);
+            file.image(group.get(), record.elements[i], maps.data() + i * shape[0] * shape[1], shape, unit,
+                       record.scale);
         }
     };
     add_group("raw", record.raw_haadf, record.raw_maps, "");
@@ -72,9 +73,9 @@ std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& 
 }  // namespace detail
 
 // Writes /raw/HAADF and /raw/<element> as they were read, /fused/HAADF (re-projected) and /fused/<element> with their
-// unit as the attribute "unit", all (n_y, n_x) in T, /history/{haadf,chemical,tv,total}, and every parameter as a root
-// attribute. Throws shape_error and value_error for a record whose parts do not fit together, write_error; the file is
-// whole or not there.
+// unit as the attribute "unit", all (n_y, n_x) in T and with pixel_size_x, pixel_unit_x, pixel_size_y and pixel_unit_y
+// where known, /history/{haadf,chemical,tv,total}, and every parameter as a root attribute. Throws shape_error and
+// value_error for a record whose parts do not fit together, write_error; the file is whole or not there.
 template <scalar T>
 void write_fused_file(const std::filesystem::path& path, const fusion_record<T>& record) {
     detail::require_writable(record);

@@ -1,8 +1,9 @@
-// Numeric data sets of an HDF5 file, read by name or path.
+// Data sets of an HDF5 file, read by path.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -14,47 +15,17 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/array_info.hpp>
 #include <stemfuse/io/byte_source.hpp>
+#include <stemfuse/io/hdf5_attributes.hpp>
+#include <stemfuse/io/hdf5_data_set.hpp>
 #include <stemfuse/io/hdf5_handle.hpp>
 
 namespace stemfuse::io {
 
-namespace detail {
-
-// "float32", "uint16"; none for what is no plain number.
-inline std::optional<std::string> hdf5_type_name(hid_t type) {
-    const H5T_class_t kind = H5Tget_class(type);
-    if (kind != H5T_INTEGER && kind != H5T_FLOAT) return std::nullopt;
-    const std::string base = kind == H5T_FLOAT ? "float" : H5Tget_sign(type) == H5T_SGN_NONE ? "uint" : "int";
-    return base + std::to_string(8 * H5Tget_size(type));
-}
-
-// The text of a scalar string attribute; empty where there is none.
-inline std::string hdf5_text_attribute(hid_t object, const char* name) {
-    if (H5Aexists(object, name) <= 0) return "";
-    const hdf5_handle attribute(H5Aopen(object, name, H5P_DEFAULT), H5Aclose);
-    const hdf5_handle stored(H5Aget_type(attribute.get()), H5Tclose);
-    const hdf5_handle space(H5Aget_space(attribute.get()), H5Sclose);
-    constexpr std::size_t longest = 4096;
-    if (!stored || H5Tget_class(stored.get()) != H5T_STRING || H5Sget_simple_extent_npoints(space.get()) != 1)
-        return "";
-    const hdf5_handle type(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_cset(type.get(), H5Tget_cset(stored.get()));
-    if (H5Tis_variable_str(stored.get()) > 0) {
-        char* text = nullptr;
-        H5Tset_size(type.get(), H5T_VARIABLE);
-        if (H5Aread(attribute.get(), type.get(), &text) < 0 || text == nullptr) return "";
-        const std::string copy(text);
-        H5free_memory(text);
-        return copy;
-    }
-    std::array<char, longest + 1> text{};
-    const std::size_t size = H5Tget_size(stored.get());
-    if (size == 0 || size > longest) return "";
-    H5Tset_size(type.get(), size + 1);
-    return H5Aread(attribute.get(), type.get(), text.data()) < 0 ? "" : text.data();
-}
-
-}  // namespace detail
+// Which two axes of a data set are y and x of an image, and where it is cut along the others.
+struct hdf5_plane {
+    std::size_t axis_y, axis_x;
+    std::vector<hsize_t> at;  // one for each axis; those of y and x do not count
+};
 
 // Reads an HDF5 file. Throws read_error for what the HDF5 library cannot open.
 class hdf5_reader {
@@ -64,93 +35,196 @@ public:
         if (!file_) fail("cannot be read as HDF5");
     }
 
+    const std::filesystem::path& path() const noexcept { return path_; }
+    hid_t root() const { return file_.get(); }
+
     // The numeric data sets of any rank, in the order of their paths. Links are followed to data sets, not into groups,
     // so loops of links end. Throws read_error where an object is damaged.
     std::vector<array_info> arrays() const {
-        std::vector<std::string> links;
-        const auto collect = [](hid_t, const char* name, const auto*, void* list) -> herr_t {
-            try {
-                static_cast<std::vector<std::string>*>(list)->emplace_back(name);
-                return 0;
-            } catch (...) {
-                return -1;
-            }
-        };
-        if (H5Lvisit(file_.get(), H5_INDEX_NAME, H5_ITER_INC, collect, &links) < 0) fail("cannot be listed");
         std::vector<array_info> found;
-        for (const std::string& link : links) {
+        for (const std::string& link : links()) {
             if (auto info = describe(link)) found.push_back(*std::move(info));
         }
         return found;
+    }
+
+    // The paths of all that the file has, in their order.
+    std::vector<std::string> links() const {
+        std::vector<std::string> paths;
+        if (H5Lvisit(root(), H5_INDEX_NAME, H5_ITER_INC, collect, &paths) < 0) fail("cannot be listed");
+        return paths;
+    }
+
+    // The names in a group, in their order; none where there is no group. Throws read_error where it is damaged.
+    std::vector<std::string> members(const std::string& group) const {
+        const hdf5_handle g(H5Gopen2(root(), group.c_str(), H5P_DEFAULT), H5Gclose);
+        std::vector<std::string> names;
+        if (g && H5Literate(g.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, collect, &names) < 0)
+            fail("cannot list \"" + group + "\"");
+        return names;
+    }
+
+    // A group or data set, for its attributes; an empty handle where there is none.
+    hdf5_handle object(const std::string& path) const { return {H5Oopen(root(), path.c_str(), H5P_DEFAULT), H5Oclose}; }
+
+    // What a numeric data set says about itself; none for any other object. Throws read_error where it is damaged.
+    std::optional<array_info> describe(const std::string& path) const {
+        const hdf5_handle found = object(path);
+        if (!found) {
+            if (is_hard_link(path)) fail("cannot read \"" + path + "\"");
+            return std::nullopt;  // a soft or external link to nothing
+        }
+        const hdf5_data_set set(root(), path);
+        if (H5Iget_type(found.get()) != H5I_DATASET || !set || !set.holds_numbers()) return std::nullopt;
+        std::string unit = hdf5_text_attribute(found.get(), "unit");
+        if (unit.empty()) unit = hdf5_text_attribute(found.get(), "units");
+        return array_info{path, {set.shape().begin(), set.shape().end()}, set.type_name(), unit};
+    }
+
+    // The strings of a data set of strings; empty where there is none.
+    std::vector<std::string> texts(const std::string& path) const {
+        const hdf5_handle found = object(path);
+        if (!found || H5Iget_type(found.get()) != H5I_DATASET) return {};
+        const hdf5_handle type(H5Dget_type(found.get()), H5Tclose), space(H5Dget_space(found.get()), H5Sclose);
+        return detail::hdf5_texts(type.get(), detail::hdf5_count(space.get()), [&](hid_t memory_type, void* memory) {
+            return H5Dread(found.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, memory);
+        });
     }
 
     // The two-dimensional data set at `path`, or slice number `slice` along the first axis of a three-dimensional one,
     // converted to T. Throws read_error.
     template <scalar T>
     xt::xtensor<T, 2> read_image(const std::string& path, std::size_t slice = 0) const {
-        const hdf5_handle set(H5Dopen2(file_.get(), path.c_str(), H5P_DEFAULT), H5Dclose);
-        if (!set) fail("has no data set \"" + path + "\"");
-        const hdf5_handle type(H5Dget_type(set.get()), H5Tclose), space(H5Dget_space(set.get()), H5Sclose);
-        const auto shape = extents(space.get());
-        const std::size_t rank = shape.size();
-        if (!detail::hdf5_type_name(type.get())) refuse(path, "holds no plain numbers, takes integers or floats");
-        if (rank != 2 && rank != 3) refuse(path, "has shape " + to_string(shape) + ", takes 2 or 3 dimensions");
-        if (rank == 3 && slice >= shape[0]) {
-            refuse(path, "has shape " + to_string(shape) + ", no slice " + std::to_string(slice));
+        const hdf5_data_set set = open(path);
+        const std::size_t rank = set.shape().size();
+        if (rank != 2 && rank != 3) refuse(path, "has shape " + to_string(set.shape()) + ", takes 2 or 3 dimensions");
+        if (rank == 3 && slice >= set.shape()[0]) {
+            refuse(path, "has shape " + to_string(set.shape()) + ", no slice " + std::to_string(slice));
         }
-        const hsize_t ny = shape[rank - 2], nx = shape[rank - 1];
-        require_plausible(path, ny, nx);
-        xt::xtensor<T, 2> image(std::array<std::size_t, 2>{ny, nx});
-        const std::array<hsize_t, 3> start{slice, 0, 0}, count{1, ny, nx};
-        const hdf5_handle memory(H5Screate_simple(2, count.data() + 1, nullptr), H5Sclose);
-        if (rank == 3) H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
-        if (H5Dread(set.get(), hdf5_type<T>(), memory.get(), space.get(), H5P_DEFAULT, image.data()) < 0) {
-            fail("cannot read data set \"" + path + "\"");
+        std::vector<hsize_t> at(rank, 0);
+        if (rank == 3) at[0] = slice;
+        return read_plane<T>(path, {rank - 2, rank - 1, at});
+    }
+
+    // A plane of a data set, shape (n_y, n_x). Axes in the order x, y are transposed on the way, in blocks. Throws
+    // read_error, also where the plane is not within the data set.
+    template <scalar T>
+    xt::xtensor<T, 2> read_plane(const std::string& path, const hdf5_plane& plane) const {
+        const hdf5_data_set set = open(path);
+        bool within = plane.axis_y != plane.axis_x && plane.at.size() == set.shape().size() &&
+                      std::max(plane.axis_y, plane.axis_x) < set.shape().size();
+        for (std::size_t d = 0; within && d < plane.at.size(); ++d)
+            within = d == plane.axis_y || d == plane.axis_x || plane.at[d] < set.shape()[d];
+        if (!within) refuse(path, "has shape " + to_string(set.shape()) + ", not the plane that is asked for");
+        const hsize_t ny = set.shape()[plane.axis_y], nx = set.shape()[plane.axis_x];
+        require_plausible(path, set, ny, nx);
+        xt::xtensor<T, 2> image(image_shape{ny, nx});
+        if (image.size() == 0) return image;
+        std::vector<hsize_t> start = plane.at, count(start.size(), 1);
+        start[plane.axis_y] = start[plane.axis_x] = 0;
+        count[plane.axis_y] = ny;
+        if (plane.axis_y < plane.axis_x) {
+            count[plane.axis_x] = nx;
+            read_part(path, set, start, count, image.data());
+            return image;
+        }
+        const hsize_t columns = set.in_whole_chunks(plane.axis_x, (hsize_t(1) << 22) / (ny * sizeof(T)));
+        std::vector<T> block;
+        for (hsize_t x = 0; x < nx; x += columns) {
+            const hsize_t width = std::min(columns, nx - x);
+            start[plane.axis_x] = x, count[plane.axis_x] = width;
+            block.resize(width * ny);
+            read_part(path, set, start, count, block.data());
+            for (hsize_t k = 0; k < block.size(); ++k) image(k % ny, x + k / ny) = block[k];
         }
         return image;
     }
 
-private:
-    static std::vector<hsize_t> extents(hid_t space) {
-        const int rank = H5Sget_simple_extent_ndims(space);
-        std::vector<hsize_t> shape(rank > 0 ? static_cast<std::size_t>(rank) : 0);
-        if (rank > 0) H5Sget_simple_extent_dims(space, shape.data(), nullptr);
-        return shape;
-    }
-
-    std::optional<array_info> describe(const std::string& link) const {
-        const hdf5_handle object(H5Oopen(file_.get(), link.c_str(), H5P_DEFAULT), H5Oclose);
-        if (!object) {
-            if (is_hard_link(link)) fail("cannot read \"" + link + "\"");
-            return std::nullopt;  // a soft or external link to nothing
+    // A part of a data set in C order; an element of it is one of Value. Throws read_error where the part is not within
+    // the data set, and where that announces more than it can hold.
+    template <class Value>
+    std::vector<Value> read_block(const std::string& path, const std::vector<hsize_t>& start,
+                                  const std::vector<hsize_t>& count) const {
+        const hdf5_data_set set = open(path);
+        bool within = start.size() == set.shape().size() && count.size() == set.shape().size();
+        hsize_t size = 1;
+        for (std::size_t d = 0; within && d < start.size(); ++d) {
+            within = start[d] <= set.shape()[d] && count[d] <= set.shape()[d] - start[d];
+            require_plausible(path, set, size, count[d]);
+            size *= count[d];
         }
-        if (H5Iget_type(object.get()) != H5I_DATASET) return std::nullopt;
-        const hdf5_handle type(H5Dget_type(object.get()), H5Tclose), space(H5Dget_space(object.get()), H5Sclose);
-        const auto type_name = detail::hdf5_type_name(type.get());
-        if (!type_name) return std::nullopt;
-        const auto shape = extents(space.get());
-        std::string unit = detail::hdf5_text_attribute(object.get(), "unit");
-        if (unit.empty()) unit = detail::hdf5_text_attribute(object.get(), "units");
-        return array_info{link, {shape.begin(), shape.end()}, *type_name, unit};
+        if (!within) refuse(path, "has shape " + to_string(set.shape()) + ", not the part that is asked for");
+        std::vector<Value> values(size);
+        if (size > 0) read_part(path, set, start, count, values.data());
+        return values;
     }
 
-    bool is_hard_link(const std::string& link) const {
-        H5L_info_t info;
-        return H5Lget_info(file_.get(), link.c_str(), &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_HARD;
-    }
-
-    // Sizes in a damaged file must not decide how much memory is taken: deflate shrinks at most 1032-fold.
-    void require_plausible(const std::string& path, hsize_t ny, hsize_t nx) const {
-        const std::uint64_t most = std::max<std::uint64_t>(std::uint64_t(1) << 26, 1032 * file_size_);
-        if (ny > 0 && nx > most / ny) {
-            refuse(path, "announces " + std::to_string(ny) + " x " + std::to_string(nx) +
-                             " pixels, more than a file of " + std::to_string(file_size_) + " bytes can hold");
-        }
+    // The first column of a table of bytes; empty where there is none.
+    std::vector<std::uint8_t> read_column(const std::string& path) const {
+        const auto array = describe(path);
+        if (!array || array->type != "uint8" || array->shape.size() != 2 || array->shape[1] == 0) return {};
+        return read_block<std::uint8_t>(path, {0, 0}, {array->shape[0], 1});
     }
 
     [[noreturn]] void refuse(const std::string& path, const std::string& message) const {
         throw read_error(path_.string(), "data set \"" + path + "\" " + message);
     }
+
+private:
+    template <class Info>
+    static herr_t collect(hid_t, const char* name, const Info*, void* list) {
+        try {
+            static_cast<std::vector<std::string>*>(list)->emplace_back(name);
+            return 0;
+        } catch (...) {
+            return -1;
+        }
+    }
+
+    template <class Value>
+    static hid_t memory_type() {
+        if constexpr (std::same_as<Value, std::uint8_t>)
+            return H5T_NATIVE_UINT8;
+        else if constexpr (std::same_as<Value, std::uint16_t>)
+            return H5T_NATIVE_UINT16;
+        else
+            return hdf5_type<Value>();
+    }
+
+    hdf5_data_set open(const std::string& path) const {
+        hdf5_data_set set(root(), path);
+        if (!set) fail("has no data set \"" + path + "\"");
+        if (!set.holds_numbers()) refuse(path, "holds no plain numbers, takes integers or floats");
+        return set;
+    }
+
+    template <class Value>
+    void read_part(const std::string& path, const hdf5_data_set& set, const std::vector<hsize_t>& start,
+                   const std::vector<hsize_t>& count, Value* out) const {
+        hsize_t size = 1;
+        for (const hsize_t n : count) size *= n;
+        const hdf5_handle memory(H5Screate_simple(1, &size, nullptr), H5Sclose);
+        if (!count.empty())
+            H5Sselect_hyperslab(set.space(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+        if (H5Dread(set.id(), memory_type<Value>(), memory.get(), set.space(), H5P_DEFAULT, out) < 0)
+            fail("cannot read data set \"" + path + "\"");
+    }
+
+    // Sizes in a damaged file must not decide how much memory is taken.
+    void require_plausible(const std::string& path, const hdf5_data_set& set, hsize_t ny, hsize_t nx) const {
+        if (set.lies_elsewhere()) refuse(path, "lies in another file, takes one in this");
+        const std::uint64_t most = set.most_elements(file_size_);
+        if ((ny > 0 && nx > most / ny) || (ny > 0 && nx > 0 && set.chunk_elements() > most)) {
+            refuse(path, "announces " + std::to_string(ny) + " x " + std::to_string(nx) +
+                             " pixels, more than a file of " + std::to_string(file_size_) + " bytes can hold");
+        }
+    }
+
+    bool is_hard_link(const std::string& link) const {
+        H5L_info_t info;
+        return H5Lget_info(root(), link.c_str(), &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_HARD;
+    }
+
     [[noreturn]] void fail(const std::string& message) const {
         throw read_error(path_.string(), message + " (" + hdf5_reason() + ")");
     }

@@ -11,6 +11,7 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/atomic_file.hpp>
+#include <stemfuse/io/calibration.hpp>
 #include <stemfuse/io/hdf5_handle.hpp>
 #include <stemfuse/io/record.hpp>
 
@@ -35,8 +36,8 @@ public:
     }
 
     template <scalar T>
-    void image(hid_t group, const std::string& name, const T* pixels, const image_shape& shape,
-               const std::string& unit) const {
+    void image(hid_t group, const std::string& name, const T* pixels, const image_shape& shape, const std::string& unit,
+               const calibration& scale = {}) const {
         const std::array<hsize_t, 2> extent{shape[0], shape[1]};
         const hsize_t nx = std::min<hsize_t>(extent[1], 65536), ny = std::clamp<hsize_t>(65536 / nx, 1, extent[0]);
         const std::array<hsize_t, 2> chunk{ny, nx};
@@ -49,6 +50,8 @@ public:
         }
         const hdf5_handle set = data_set(group, name, pixels, 2, extent.data(), layout.get());
         if (!unit.empty()) text(set.get(), "unit", unit);
+        pixel_size(set.get(), "x", scale.x);
+        pixel_size(set.get(), "y", scale.y);
     }
 
     void curve(hid_t group, const char* name, const std::vector<double>& values) const {
@@ -79,6 +82,11 @@ public:
     }
 
 private:
+    void pixel_size(hid_t set, const std::string& axis, const axis_calibration& scale) const {
+        if (!scale.known()) return;
+        attribute(set, "pixel_size_" + axis, H5T_NATIVE_DOUBLE, &scale.pixel);
+        text(set, "pixel_unit_" + axis, scale.unit);
+    }
     void write(const std::string& name, const std::string& value) const { text(root(), name, value); }
     void write(const std::string& name, double value) const { attribute(root(), name, H5T_NATIVE_DOUBLE, &value); }
     void write(const std::string& name, std::int64_t value) const { attribute(root(), name, H5T_NATIVE_INT64, &value); }

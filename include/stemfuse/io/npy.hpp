@@ -4,88 +4,44 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
-#include <span>
 #include <string>
-#include <type_traits>
-#include <vector>
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/atomic_file.hpp>
 #include <stemfuse/io/byte_source.hpp>
 #include <stemfuse/io/npy_header.hpp>
+#include <stemfuse/io/stored_numbers.hpp>
 
 namespace stemfuse::io {
 
 namespace detail {
 
-struct half {
-    std::uint16_t bits;
-    explicit operator float() const {
-        const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-        const float magnitude = exponent == 31  ? (fraction == 0 ? INFINITY : NAN)
-                                : exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
-                                                : std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
-        return bits >> 15 ? -magnitude : magnitude;
+// The row-major places of an array's elements in column-major order.
+template <std::size_t N>
+class fortran_counter {
+public:
+    explicit fortran_counter(const std::array<std::size_t, N>& shape) : shape_(shape) {
+        std::size_t stride = 1;
+        for (std::size_t d = N; d-- > 0; stride *= shape[d]) strides_[d] = stride;
     }
-    explicit operator double() const { return static_cast<float>(*this); }
+    std::size_t next() {
+        const std::size_t here = place_;
+        for (std::size_t d = 0; d < N; ++d) {
+            place_ += strides_[d];
+            if (++index_[d] < shape_[d]) break;
+            place_ -= strides_[d] * shape_[d];
+            index_[d] = 0;
+        }
+        return here;
+    }
+
+private:
+    std::array<std::size_t, N> shape_, strides_{}, index_{};
+    std::size_t place_ = 0;
 };
-
-struct truth {
-    std::uint8_t byte;
-    template <scalar T>
-    explicit operator T() const {
-        return byte != 0 ? 1 : 0;
-    }
-};
-
-template <class Stored, scalar T>
-void decode(const std::byte* in, std::endian order, std::size_t count, T* out) {
-    std::array<std::byte, sizeof(Stored)> raw;
-    for (std::size_t i = 0; i < count; ++i) {
-        std::memcpy(raw.data(), in + i * sizeof(Stored), sizeof(Stored));
-        if (order != std::endian::native) std::reverse(raw.begin(), raw.end());
-        out[i] = static_cast<T>(std::bit_cast<Stored>(raw));
-    }
-}
-
-template <scalar T>
-void decode(const std::vector<std::byte>& in, const npy_type& type, T* out) {
-    const std::size_t count = in.size() / type.size;
-    const auto as = [&]<class Stored>(std::type_identity<Stored>) {
-        decode<Stored>(in.data(), type.order, count, out);
-    };
-    switch (type.kind * 16 + static_cast<int>(type.size)) {
-        case 'b' * 16 + 1:
-            return as(std::type_identity<truth>());
-        case 'i' * 16 + 1:
-            return as(std::type_identity<std::int8_t>());
-        case 'i' * 16 + 2:
-            return as(std::type_identity<std::int16_t>());
-        case 'i' * 16 + 4:
-            return as(std::type_identity<std::int32_t>());
-        case 'i' * 16 + 8:
-            return as(std::type_identity<std::int64_t>());
-        case 'u' * 16 + 1:
-            return as(std::type_identity<std::uint8_t>());
-        case 'u' * 16 + 2:
-            return as(std::type_identity<std::uint16_t>());
-        case 'u' * 16 + 4:
-            return as(std::type_identity<std::uint32_t>());
-        case 'u' * 16 + 8:
-            return as(std::type_identity<std::uint64_t>());
-        case 'f' * 16 + 2:
-            return as(std::type_identity<half>());
-        case 'f' * 16 + 4:
-            return as(std::type_identity<float>());
-        case 'f' * 16 + 8:
-            return as(std::type_identity<double>());
-    }
-}
 
 template <byte_source S>
 void require_numbers(S& source, const npy_header& header) {
@@ -104,15 +60,28 @@ xt::xtensor<T, N> read_npy_elements(S& source, const npy_header& header) {
     }
     std::array<std::size_t, N> shape;
     for (std::size_t d = 0; d < N; ++d) shape[d] = header.shape[d];
-    const auto bytes = read_exactly(source, header.count().value() * header.type->size);
-    source.finish();
-    if (header.fortran_order) {
-        xt::xtensor<T, N, xt::layout_type::column_major> stored(shape);
-        decode(bytes, *header.type, stored.data());
-        return stored;
-    }
     xt::xtensor<T, N> out(shape);
-    decode(bytes, *header.type, out.data());
+    if (header.fortran_order) {
+        fortran_counter<N> place(shape);
+        read_numbers<T>(source, *header.type, out.size(), [&](std::uint64_t, T v) { out.data()[place.next()] = v; });
+    } else {
+        read_numbers<T>(source, *header.type, out.size(), [&](std::uint64_t i, T v) { out.data()[i] = v; });
+    }
+    source.finish();
+    return out;
+}
+
+// Slice number `slice` along the first axis of a column-major array, picked from all of its elements.
+template <scalar T, byte_source S>
+xt::xtensor<T, 2> read_npy_fortran_slice(S& source, const npy_header& header, std::size_t slice) {
+    const std::size_t n = header.shape[0], ny = header.shape[1], nx = header.shape[2];
+    xt::xtensor<T, 2> out(image_shape{ny, nx});
+    fortran_counter<3> place({n, ny, nx});
+    read_numbers<T>(source, *header.type, header.count().value(), [&](std::uint64_t, T v) {
+        const std::size_t k = place.next();
+        if (k / (ny * nx) == slice) out.data()[k % (ny * nx)] = v;
+    });
+    source.finish();
     return out;
 }
 
@@ -144,9 +113,7 @@ xt::xtensor<T, 2> read_npy_image(S& source, std::size_t slice = 0) {
     if (slice >= header.shape[0]) {
         source.fail("has shape " + to_string(header.shape) + ", no slice " + std::to_string(slice));
     }
-    if (header.fortran_order) {
-        return xt::view(detail::read_npy_elements<T, 3>(source, header), slice, xt::all(), xt::all());
-    }
+    if (header.fortran_order) return detail::read_npy_fortran_slice<T>(source, header, slice);
     header.shape.erase(header.shape.begin());
     source.skip(slice * header.count().value() * header.type->size);
     return detail::read_npy_elements<T, 2>(source, header);

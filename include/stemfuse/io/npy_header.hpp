@@ -15,19 +15,13 @@
 
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/io/byte_source.hpp>
+#include <stemfuse/io/stored_numbers.hpp>
 
 namespace stemfuse::io {
 
-// A numeric type as stored: kind 'b' (bool), 'i', 'u' or 'f' as in numpy.
-struct npy_type {
-    char kind;
-    std::size_t size;  // bytes of one element
-    std::endian order;
-};
-
 struct npy_header {
-    std::string descr;             // as written, e.g. "<f8"
-    std::optional<npy_type> type;  // none for what is not read: complex numbers, objects, text, records
+    std::string descr;                // as written, e.g. "<f8"
+    std::optional<stored_type> type;  // none for what is not read: complex numbers, objects, text, records
     bool fortran_order = false;
     std::vector<std::size_t> shape;
 
@@ -50,17 +44,12 @@ struct npy_header {
 };
 
 // "float64", "uint16", "bool"; a type that is not read as it was written.
-inline std::string type_name(const npy_header& header) {
-    if (!header.type) return header.descr;
-    if (header.type->kind == 'b') return "bool";
-    const std::string base = header.type->kind == 'f' ? "float" : header.type->kind == 'u' ? "uint" : "int";
-    return base + std::to_string(8 * header.type->size);
-}
+inline std::string type_name(const npy_header& header) { return header.type ? type_name(*header.type) : header.descr; }
 
 namespace detail {
 
-inline std::optional<npy_type> parse_npy_type(std::string_view descr) {
-    npy_type type{0, 0, std::endian::native};
+inline std::optional<stored_type> parse_npy_type(std::string_view descr) {
+    stored_type type{0, 0, std::endian::native};
     if (!descr.empty() && std::string_view("<>=|").find(descr[0]) != std::string_view::npos) {
         if (descr[0] == '<') type.order = std::endian::little;
         if (descr[0] == '>') type.order = std::endian::big;

@@ -45,6 +45,20 @@ inline zip_handle open_zip(const std::filesystem::path& path, int flags, std::st
     return archive;
 }
 
+// An archive in memory, which must outlive it.
+inline zip_handle open_zip(std::span<const std::byte> bytes, std::string& reason) {
+    zip_error_t error;
+    zip_error_init(&error);
+    zip_source_t* const source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
+    zip_handle archive(source == nullptr ? nullptr : zip_open_from_source(source, ZIP_RDONLY, &error));
+    if (!archive) {
+        reason = zip_error_strerror(&error);
+        zip_source_free(source);
+    }
+    zip_error_fini(&error);
+    return archive;
+}
+
 }  // namespace detail
 
 // One member of an archive, inflated as it is read. The archive must outlive it.
@@ -107,8 +121,12 @@ public:
         input_file_size(path);
         std::string reason;
         archive_ = detail::open_zip(path, ZIP_RDONLY, reason);
-        if (!archive_) throw read_error(path.string(), "cannot be read as npz: " + reason);
-        if (names().empty()) throw read_error(path.string(), "is a zip archive without .npy members: unpack it first");
+        require_arrays(reason);
+    }
+    explicit npz_reader(const memory_input& input) : path_(input.name) {
+        std::string reason;
+        archive_ = detail::open_zip(input.bytes, reason);
+        require_arrays(reason);
     }
 
     // The names of all members, without ".npy".
@@ -144,6 +162,11 @@ public:
     }
 
 private:
+    void require_arrays(const std::string& reason) const {
+        if (!archive_) throw read_error(path_.string(), "cannot be read as npz: " + reason);
+        if (names().empty()) throw read_error(path_.string(), "is a zip archive without .npy members: unpack it first");
+    }
+
     template <class F>
     void for_each_array(F&& f) const {
         const zip_int64_t count = zip_get_num_entries(archive_.get(), 0);

@@ -95,7 +95,7 @@ inline void draw_profiles(figure_page& page, const box& area, const std::vector<
     const rgb line{110, 110, 110};
     page.drawing.stroke({{{plot.x, bottom}, {plot.x + plot.width, bottom}}}, page.pt(0.5), line);
     const double length = static_cast<double>(profiles.at(0).raw.size()) * scale.pixel();
-    const double step = std::max(round_length(length / 4), scale.pixel_width > 0 ? 0.0 : 1.0);
+    const double step = std::max(round_length(length / 4), scale.known() ? 0.0 : 1.0);
     text_style number = page.regular(6.5);
     number.align = 0.5;
     for (int i = 0; i * step <= length * (1 + 1e-9); ++i) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/io/calibration.hpp>
 
 namespace stemfuse::io {
 
@@ -29,7 +30,8 @@ struct fusion_record {
     xt::xtensor<T, 3> maps;
     xt::xtensor<T, 2> fused_haadf;  // re-projected: sum of w_i x_i^gamma
     xt::xtensor<T, 3> fused_maps;
-    std::string unit;  // of maps and fused_maps, e.g. "scaled to [0, 1]"
+    std::string unit;     // of maps and fused_maps, e.g. "scaled to [0, 1]"
+    calibration scale{};  // of every image
     fusion_history history;
     std::vector<std::pair<std::string, parameter_value>> parameters;  // in the order in which they are shown
 };

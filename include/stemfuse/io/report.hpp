@@ -25,7 +25,7 @@ namespace stemfuse::io {
 struct report_options {
     std::vector<std::pair<std::string, std::string>> figures_of_merit{};  // shown as name and value
     std::vector<std::string> warnings{};                                  // shown first
-    figure_options figure{};                                              // limits, colours, calibration, overlay
+    figure_options figure{};                                              // limits, colours, overlay
 };
 
 namespace detail {
@@ -44,9 +44,17 @@ inline image_shape report_picture_shape(const image_shape& shape) {
 
 inline std::string scale_bar_html(std::size_t nx, const calibration& scale) {
     const double across = static_cast<double>(nx) * scale.pixel(), length = round_length(across / 3.5);
-    if (!(scale.pixel_width > 0) && length < 1) return "";
+    if (!scale.known() && length < 1) return "";
     return "<span class=\"scale\" style=\"width:" + coordinate(100 * length / across) + "%\">" +
            escape_html(short_number(length) + " " + scale.shown_unit()) + "</span>";
+}
+
+// " of 0.5 nm", " of 0.5 nm by 0.7 nm", nothing where not known.
+inline std::string pixel_html(const calibration& scale) {
+    if (!scale.known()) return "";
+    const auto shown = [](const axis_calibration& a) { return short_number(a.pixel) + " " + shown_unit(a); };
+    const bool square = scale.x == scale.y || !scale.y.known();
+    return " of " + escape_html(shown(scale.x) + (square ? "" : " by " + shown(scale.y)));
 }
 
 inline std::string panel_html(const rgb_image& picture, std::string_view caption, std::string_view alternative_text,
@@ -164,7 +172,7 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
     detail::require_drawable(record);
     const image_shape shape{record.haadf.shape(0), record.haadf.shape(1)};
     const image_shape size = detail::report_picture_shape(shape);
-    const std::string scale_bar = detail::scale_bar_html(shape[1], options.figure.scale);
+    const std::string scale_bar = detail::scale_bar_html(shape[1], record.scale.readable(shape[1]));
     std::vector<detail::figure_column> columns;
     std::string maps, names;
     for (std::size_t i = 0; i <= record.elements.size(); ++i) {
@@ -190,8 +198,9 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
            "</head>\n<body>\n<header><p>Fused multi-modal "
            "electron microscopy</p><h1>" +
            title + "</h1><p>" + escape_html(names) + " \u00b7 " + std::to_string(shape[1]) + " \u00d7 " +
-           std::to_string(shape[0]) + " pixels \u00b7 " + escape_html(record.unit) + "</p></header>\n<main>\n" +
-           warnings + "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps +
+           std::to_string(shape[0]) + " pixels" + detail::pixel_html(record.scale.readable(shape[1])) + " \u00b7 " +
+           escape_html(record.unit) + "</p></header>\n<main>\n" + warnings +
+           "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps +
            "</div>\n<h2>Convergence</h2>\n" + detail::history_html(record.history) +
            "<h2>Numbers</h2>\n<div class=\"tables\">\n" + tables +
            "</div>\n</main>\n<footer>Written by stemfuse.</footer>\n</body>\n</html>\n";

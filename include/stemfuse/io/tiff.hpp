@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,25 +19,19 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/io/atomic_file.hpp>
+#include <stemfuse/io/calibration.hpp>
 
 namespace stemfuse::io {
-
-// The size of a pixel along x and y, e.g. {0.0125, 0.0125, "nm"}.
-struct pixel_size {
-    double x, y;
-    std::string unit;
-};
 
 namespace detail {
 
 // ImageJ takes ASCII alone: micron for the micrometre, and escapes for other letters.
 inline std::string imagej_unit(const std::string& unit) {
-    if (unit == "um" || unit == "\u00b5m" || unit == "\u03bcm") return "micron";
-    if (unit == "\u00c5" || unit == "\u212b") return "\\u00C5";
-    return unit;
+    if (unit == "um") return "micron";
+    return unit == "A" ? "\\u00C5" : unit;
 }
 
-inline std::string imagej_description(const image_view<const float>& image, const std::optional<pixel_size>& pixel) {
+inline std::string imagej_description(const image_view<const float>& image, const calibration& pixel) {
     float lowest = INFINITY, highest = -INFINITY;
     stemfuse::detail::for_each_element(image, [&](std::size_t, float v) {
         if (!std::isfinite(v)) return;
@@ -46,7 +39,9 @@ inline std::string imagej_description(const image_view<const float>& image, cons
         highest = std::max(highest, v);
     });
     std::string text = "ImageJ=1.51a\n";
-    if (pixel) text += "unit=" + imagej_unit(pixel->unit) + "\n";
+    if (pixel.known()) text += "unit=" + imagej_unit(pixel.x.unit) + "\n";
+    if (pixel.known() && pixel.y.known() && pixel.y.unit != pixel.x.unit)
+        text += "yunit=" + imagej_unit(pixel.y.unit) + "\n";
     if (lowest > highest) return text;
     std::array<char, 64> limits{};
     std::snprintf(limits.data(), limits.size(), "min=%.9g\nmax=%.9g\n", static_cast<double>(lowest),
@@ -73,7 +68,7 @@ inline tiff_handle create_tiff(const std::filesystem::path& path, bool beyond_4_
     return tiff_handle(TIFFOpenExt(path.string().c_str(), beyond_4_gib ? "w8" : "w", options.get()));
 }
 
-inline bool set_tiff_tags(TIFF* file, const image_view<const float>& image, const std::optional<pixel_size>& pixel,
+inline bool set_tiff_tags(TIFF* file, const image_view<const float>& image, const calibration& pixel,
                           std::uint32_t rows_per_strip) {
     bool good = TIFFSetField(file, TIFFTAG_IMAGEWIDTH, static_cast<std::uint32_t>(image.shape[1])) &&
                 TIFFSetField(file, TIFFTAG_IMAGELENGTH, static_cast<std::uint32_t>(image.shape[0])) &&
@@ -84,28 +79,29 @@ inline bool set_tiff_tags(TIFF* file, const image_view<const float>& image, cons
                 TIFFSetField(file, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
                 TIFFSetField(file, TIFFTAG_ROWSPERSTRIP, rows_per_strip) &&
                 TIFFSetField(file, TIFFTAG_IMAGEDESCRIPTION, imagej_description(image, pixel).c_str());
-    if (pixel) {
+    if (pixel.known()) {
         good = good && TIFFSetField(file, TIFFTAG_RESOLUTIONUNIT, RESUNIT_NONE) &&
-               TIFFSetField(file, TIFFTAG_XRESOLUTION, 1 / pixel->x) &&
-               TIFFSetField(file, TIFFTAG_YRESOLUTION, 1 / pixel->y);
+               TIFFSetField(file, TIFFTAG_XRESOLUTION, 1 / pixel.x.pixel) &&
+               TIFFSetField(file, TIFFTAG_YRESOLUTION, 1 / (pixel.y.known() ? pixel.y : pixel.x).pixel);
     }
     return good;
 }
 
 }  // namespace detail
 
+// What TIFF's fractions can hold, in any unit.
+inline constexpr double smallest_tiff_pixel = 1e-6, largest_tiff_pixel = 1e6;
+
 // Writes an image (n_y, n_x) as 32-bit float TIFF, uncompressed, with its range as ImageJ's display range and, where
-// given, the size of a pixel (stored to single precision). Throws shape_error for an empty image, value_error for a
+// known, the size of a pixel (stored to single precision). Throws shape_error for an empty image, value_error for a
 // pixel outside of [1e-6, 1e6] units, write_error; the file is whole or not there.
 template <image A>
-void write_tiff(const std::filesystem::path& path, const A& image, const std::optional<pixel_size>& pixel = {}) {
+void write_tiff(const std::filesystem::path& path, const A& image, const calibration& pixel = {}) {
     const readable<float, 2> pixels(image, "image");
     const auto& view = pixels.view();
     require_not_empty(view, "image");
-    if (pixel) {
-        require_in_range(pixel->x, 1e-6, 1e6, "pixel.x");
-        require_in_range(pixel->y, 1e-6, 1e6, "pixel.y");
-    }
+    if (pixel.x.known()) require_in_range(pixel.x.pixel, smallest_tiff_pixel, largest_tiff_pixel, "pixel.x");
+    if (pixel.y.known()) require_in_range(pixel.y.pixel, smallest_tiff_pixel, largest_tiff_pixel, "pixel.y");
     atomic_file file(path);
     const std::size_t row_bytes = view.shape[1] * sizeof(float);
     const std::size_t rows_per_strip = std::clamp<std::size_t>((std::size_t(1) << 20) / row_bytes, 1, view.shape[0]);

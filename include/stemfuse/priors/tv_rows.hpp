@@ -3,10 +3,9 @@
 
 #include <cmath>
 #include <cstddef>
-#include <limits>
 
-#include <stemfuse/core/elementary.hpp>
 #include <stemfuse/core/simd.hpp>
+#include <stemfuse/core/square_root.hpp>
 
 namespace stemfuse {
 
@@ -22,12 +21,6 @@ enum class tv_algorithm {
 };
 
 namespace detail {
-
-// sqrt(x) for x >= 0, 0 below the smallest normal number.
-template <class Pack>
-Pack square_root(Pack x) {
-    return x * reciprocal_sqrt(larger(x, Pack{} + std::numeric_limits<lane_t<Pack>>::min()));
-}
 
 // The norm of the differences, summed over n pixels of a row. `below` is the row itself in the last row of an image;
 // unless the image `ends` after these pixels, row[n] is the next one.

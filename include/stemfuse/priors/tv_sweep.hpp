@@ -39,7 +39,7 @@ public:
         stride_ = (n + lanes<T> - 1) / lanes<T> * lanes<T> + 2 * lanes<T>;
         memory_.assign((count * stride_) / lanes<T>, {});
     }
-    T* operator()(std::size_t i) { return memory_.data()->lane + i * stride_ + lanes<T>; }
+    T* operator()(std::size_t i) { return reinterpret_cast<T*>(memory_.data()) + i * stride_ + lanes<T>; }
 
 private:
     struct alignas(simd_bytes) aligned {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -19,9 +20,9 @@ struct tv_tiling {
     std::size_t ny, nx, width, height;
 
     // Columns as wide as a second-level cache of a megabyte can hold the rows of every iteration: short rows far apart
-    // cost more in page tables than the cache saves. Bands high enough to keep the halo's share small, but at least two
-    // tiles for each thread where that leaves them 8 halos high. scalar_bytes: of all images swept together. groups:
-    // how many such there are.
+    // cost more in page tables than the cache saves. Bands in such a number that every thread gets as many tiles: four
+    // where that leaves a band 24 halos high, else less, for the halo is computed twice. scalar_bytes: of all images
+    // swept together. groups: how many such there are.
     tv_tiling(std::size_t rows, std::size_t columns, std::size_t iterations, std::size_t scalar_bytes,
               std::size_t groups, std::size_t threads)
         : ny(rows), nx(columns) {
@@ -29,8 +30,11 @@ struct tv_tiling {
         const std::size_t widest = std::max<std::size_t>({786432 / column_bytes, 128, 4 * halo});
         const std::size_t across = (nx + widest - 1) / widest;
         width = (nx + across - 1) / across;
-        const std::size_t share = threads == 1 ? ny : ny * across * groups / (2 * threads) + 1;
-        height = std::min(std::max(share, 8 * halo), std::size_t{1024});
+        const std::size_t even = threads / std::gcd(threads, across * groups);
+        const std::size_t most =
+            threads == 1 ? 1 : (4 * threads + across * groups * even - 1) / (across * groups * even);
+        const std::size_t bands = even * std::clamp<std::size_t>(ny / (24 * halo * even), 1, most);
+        height = std::max((ny + bands - 1) / bands, std::min(ny, 2 * halo));
     }
 
     std::size_t columns() const { return (nx + width - 1) / width; }

@@ -13,9 +13,12 @@
 namespace stemfuse {
 
 struct acquisition_options {
-    double dose = 5;                      // mean counts in a pixel that holds the amount 1 at sensitivity 1
-    double background = 0.1;              // mean counts in every pixel of every map
-    double haadf_noise = 0.02;            // standard deviation, as a fraction of the brightest noise-free pixel
+    double dose = 5;                    // mean counts in a pixel that holds the amount 1 at sensitivity 1
+    double background = 0.1;            // mean counts in every pixel of every map, times the specimen's profile
+    std::vector<double> backgrounds{};  // the same of each element by itself; `background` for all if empty
+    double haadf_noise = 0.02;          // standard deviation, as a fraction of the brightest noise-free pixel
+    double haadf_gain = 1;              // the image is haadf_offset + haadf_gain * (the specimen's + noise)
+    double haadf_offset = 0;
     std::vector<double> sensitivities{};  // k_i of each element, all 1 if empty
     std::uint64_t seed = 1;
 };
@@ -23,7 +26,7 @@ struct acquisition_options {
 template <scalar T>
 struct acquisition {
     std::vector<std::string> elements;  // n symbols
-    xt::xtensor<T, 2> haadf;            // (n_y, n_x), in the units of the specimen's
+    xt::xtensor<T, 2> haadf;            // (n_y, n_x), by gain and offset from the units of the specimen's
     xt::xtensor<T, 3> maps;             // (n, n_y, n_x), counts
 };
 
@@ -48,18 +51,63 @@ void require_acquirable(const specimen<T>& sample, const acquisition_options& op
             throw value_error("elements", "has \"" + *e + "\" twice, takes every symbol once");
         }
     }
-    if (!options.sensitivities.empty() && options.sensitivities.size() != n) {
-        throw shape_error("sensitivities", "has " + std::to_string(options.sensitivities.size()) +
-                                               " numbers, expected " + std::to_string(n) + " or none");
-    }
+    const auto require_one_each = [n](const std::vector<double>& numbers, std::string_view name, double highest) {
+        if (!numbers.empty() && numbers.size() != n) {
+            throw shape_error(
+                name, "has " + std::to_string(numbers.size()) + " numbers, expected " + std::to_string(n) + " or none");
+        }
+        for (const double v : numbers) require_in_range(v, 0, highest, name);
+    };
+    require_one_each(options.sensitivities, "sensitivities", 1e3);
+    require_one_each(options.backgrounds, "backgrounds", 1e6);
     require_in_range(options.dose, 0, 1e6, "dose");
     require_in_range(options.background, 0, 1e6, "background");
     require_in_range(options.haadf_noise, 0, 10, "haadf_noise");
-    for (const double k : options.sensitivities) require_in_range(k, 0, 1e3, "sensitivities");
+    require_in_range(options.haadf_gain, 1e-6, 1e6, "haadf_gain");
+    require_in_range(options.haadf_offset, -1e6, 1e6, "haadf_offset");
+    const auto profile = as_view(sample.background_profile, "background_profile");
+    if (profile.size() > 0) {
+        require_shape(profile.shape, haadf.shape, "background_profile", "the HAADF image");
+        detail::require_pixels(profile, "background_profile", "numbers from 0 to 1e5",
+                               [](T factor) { return factor >= 0 && factor <= T(1e5); });
+    }
     detail::require_pixels(truth, "truth", "amounts up to 1e5", [](T amount) { return amount <= T(1e5); });
 }
 
+// Draws the HAADF image. Gain, offset and noise in single precision, so that the noise's product with a multiple of
+// 2^-16 is exact; with the explicit fused multiply-add no compiler's choice changes a digit.
+template <scalar T>
+void expose_haadf(const image_view<const T>& clean, const image_view<T>& out, const acquisition_options& options,
+                  const execution& exec) {
+    double brightest = 0;
+    for_each_element(clean, [&](std::size_t, T v) { brightest = std::max(brightest, static_cast<double>(v)); });
+    const double sigma = static_cast<float>(options.haadf_noise * brightest);
+    const double gain = static_cast<float>(options.haadf_gain), offset = static_cast<float>(options.haadf_offset);
+    for_each_row(clean.shape[0], clean.shape[1], exec, [&](std::size_t y) {
+        for (std::size_t x = 0; x < clean.shape[1]; ++x) {
+            random_stream random(options.seed, stream_of("HAADF"), y, x);
+            const double noisy = static_cast<double>(clean.row(y)[x]) + sigma * random.normal();
+            out.row(y)[x] = static_cast<T>(std::fma(gain, noisy, offset));
+        }
+    });
+}
+
 }  // namespace detail
+
+// The mean counts of the background, shape (n, n_y, n_x): what acquire() adds to dose * k_i * x_i. Throws as it does.
+template <scalar T>
+xt::xtensor<T, 3> background_counts(const specimen<T>& sample, const acquisition_options& options = {}) {
+    detail::require_acquirable(sample, options);
+    xt::xtensor<T, 3> counts(sample.truth.shape());
+    const bool flat = sample.background_profile.size() == 0;
+    for (std::size_t i = 0; i < sample.elements.size(); ++i) {
+        const auto rate = static_cast<T>(options.backgrounds.empty() ? options.background : options.backgrounds[i]);
+        auto map = xt::view(counts, i);
+        map.fill(rate);
+        if (!flat) map *= sample.background_profile;
+    }
+    return counts;
+}
 
 // Draws maps with mean dose * k_i * x_i + background and a HAADF image with additive normal noise. A count depends on
 // the seed, the element's symbol, the pixel's row and column and the mean there alone: neither on the other elements
@@ -72,28 +120,20 @@ acquisition<T> acquire(const specimen<T>& sample, const acquisition_options& opt
     detail::require_acquirable(sample, options);
     const auto truth = as_view(sample.truth, "truth");
     const auto haadf = as_view(sample.haadf, "haadf");
+    const auto profile = as_view(sample.background_profile, "background_profile");
     const std::size_t n = truth.shape[0], ny = truth.shape[1], nx = truth.shape[2];
     acquisition<T> a{sample.elements, xt::xtensor<T, 2>(haadf.shape), xt::xtensor<T, 3>(truth.shape)};
     const auto maps_out = as_view(a.maps, "maps");
-    const auto haadf_out = as_view(a.haadf, "haadf");
-
-    // In single precision, so that its product with a multiple of 2^-16 is exact and a fused multiply-add changes
-    // nothing.
-    const double brightest = static_cast<double>(*std::max_element(sample.haadf.begin(), sample.haadf.end()));
-    const double sigma = static_cast<float>(options.haadf_noise * std::max(0.0, brightest));
-    for_each_row(ny, nx, exec, [&](std::size_t y) {
-        for (std::size_t x = 0; x < nx; ++x) {
-            random_stream random(options.seed, stream_of("HAADF"), y, x);
-            haadf_out.row(y)[x] = static_cast<T>(static_cast<double>(haadf.row(y)[x]) + sigma * random.normal());
-        }
-    });
+    detail::expose_haadf(haadf, as_view(a.haadf, "haadf"), options, exec);
     for (std::size_t i = 0; i < n; ++i) {
         const double scale = options.dose * (options.sensitivities.empty() ? 1 : options.sensitivities[i]);
+        const double rate = options.backgrounds.empty() ? options.background : options.backgrounds[i];
         const std::uint32_t stream = stream_of(sample.elements[i]);
         for_each_row(ny, nx, exec, [&, i, nx = nx](std::size_t y) {
             for (std::size_t x = 0; x < nx; ++x) {
                 random_stream random(options.seed, stream, y, x);
-                const double mean = scale * static_cast<double>(truth.row(i, y)[x]) + options.background;
+                const double background = profile.size() == 0 ? rate : rate * static_cast<double>(profile.row(y)[x]);
+                const double mean = scale * static_cast<double>(truth.row(i, y)[x]) + background;
                 maps_out.row(i, y)[x] = static_cast<T>(random.poisson(mean));
             }
         });

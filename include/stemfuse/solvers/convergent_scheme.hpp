@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <stemfuse/operators/block_means.hpp>
-#include <stemfuse/solvers/dual_kernels.hpp>
+#include <stemfuse/priors/dual_kernels.hpp>
 #include <stemfuse/solvers/objective.hpp>
 #include <stemfuse/solvers/primal_dual_sweep.hpp>
 #include <stemfuse/solvers/stationarity.hpp>
@@ -83,6 +84,10 @@ struct convergent_scheme {
         if (s.duals.scales.empty()) s.duals.scales = map_scales<T>(x, exec);
         if (s.duals.steps.empty()) {
             for (const T scale : s.duals.scales) s.duals.steps.push_back(static_cast<T>(step) * scale);
+            if (dual_kernels<P>::couples_maps) {
+                const T sum = std::accumulate(s.duals.steps.begin(), s.duals.steps.end(), T(0));
+                std::fill(s.duals.steps.begin(), s.duals.steps.end(), sum / static_cast<T>(s.duals.steps.size()));
+            }
         }
         s.x.resize(x.shape);
         s.tangent.resize({f.elastic().tangent_images(), x.shape[1], x.shape[2]});

@@ -10,8 +10,8 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/rows.hpp>
+#include <stemfuse/priors/dual_kernels.hpp>
 #include <stemfuse/priors/tv_sweep.hpp>
-#include <stemfuse/solvers/dual_kernels.hpp>
 #include <stemfuse/solvers/pixel_newton.hpp>
 
 namespace stemfuse::detail {
@@ -58,7 +58,8 @@ public:
         row_pointers<T> duals(p);
         for (std::size_t b = 0; b < bands; ++b) {
             const std::size_t last = first_row(b + 1) - 1;
-            ascend(f, duals.at(last), borders(2 * b + 1), b + 1 < bands ? borders(2 * b + 2) : borders(2 * b + 1));
+            ascend(f, last, duals.at(last), borders(2 * b + 1),
+                   b + 1 < bands ? borders(2 * b + 2) : borders(2 * b + 1));
         }
     }
 
@@ -86,7 +87,7 @@ private:
                 for (std::size_t i = 0; i < n; ++i) extrapolate(at[i], old.rows()[i], next[i] + c, segment.n);
             }
             for (std::size_t i = 0; i < n; ++i) next[i][nx] = next[i][nx - 1];
-            if (y > y0) ascend(f, above, ahead((y + 1) % 2), next);
+            if (y > y0) ascend(f, y - 1, above, ahead((y + 1) % 2), next);
             if (y == y0) copy_rows(next, top);
             if (y + 1 == y1) copy_rows(next, bottom);
         }
@@ -106,8 +107,8 @@ private:
         });
     }
 
-    void ascend(const Objective& f, T* const* duals, const T* const* row, const T* const* below) const {
-        dual_kernels<Prior>{f.prior_term()}.ascend(x.shape[0], x.shape[2], row, below, duals, steps.data());
+    void ascend(const Objective& f, std::size_t y, T* const* duals, const T* const* row, const T* const* below) const {
+        dual_kernels<Prior>{f.prior_term()}.ascend({y, 0, x.shape[2]}, x.shape[0], row, below, duals, steps.data());
     }
 
     void copy_rows(const T* const* from, T* const* to) const {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include <stemfuse/core/large_pages.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/core/simd.hpp>
 #include <stemfuse/solvers/objective.hpp>
@@ -53,6 +54,7 @@ struct published_scheme {
         if (!(step > 0 && std::isfinite(step)))
             throw value_error("step", "got " + to_string(step) + ", takes a finite number above 0");
         state<objective<E, C, P>, P> s{xt::xtensor<T, 3>(x.shape), std::move(duals), {}};
+        detail::prefer_large_pages(s.other.data(), s.other.size());
         s.at = f.value_and_gradient(x, as_view(s.other), exec);
         move_all<T>(x, as_view(s.other), exec);
         return s;

@@ -10,7 +10,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/core/simd.hpp>
-#include <stemfuse/solvers/dual_kernels.hpp>
+#include <stemfuse/priors/dual_kernels.hpp>
 #include <stemfuse/solvers/objective.hpp>
 
 namespace stemfuse {
@@ -100,7 +100,7 @@ stationarity_report stationarity(const objective<E, C, P>& f, const stack_view<c
         for (std::size_t y = first; y < last; ++y) {
             const T* const* const at = x_rows.at(y);
             rows[y].smooth = f.row_value_and_gradient({y, 0, nx}, at, g);
-            rows[y].prior = kernels.value(n, nx, at, below_rows.at(y + 1 < ny ? y + 1 : y));
+            rows[y].prior = kernels.value({y, 0, nx}, n, at, below_rows.at(y + 1 < ny ? y + 1 : y));
             kernels.adjoint({y, 0, nx}, n, p_rows.at(y), y > 0 ? above_rows.at(y - 1) : zero_rows.at(0), q);
             for (std::size_t i = 0; i < n; ++i) detail::add_residual(rows[y], at[i], g[i], q[i], lambda, scales[i], nx);
         }

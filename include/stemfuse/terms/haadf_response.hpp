@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/terms/elements.hpp>
+#include <stemfuse/core/elements.hpp>
 
 namespace stemfuse {
 

@@ -16,13 +16,15 @@ namespace stemfuse {
 // specialise it for a prior of your own, as below. It is made of the prior, and offers
 //     images_per_map                      the dual p has so many images for each of the n maps
 //     norm2                               a bound of ||K||^2
-//     adjoint(segment, n, p, above, out)  K^T p in a segment of row y: p and above are rows y and y - 1 of all images
-//     of
+//     couples_maps                        whether P couples the duals of different maps: all of them then take equal
+//     steps adjoint(segment, n, p, above, out)  K^T p in a segment of row y: p and above are rows y and y - 1 of all
+//     images of
 //                                         p (zeros above the first row), out begins at the segment's first pixel
-//     ascend(n, nx, x, below, p, steps)   p <- projection on P of p + steps[i] K x in one row, x and below being rows y
-//                                         and y + 1 of the maps (row y again in the last row), with a pack of room
-//                                         behind their last pixel
-//     value(n, nx, x, below)              the row's part of R(x), for rows without such room
+//     ascend(row, n, x, below, p, steps)  p <- projection on P of p + steps[i] K x in one whole row y, x and below
+//     being
+//                                         rows y and y + 1 of the maps (row y again in the last row), with a pack of
+//                                         room behind their last pixel
+//     value(row, n, x, below)             the row's part of R(x), for rows without such room
 //     spread(coarse, fine)                duals of the coarser problem, see block_means, made those of the finer one
 //     coarser()                           the prior at half the resolution
 // Of p, ascend() sees to it that the parts which K never moves are 0; rest() sets them to 0 in duals of others.
@@ -35,9 +37,10 @@ concept dual_prior = prior<Prior, T> &&
              const T* steps, stack_view<const T> coarse, stack_view<T> fine, execution exec) {
     dual_kernels<Prior>::images_per_map;
     dual_kernels<Prior>::norm2;
+    { dual_kernels<Prior>::couples_maps } -> std::convertible_to<bool>;
     k.adjoint(segment, n, in, in, out);
-    k.ascend(n, n, in, in, out, steps);
-    { k.value(n, n, in, in) } -> std::convertible_to<double>;
+    k.ascend(segment, n, in, in, out, steps);
+    { k.value(segment, n, in, in) } -> std::convertible_to<double>;
     k.spread(coarse, fine, exec);
     k.rest(fine);
     { k.coarser() } -> std::same_as<Prior>;
@@ -51,6 +54,7 @@ struct dual_kernels<total_variation> {
 
     static constexpr std::size_t images_per_map = 2;
     static constexpr double norm2 = 8;
+    static constexpr bool couples_maps = false;
 
     total_variation coarser() const { return prior; }
 
@@ -68,8 +72,9 @@ struct dual_kernels<total_variation> {
     }
 
     template <class T>
-    void ascend(std::size_t n, std::size_t nx, const T* const* x, const T* const* below, T* const* p,
+    void ascend(row_segment row, std::size_t n, const T* const* x, const T* const* below, T* const* p,
                 const T* steps) const {
+        const std::size_t nx = row.n;
         for (std::size_t i = 0; i < n; ++i) {
             if (prior.norm == tv_norm::isotropic) {
                 ascend<tv_norm::isotropic>(nx, x[i], below[i], p[i], p[n + i], steps[i]);
@@ -81,9 +86,9 @@ struct dual_kernels<total_variation> {
     }
 
     template <class T>
-    double value(std::size_t n, std::size_t nx, const T* const* x, const T* const* below) const {
+    double value(row_segment row, std::size_t n, const T* const* x, const T* const* below) const {
         double sum = 0;
-        for (std::size_t i = 0; i < n; ++i) sum += detail::tv_row(prior.norm, x[i], below[i], nx, true);
+        for (std::size_t i = 0; i < n; ++i) sum += detail::tv_row(prior.norm, x[i], below[i], row.n, true);
         return sum;
     }
 

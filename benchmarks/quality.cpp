@@ -1,0 +1,141 @@
+// How good the estimators are on specimens of known truth: a Markdown table, and JSON on request.
+//   bench_quality --seeds 5 --json quality.json
+//   bench_quality --specimen nponc,segregated-alloy --dose 5 --size 128x160 --seeds 1
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "quality_figures.hpp"
+#include "quality_recipes.hpp"
+#include "quality_specimens.hpp"
+
+namespace {
+
+struct options {
+    std::size_t seeds = 5, threads = 2;
+    std::vector<std::string> specimens = quality::specimen_names();
+    std::vector<double> doses{1, 5, 20};
+    std::string size = "128", json;
+};
+
+// "128" or "128x160": rows and columns.
+std::pair<std::size_t, std::size_t> parse_size(const std::string& text) {
+    const auto number = [&](const std::string& part) {
+        std::size_t n = 0;
+        const auto [end, failed] = std::from_chars(part.data(), part.data() + part.size(), n);
+        if (failed != std::errc{} || end != part.data() + part.size() || n < 16 || n > 65536) {
+            throw stemfuse::value_error("--size", "got \"" + text + "\", takes N or NYxNX, each 16 to 65536");
+        }
+        return n;
+    };
+    const auto cross = text.find('x');
+    return {number(text.substr(0, cross)), number(cross == std::string::npos ? text : text.substr(cross + 1))};
+}
+
+quality::scan measure(const quality::measured_specimen& s, double dose, std::uint64_t seed) {
+    const auto conditions = stemfuse::at_dose(s.usual, dose, seed);
+    auto a = stemfuse::acquire(s.sample, conditions);
+    auto rates = conditions.sensitivities;
+    for (double& k : rates) k *= dose;
+    return {std::move(a.elements), std::move(a.haadf), std::move(a.maps),
+            stemfuse::background_counts(s.sample, conditions), std::move(rates)};
+}
+
+// Runs every candidate, the maps of the best one again, and adds their figures.
+void run(const quality::recipe& recipe, const quality::scan& scan, const xt::xtensor<double, 3>& truth,
+         stemfuse::thread_pool& pool, quality::outcome& out) {
+    const auto& candidates = recipe.candidates;
+    std::size_t best = 0;
+    if (candidates.size() > 1) {
+        std::vector<double> errors(candidates.size());
+        pool.for_each(candidates.size(),
+                      [&](std::size_t c) { errors[c] = quality::mean_nrmse(candidates[c].run(scan, {}), truth); });
+        best = static_cast<std::size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin());
+    }
+    const auto maps = candidates[best].run(scan, pool);
+    out.by_seed.push_back(quality::figures_of(maps, truth, quality::unbiased(scan)));
+    out.settings.push_back(candidates[best].setting);
+}
+
+std::vector<quality::outcome> run_all(const options& o) {
+    const auto [ny, nx] = parse_size(o.size);
+    std::vector<quality::measured_specimen> specimens;
+    for (const auto& name : o.specimens) specimens.push_back(quality::make_specimen(name, ny, nx));
+    std::printf("%zu x %zu pixels, means over %zu seeds; the setting is that of the first seed\n\n", ny, nx, o.seeds);
+    quality::print_head();
+    stemfuse::thread_pool pool(o.threads);
+    const auto recipes = quality::recipes();
+    std::vector<quality::outcome> outcomes;
+    for (const auto& s : specimens) {
+        for (const double dose : o.doses) {
+            std::vector<quality::scan> scans;
+            for (std::uint64_t seed = 1; seed <= o.seeds; ++seed) scans.push_back(measure(s, dose, seed));
+            for (const auto& recipe : recipes) {
+                quality::outcome out{s.name, dose, recipe.name};
+                for (const auto& scan : scans) run(recipe, scan, s.sample.truth, pool, out);
+                quality::print_row(out);
+                outcomes.push_back(std::move(out));
+            }
+        }
+    }
+    return outcomes;
+}
+
+void write_json(const options& o, const std::vector<quality::outcome>& outcomes) {
+    nlohmann::json results = nlohmann::json::array();
+    for (const auto& out : outcomes) {
+        nlohmann::json seeds = nlohmann::json::array();
+        for (std::size_t k = 0; k < out.by_seed.size(); ++k) {
+            const auto& f = out.by_seed[k];
+            seeds.push_back({{"nrmse", f.nrmse},
+                             {"psnr", f.psnr},
+                             {"ssim", f.ssim},
+                             {"gain", f.gain},
+                             {"composition", f.composition},
+                             {"setting", out.settings[k]}});
+        }
+        results.push_back({{"specimen", out.specimen}, {"dose", out.dose}, {"recipe", out.recipe}, {"seeds", seeds}});
+    }
+    std::ofstream file(o.json);
+    file << nlohmann::json{{"size", o.size}, {"results", results}}.dump(1) << '\n';
+    if (!file.flush()) throw stemfuse::write_error(o.json, "cannot be written");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    options o;
+    CLI::App app("Quality of the estimators on specimens of known truth");
+    app.add_option("--seeds", o.seeds, "measurements of each specimen at each dose")
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1000}))
+        ->capture_default_str();
+    app.add_option("--specimen", o.specimens, "specimens, separated by commas")
+        ->delimiter(',')
+        ->check(CLI::IsMember(quality::specimen_names()))
+        ->capture_default_str();
+    app.add_option("--dose", o.doses, "doses, separated by commas")
+        ->delimiter(',')
+        ->check(CLI::Range(1e-3, 1e6))
+        ->capture_default_str();
+    app.add_option("--size", o.size, "pixels, N or NYxNX")->capture_default_str();
+    app.add_option("--threads", o.threads, "threads, 0 for one a core")
+        ->check(CLI::Range(0, 1024))
+        ->capture_default_str();
+    app.add_option("--json", o.json, "file for the figures of every seed");
+    CLI11_PARSE(app, argc, argv);
+    try {
+        const auto outcomes = run_all(o);
+        if (!o.json.empty()) write_json(o, outcomes);
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "bench_quality: %s\n", e.what());
+        return 1;
+    }
+}

@@ -1,0 +1,66 @@
+// The files of one measurement, several at once.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <stemfuse/io/image_choice.hpp>
+#include <stemfuse/io/image_file.hpp>
+
+namespace program {
+
+// The files of one measurement, open.
+class input_files {
+public:
+    // Throws read_error.
+    explicit input_files(const std::vector<std::string>& paths) {
+        for (const std::string& path : paths) files_.emplace_back(path);
+    }
+
+    const stemfuse::io::image_file& operator[](std::size_t i) const { return files_[i]; }
+    std::size_t size() const { return files_.size(); }
+
+    // "a.dm4", or "a.dm4, b.dm4": what messages and titles call them.
+    std::string title() const {
+        std::vector<std::string> names;
+        for (const auto& file : files_) names.push_back(file.path().filename().string());
+        return stemfuse::io::joined(names);
+    }
+    std::string paths() const {
+        std::vector<std::string> names;
+        for (const auto& file : files_) names.push_back(file.path().string());
+        return stemfuse::io::joined(names);
+    }
+    std::vector<stemfuse::io::file_contents> contents() const {
+        std::vector<stemfuse::io::file_contents> all;
+        for (const auto& file : files_) all.push_back(file.contents());
+        return all;
+    }
+
+    // The image that `name` means in the one file that has it, or in that of "FILE:NAME". Throws read_error.
+    stemfuse::io::image_reference find(const std::string& name) const {
+        if (files_.size() == 1) return {0, files_[0].find(name)};
+        std::vector<stemfuse::io::image_reference> found;
+        std::vector<std::string> places;
+        for (std::size_t i = 0; i < files_.size(); ++i) {
+            const std::string file = files_[i].path().filename().string();
+            if (name.starts_with(file + ":")) return {i, files_[i].find(name.substr(file.size() + 1))};
+            try {
+                found.push_back({i, files_[i].find(name)});
+                places.push_back(file + ":" + found.back().image.name);
+            } catch (const stemfuse::read_error&) {  // perhaps another file has it
+            }
+        }
+        if (found.size() == 1) return found[0];
+        throw stemfuse::read_error(paths(), found.empty() ? "none has an image \"" + name + "\""
+                                                          : "several have an image \"" + name + "\", takes one of " +
+                                                                stemfuse::io::joined(places));
+    }
+
+private:
+    std::vector<stemfuse::io::image_file> files_;
+};
+
+}  // namespace program

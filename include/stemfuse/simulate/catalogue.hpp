@@ -1,0 +1,68 @@
+// Every specimen of the library by name, with the conditions under which it is usually measured.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <stemfuse/simulate/acquisition.hpp>
+#include <stemfuse/simulate/core_shell_particles.hpp>
+#include <stemfuse/simulate/multilayer.hpp>
+#include <stemfuse/simulate/particles_on_carbon.hpp>
+#include <stemfuse/simulate/perovskite_columns.hpp>
+#include <stemfuse/simulate/segregated_alloy.hpp>
+
+namespace stemfuse {
+
+template <scalar T>
+struct catalogue_entry {
+    std::string_view name, summary;
+    specimen<T> (*make)(std::size_t ny, std::size_t nx);
+    acquisition_options usual;  // at dose 1
+};
+
+// The conditions of an entry at another dose, to which the background is proportional.
+inline acquisition_options at_dose(acquisition_options usual, double dose, std::uint64_t seed) {
+    usual.dose = dose;
+    usual.background *= dose;
+    usual.seed = seed;
+    return usual;
+}
+
+// Three elements have the sensitivities 1, 0.8 and 0.5, and the background is 0.02 of the dose unless said otherwise.
+template <scalar T = double>
+const std::vector<catalogue_entry<T>>& specimen_catalogue() {
+    const acquisition_options plain{.dose = 1, .background = 0.02, .sensitivities = {1, 0.8, 0.5}};
+    acquisition_options amplified = plain, on_film = plain, alloy = plain;
+    amplified.haadf_gain = on_film.haadf_gain = alloy.haadf_gain = 900;
+    amplified.haadf_offset = on_film.haadf_offset = alloy.haadf_offset = 130;
+    on_film.background = 0.05;
+    alloy.sensitivities = {1, 1.1, 0.9, 0.6, 0.8};
+    static const std::vector<catalogue_entry<T>> entries{
+        {"core-shell", "overlapping core-shell nanocrystals (Co Mn O)",
+         [](std::size_t ny, std::size_t nx) { return core_shell_particles<T>({.ny = ny, .nx = nx}); }, plain},
+        {"perovskite", "atomic columns of a film poor in Dy on one side (Sc Dy O)",
+         [](std::size_t ny, std::size_t nx) { return perovskite_columns<T>({.ny = ny, .nx = nx}); }, plain},
+        {"multilayer", "rough sharp layers between vacuum, in a wedge (Sr Ti La)",
+         [](std::size_t ny, std::size_t nx) { return multilayer<T>({.ny = ny, .nx = nx}); }, amplified},
+        {"particles-on-carbon", "particles on a film that is in no map, background by thickness (Pt Co O)",
+         [](std::size_t ny, std::size_t nx) { return particles_on_carbon<T>({.ny = ny, .nx = nx}); }, on_film},
+        {"segregated-alloy", "a grain boundary with a trace of Hf, grains of unequal HAADF (Ni Cr Co Al Hf)",
+         [](std::size_t ny, std::size_t nx) { return segregated_alloy<T>({.ny = ny, .nx = nx}); }, alloy},
+    };
+    return entries;
+}
+
+// The entry of that name. Throws value_error with the names there are.
+template <scalar T = double>
+const catalogue_entry<T>& specimen_by_name(std::string_view name) {
+    const auto& entries = specimen_catalogue<T>();
+    const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.name == name; });
+    if (found != entries.end()) return *found;
+    std::string names;
+    for (const auto& e : entries) names += (names.empty() ? "" : ", ") + std::string(e.name);
+    throw value_error("specimen", "got \"" + std::string(name) + "\", takes one of " + names);
+}
+
+}  // namespace stemfuse
