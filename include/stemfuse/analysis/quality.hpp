@@ -14,6 +14,7 @@
 #include <stemfuse/analysis/stoichiometry.hpp>
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/operators/gaussian_filter.hpp>
 
 namespace stemfuse {
 
@@ -56,56 +57,17 @@ inline double psnr(const image_in& u, const image_in& x) {
     return 20 * std::log10(highest(x) / std::sqrt(squared_error(u, x) / static_cast<double>(x.size())));
 }
 
-// The index that mirroring at the borders, edge pixels repeated (c b a | a b c | c b a), gives to any index.
-inline std::size_t mirrored(std::ptrdiff_t index, std::size_t extent) {
-    const auto n = static_cast<std::ptrdiff_t>(extent);
-    const std::ptrdiff_t i = ((index % (2 * n)) + 2 * n) % (2 * n);
-    return static_cast<std::size_t>(i < n ? i : 2 * n - 1 - i);
-}
-
-// Gaussian blur with standard deviation 1.5, cut at radius 5 = round(3.5 * 1.5), mirrored at the borders: columns, then
-// rows.
-inline xt::xtensor<double, 2> gaussian_blur(const xt::xtensor<double, 2>& in) {
-    constexpr std::ptrdiff_t radius = 5;
-    std::array<double, 2 * radius + 1> weights;
-    for (std::ptrdiff_t k = -radius; k <= radius; ++k) {
-        weights[static_cast<std::size_t>(k + radius)] = std::exp(-static_cast<double>(k * k) / (2 * 1.5 * 1.5));
-    }
-    const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-    for (auto& w : weights) w /= sum;
-
-    const std::size_t ny = in.shape(0), nx = in.shape(1);
-    xt::xtensor<double, 2> out(in.shape());
-    std::vector<double> extended(nx + 2 * radius);
-    for (std::size_t y = 0; y < ny; ++y) {
-        std::fill(extended.begin(), extended.end(), 0.0);
-        for (std::size_t k = 0; k < weights.size(); ++k) {
-            const double* const row = &in(mirrored(static_cast<std::ptrdiff_t>(y + k) - radius, ny), 0);
-            for (std::size_t x = 0; x < nx; ++x) extended[radius + x] += weights[k] * row[x];
-        }
-        for (std::ptrdiff_t k = 1; k <= radius; ++k) {
-            extended[static_cast<std::size_t>(radius - k)] = extended[radius + mirrored(-k, nx)];
-            const std::size_t past = nx - 1 + static_cast<std::size_t>(k);
-            extended[radius + past] = extended[radius + mirrored(static_cast<std::ptrdiff_t>(past), nx)];
-        }
-        for (std::size_t x = 0; x < nx; ++x) {
-            out(y, x) = std::inner_product(weights.begin(), weights.end(),
-                                           extended.begin() + static_cast<std::ptrdiff_t>(x), 0.0);
-        }
-    }
-    return out;
-}
-
 inline double ssim(const image_in& u, const image_in& x) {
     const double s = best_scale(u, x), range = highest(x);
     const double c1 = std::pow(0.01 * range, 2), c2 = std::pow(0.03 * range, 2);
+    const auto window = gaussian_window<double>(1.5, 3.5);
     const auto blur = [&](auto&& product) {
         xt::xtensor<double, 2> values(x.shape);
         for (std::size_t y = 0; y < x.shape[0]; ++y) {
             std::transform(u.row(y), u.row(y) + x.shape[1], x.row(y), &values(y, 0),
                            [&](double a, double b) { return product(s * a, b); });
         }
-        return gaussian_blur(values);
+        return smoothed(as_view(std::as_const(values)), window);
     };
     const auto mean_u = blur([](double a, double) { return a; }), mean_x = blur([](double, double b) { return b; });
     const auto mean_uu = blur([](double a, double) { return a * a; });

@@ -1,0 +1,165 @@
+// The chemical term for raw counts: the negative Poisson log-likelihood of a scaled map over a background.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/core/array_access.hpp>
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/core/elementary.hpp>
+#include <stemfuse/operators/block_means.hpp>
+#include <stemfuse/terms/term.hpp>
+
+namespace stemfuse {
+
+// f(x) = sum ( r - m log r ) over elements and pixels, r = s_i x_i + b: the negative logarithm of the probability of
+// the counts m, without the part log m! that no map changes, where an element's map 1 gives s_i counts in a pixel and b
+// come from elsewhere (bremsstrahlung, stray X-rays; the pre-edge fit of EELS). Maps x >= 0 and counts m >= 0 have the
+// shape (n_elements, n_y, n_x); the scales s_i > 0 carry the unit of x. The background b > 0, in counts in a pixel, is
+// one number, one for each element, or a stack of the maps' shape; without any, give one far below the counts.
+// Stack is the type that holds m. The constructor throws shape_error for empty counts and for another number of scales
+// or backgrounds, value_error for NaN, infinity or negative counts and for a scale or background that is not positive.
+template <stack Stack>
+class count_likelihood : public pixel_local<count_likelihood<Stack>, value_type_t<Stack>> {
+public:
+    using value_type = value_type_t<Stack>;
+
+    template <stack A>
+    count_likelihood(A&& counts, const std::vector<double>& scales, double background)
+        : count_likelihood(std::forward<A>(counts), scales, std::vector<double>(scales.size(), background)) {}
+
+    template <stack A>
+    count_likelihood(A&& counts, const std::vector<double>& scales, const std::vector<double>& background)
+        : counts_(std::forward<A>(counts), "counts") {
+        check(scales);
+        require_one_each(background, "background");
+        for (const double b : background) {
+            require_positive(b, "background");
+            constants_.push_back(static_cast<value_type>(b));
+        }
+    }
+
+    template <stack A, stack B>
+    count_likelihood(A&& counts, const std::vector<double>& scales, B&& background)
+        : counts_(std::forward<A>(counts), "counts"),
+          background_(detail::packed_copy<value_type, 3>(background, "background")) {
+        check(scales);
+        const auto view = as_view(std::as_const(background_));
+        require_shape(view.shape, shape(), "background", "the counts'");
+        detail::require_pixels(view, "background", "finite numbers above 0",
+                               [](auto b) { return b > 0 && std::isfinite(b); });
+    }
+
+    stack_shape shape() const { return counts_.view().shape; }
+
+    // The measured counts m.
+    stack_view<const value_type> measured() const { return counts_.view(); }
+
+    const std::vector<value_type>& scales() const noexcept { return scales_; }
+
+    double row_value(row_segment segment, const value_type* const* x) const {
+        double value = 0;
+        visit(
+            segment, x,
+            [&](std::size_t, auto at, auto m, auto rate, auto& sum) { sum.add(at.keep(rate - m * natural_log(rate))); },
+            &value);
+        return value;
+    }
+
+    double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
+                                  value_type scale) const {
+        double value = 0;
+        visit(
+            segment, x,
+            [&](std::size_t i, auto at, auto m, auto rate, auto& sum) {
+                const value_type slope = scale * scales_[i];
+                at.store(g[i], at.load(g[i]) + (slope - slope * m / rate));
+                sum.add(at.keep(rate - m * natural_log(rate)));
+            },
+            &value);
+        return value;
+    }
+
+    void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
+        visit(segment, x, [&](std::size_t i, auto at, auto m, auto rate, auto&) {
+            const pack<value_type> slope = scales_[i] / rate;
+            at.store(curvature[i], m * slope * slope);
+        });
+    }
+
+    // A step may take the rate to a tenth: Newton's method for 1 - m / r overshoots from above.
+    void row_newton(row_segment segment, const value_type* const* x, value_type* const* g, value_type* const* d,
+                    value_type* const* lowest, value_type scale) const {
+        visit(segment, x, [&](std::size_t i, auto at, auto m, auto rate, auto&) {
+            const value_type slope = scale * scales_[i];
+            const pack<value_type> relative = scales_[i] / rate, pull = scale * m * relative;
+            at.store(g[i], at.load(g[i]) + (slope - pull));
+            at.store(d[i], at.load(d[i]) + pull * relative);
+            const pack<value_type> least = at.load(x[i]) - value_type(0.9) / relative;
+            at.store(lowest[i], m > 0 ? larger(at.load(lowest[i]), least) : at.load(lowest[i]));
+        });
+    }
+
+    // The same term for block means of the counts and of the background.
+    auto coarser() const {
+        using coarse = count_likelihood<xt::xtensor<value_type, 3>>;
+        const std::vector<double> scales(scales_.begin(), scales_.end());
+        if (background_.size() > 0) return coarse(block_means(measured()), scales, block_means(as_view(background_)));
+        return coarse(block_means(measured()), scales, std::vector<double>(constants_.begin(), constants_.end()));
+    }
+
+private:
+    // Calls f(i, at, m, rate, sum) for every pack; adds the sums to `value`.
+    template <class F>
+    void visit(row_segment segment, const value_type* const* x, F&& f, double* value = nullptr) const {
+        const auto counts = counts_.view();
+        const auto map = as_view(background_);
+        for (std::size_t i = 0; i < counts.shape[0]; ++i) {
+            const value_type* const m = counts.row(i, segment.y) + segment.x0;
+            pack_sum<value_type> sum;
+            const auto each = [&](auto background) {
+                for_each_pack<value_type>(segment.n, [&](auto at) {
+                    f(i, at, at.load(m), scales_[i] * at.load(x[i]) + background(at), sum);
+                });
+            };
+            if (background_.size() > 0) {
+                const value_type* const b = map.row(i, segment.y) + segment.x0;
+                each([b](auto at) { return at.load(b); });
+            } else {
+                each([b = constants_[i]](auto) { return broadcast(b); });
+            }
+            if (value != nullptr) *value += sum.total();
+        }
+    }
+
+    void check(const std::vector<double>& scales) {
+        require_not_empty(counts_.view(), "counts");
+        require_counts(counts_.view(), "counts");
+        require_one_each(scales, "scales");
+        for (const double s : scales) {
+            require_positive(s, "scales");
+            scales_.push_back(static_cast<value_type>(s));
+        }
+    }
+
+    void require_one_each(const std::vector<double>& values, std::string_view argument) const {
+        if (values.size() == shape()[0]) return;
+        throw shape_error(argument, "has " + std::to_string(values.size()) + " values, takes one for each of " +
+                                        std::to_string(shape()[0]) + " elements");
+    }
+
+    static void require_positive(double value, std::string_view argument) {
+        if (value > 0 && std::isfinite(value)) return;
+        throw value_error(argument, "got " + to_string(value) + ", takes finite numbers above 0");
+    }
+
+    held_array<Stack, 3> counts_;
+    std::vector<value_type> scales_, constants_;
+    xt::xtensor<value_type, 3> background_;
+};
+
+template <stack A, class S, class B>
+count_likelihood(A&&, S&&, B&&) -> count_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
+
+}  // namespace stemfuse
