@@ -159,7 +159,7 @@ private:
     xt::xtensor<value_type, 3> background_;
 };
 
-template <stack A, class S, class B>
-count_likelihood(A&&, S&&, B&&) -> count_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
+template <stack A, class B>
+count_likelihood(A&&, std::vector<double>, B&&) -> count_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
 
 }  // namespace stemfuse
