@@ -79,7 +79,7 @@ inline std::vector<recipe> recipes() {
         {"raw", [](const scan& s, const auto&, const auto&) { return unbiased(s); }},
         {"TV alone, tuned on the truth",
          [](const scan& s, const auto& p, const auto& exec) { return tv_alone(s, p[0], exec); },
-         {{"lambda_tv", 0.05, 12.8}}},
+         {{"lambda_tv", 0.05, 51.2}}},
         {"published, tuned on the truth",
          [](const scan& s, const auto& p, const auto& exec) { return published(s, p[0], p[1], exec); },
          {{"lambda_chemical", 0.0005, 0.512}, {"lambda_tv", 0.002, 0.512}}},
