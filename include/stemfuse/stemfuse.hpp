@@ -10,7 +10,9 @@
 #include <stemfuse/core/elements.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/random.hpp>
 #include <stemfuse/data/min_max.hpp>
+#include <stemfuse/data/thinning.hpp>
 #include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
