@@ -11,6 +11,7 @@
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/random.hpp>
+#include <stemfuse/data/image_noise.hpp>
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/data/thinning.hpp>
 #include <stemfuse/data/threshold_start.hpp>
