@@ -16,6 +16,7 @@
 #include "quality_figures.hpp"
 #include "quality_recipes.hpp"
 #include "quality_specimens.hpp"
+#include "quality_tuning.hpp"
 
 namespace {
 
@@ -49,20 +50,17 @@ quality::scan measure(const quality::measured_specimen& s, double dose, std::uin
             stemfuse::background_counts(s.sample, conditions), std::move(rates)};
 }
 
-// Runs every candidate, the maps of the best one again, and adds their figures.
+// Adds the figures of one recipe on one scan.
 void run(const quality::recipe& recipe, const quality::scan& scan, const xt::xtensor<double, 3>& truth,
          stemfuse::thread_pool& pool, quality::outcome& out) {
-    const auto& candidates = recipe.candidates;
-    std::size_t best = 0;
-    if (candidates.size() > 1) {
-        std::vector<double> errors(candidates.size());
-        pool.for_each(candidates.size(),
-                      [&](std::size_t c) { errors[c] = quality::mean_nrmse(candidates[c].run(scan, {}), truth); });
-        best = static_cast<std::size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin());
-    }
-    const auto maps = candidates[best].run(scan, pool);
+    const auto setting = quality::tune(recipe, scan, truth, pool);
+    const auto maps = recipe.run(scan, setting, pool);
     out.by_seed.push_back(quality::figures_of(maps, truth, quality::unbiased(scan)));
-    out.settings.push_back(candidates[best].setting);
+    std::string text;
+    for (std::size_t k = 0; k < setting.size(); ++k) {
+        text += (k == 0 ? "" : ", ") + recipe.tuned[k].name + " " + stemfuse::to_string(setting[k]);
+    }
+    out.settings.push_back(text);
 }
 
 std::vector<quality::outcome> run_all(const options& o) {

@@ -26,20 +26,21 @@ struct scan {
     std::vector<double> counts_per_amount;  // of each element, without the background
 };
 
-// The maps are right up to one common factor, where their composition is to be judged.
-using estimate = std::function<maps_type(const scan&, const stemfuse::execution&)>;
+// Returns maps that are right up to one common factor, where their composition is to be judged. The setting holds a
+// number for each axis of the recipe.
+using estimate = std::function<maps_type(const scan&, const std::vector<double>& setting, const stemfuse::execution&)>;
 
-// One way to call an estimator; `setting` says its parameters.
-struct candidate {
-    std::string setting;
-    estimate run;
+// A parameter that is chosen by comparison with the truth, as no user can.
+struct axis {
+    std::string name;
+    double lowest, highest;
 };
 
-// An estimator with one candidate is what a user would get. Of several, the one of the smallest error counts: tuned on
-// the truth, which no user can.
+// An estimator. Without axes it is what a user would get.
 struct recipe {
     std::string name;
-    std::vector<candidate> candidates;
+    estimate run;
+    std::vector<axis> tuned{};
 };
 
 // (counts - background) / counts_per_amount: not biased, and negative here and there.
@@ -73,33 +74,15 @@ inline maps_type tv_alone(const scan& s, double lambda_tv, const stemfuse::execu
     return denoised;
 }
 
-// The grid of the study: lambda_chemical down to 0.0005, lambda_tv down to 0.002.
-inline std::vector<candidate> published_grid() {
-    std::vector<candidate> candidates;
-    for (const double chemical : {0.0005, 0.0015, 0.005, 0.01, 0.02, 0.04, 0.08}) {
-        for (const double tv : {0.002, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15}) {
-            candidates.push_back(
-                {"lambda_chemical " + stemfuse::to_string(chemical) + ", lambda_tv " + stemfuse::to_string(tv),
-                 [=](const scan& s, const auto& exec) { return published(s, chemical, tv, exec); }});
-        }
-    }
-    return candidates;
-}
-
-inline std::vector<candidate> tv_grid() {
-    std::vector<candidate> candidates;
-    for (const double tv : {0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0}) {
-        candidates.push_back({"lambda_tv " + stemfuse::to_string(tv),
-                              [=](const scan& s, const auto& exec) { return tv_alone(s, tv, exec); }});
-    }
-    return candidates;
-}
-
 inline std::vector<recipe> recipes() {
     return {
-        {"raw", {{"", [](const scan& s, const auto&) { return unbiased(s); }}}},
-        {"TV alone, tuned on the truth", tv_grid()},
-        {"published, tuned on the truth", published_grid()},
+        {"raw", [](const scan& s, const auto&, const auto&) { return unbiased(s); }},
+        {"TV alone, tuned on the truth",
+         [](const scan& s, const auto& p, const auto& exec) { return tv_alone(s, p[0], exec); },
+         {{"lambda_tv", 0.05, 51.2}}},
+        {"published, tuned on the truth",
+         [](const scan& s, const auto& p, const auto& exec) { return published(s, p[0], p[1], exec); },
+         {{"lambda_chemical", 0.0005, 0.512}, {"lambda_tv", 0.002, 0.512}}},
     };
 }
 

@@ -16,6 +16,7 @@
 #include "demo.hpp"
 #include "fuse.hpp"
 #include "inspect.hpp"
+#include "simulate.hpp"
 
 namespace {
 
@@ -24,6 +25,7 @@ struct command_line {
     program::input_options input;
     program::recipe_options recipe;
     program::output_options output;
+    program::simulate_options simulation;
 };
 
 void add_output_options(CLI::App& command, command_line& line) {
@@ -90,11 +92,12 @@ void run(int argc, char** argv) {
     add_output_options(*fuse, line);
     fuse->add_option("--recipe", line.recipe_name, "Recipe, one of published")->capture_default_str();
     add_recipe_options(*fuse, line.recipe);
+    auto* const simulate = program::add_simulate(app, line.simulation);
     const std::string first = argc > 1 ? argv[1] : "-";
     const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
     if (first[0] != '-' &&
         std::none_of(commands.begin(), commands.end(), [&](auto* c) { return c->get_name() == first; })) {
-        throw program::usage_error("got \"" + first + "\", takes one of demo, inspect, fuse");
+        throw program::usage_error("got \"" + first + "\", takes one of demo, inspect, fuse, simulate");
     }
     try {
         app.parse(argc, argv);
@@ -105,6 +108,7 @@ void run(int argc, char** argv) {
 
     program::catch_interrupts();
     if (inspect->parsed()) return program::inspect(line.input.files);
+    if (simulate->parsed()) return program::simulate(line.simulation);
     if (demo->parsed()) return program::demo(line.output, argv[0]);
     if (line.recipe_name != "published") {
         throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published");

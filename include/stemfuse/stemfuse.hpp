@@ -10,7 +10,10 @@
 #include <stemfuse/core/elements.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/random.hpp>
+#include <stemfuse/data/image_noise.hpp>
 #include <stemfuse/data/min_max.hpp>
+#include <stemfuse/data/thinning.hpp>
 #include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/operators/finite_differences.hpp>

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <stemfuse/core/random.hpp>
 #include <stemfuse/core/xtensor.hpp>
-#include <stemfuse/simulate/random.hpp>
 
 namespace stemfuse::detail {
 

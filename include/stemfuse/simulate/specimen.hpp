@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/simulate/random.hpp>
+#include <stemfuse/core/random.hpp>
 
 namespace stemfuse {
 

@@ -1,7 +1,8 @@
-// Random numbers that are the same on every machine: a counter-based generator, and uniform, normal and Poisson
-// distributions of our own, because those of the standard library differ from one implementation to the next.
+// Random numbers that are the same on every machine: a counter-based generator, and uniform, normal, Poisson and
+// binomial distributions of our own, because those of the standard library differ from one implementation to the next.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -57,6 +58,12 @@ inline double log_poisson_probability(double k, double mean) {
     return k * log_ratio + (k - mean) - 0.5 * std::log(2 * std::numbers::pi * k) - series;
 }
 
+// log of the binomial probability of k successes in n trials, but for a constant of n: two Poisson counts, given their
+// sum, are binomial.
+inline double log_binomial_ratio(double k, double n, double p) {
+    return log_poisson_probability(k, n * p) + log_poisson_probability(n - k, n * (1 - p));
+}
+
 }  // namespace detail
 
 // The random numbers of one place (y, x) of one stream under one seed. Any two places are independent of each other, so
@@ -97,6 +104,19 @@ public:
         return mean < 10 ? poisson_by_inversion(mean) : poisson_by_rejection(mean);
     }
 
+    // How many of n trials succeed, each with probability p. Up to 10 expected successes (or failures, if fewer),
+    // inversion by sequential search (Devroye 1986, section X.4.3); above, transformed rejection, BTRS (Hörmann 1993,
+    // doi 10.1080/00949659308811496). Both are exact but for the rounding of doubles. Throws value_error for an n that
+    // is no whole number from 0 to 1e15, and for a p outside of [0, 1].
+    double binomial(double n, double p) {
+        require_in_range(n, 0, 1e15, "n");
+        if (n != std::floor(n)) throw value_error("n", "got " + to_string(n) + ", takes a whole number");
+        require_in_range(p, 0, 1, "p");
+        const double rarer = p > 0.5 ? 1 - p : p;
+        const double k = n * rarer < 10 ? binomial_by_inversion(n, rarer) : binomial_by_rejection(n, rarer);
+        return p > 0.5 ? n - k : k;
+    }
+
 private:
     // Ends at a probability far below the resolution of `u`, lest rounding let the search run on.
     double poisson_by_inversion(double mean) {
@@ -118,6 +138,33 @@ private:
             if (k < 0 || (distance < 0.013 && v > distance)) continue;
             const double hat = a / (distance * distance) + b;
             if (std::log(v * inverse_alpha / hat) <= detail::log_poisson_probability(k, mean)) return k;
+        }
+    }
+
+    // For p <= 0.5. Beyond k = n the probability is 0.
+    double binomial_by_inversion(double n, double p) {
+        double k = 0, probability = std::exp(n * std::log1p(-p)), u = uniform();
+        const double odds = p / (1 - p);
+        while (u > probability && probability > 0x1p-60) {
+            u -= probability;
+            probability *= odds * (n - k) / (k + 1);
+            ++k;
+        }
+        return std::min(k, n);
+    }
+
+    // For p <= 0.5 and n p >= 10.
+    double binomial_by_rejection(double n, double p) {
+        const double spread = std::sqrt(n * p * (1 - p)), b = 1.15 + 2.53 * spread, a = -0.0873 + 0.0248 * b + 0.01 * p;
+        const double certain = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * spread;
+        const double mode = detail::log_binomial_ratio(std::floor((n + 1) * p), n, p);
+        for (;;) {
+            const double v = uniform(), u = uniform() - 0.5, distance = 0.5 - std::abs(u);
+            const double k = std::floor((2 * a / distance + b) * u + n * p + 0.5);
+            if (distance >= 0.07 && v <= certain) return k;
+            if (k < 0 || k > n) continue;
+            const double hat = a / (distance * distance) + b;
+            if (std::log(v * alpha / hat) <= detail::log_binomial_ratio(k, n, p) - mode) return k;
         }
     }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <stemfuse/core/elements.hpp>
-#include <stemfuse/simulate/random.hpp>
+#include <stemfuse/core/random.hpp>
 
 #include "support.hpp"
 
@@ -53,15 +53,21 @@ double kolmogorov_smirnov(std::vector<double> values, F&& distribution) {
 
 double poisson_probability(double k, double mean) { return std::exp(k * std::log(mean) - mean - std::lgamma(k + 1)); }
 
+double binomial_probability(double k, double n, double p) {
+    return std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(p) +
+                    (n - k) * std::log1p(-p));
+}
+
 // Pearson's statistic of counts against the exact probabilities, in bins of at least 1/200 of the sample, as the number
-// of its own standard deviations from its mean.
-double chi_square_excess(std::vector<double> counts, double mean) {
+// of its own standard deviations from its mean: beyond 4.5 in about one of 10^4 samples of that distribution.
+template <class F>
+double chi_square_excess(std::vector<double> counts, double lowest, double highest, F&& probability) {
     std::sort(counts.begin(), counts.end());
-    const double n = static_cast<double>(counts.size()), reach = 12 * std::sqrt(mean) + 30;
+    const double n = static_cast<double>(counts.size());
     double statistic = 0, bins = 0, expected = 0, used = 0;
     auto from = counts.begin();
-    for (double k = std::max(0.0, std::floor(mean - reach)); k <= mean + reach; ++k) {
-        expected += n * poisson_probability(k, mean);
+    for (double k = lowest; k <= highest; ++k) {
+        expected += n * probability(k);
         if (expected < n / 200 || n - used - expected < n / 200) continue;
         const auto to = std::upper_bound(from, counts.end(), k);
         statistic += std::pow(static_cast<double>(to - from) - expected, 2) / expected;
@@ -72,6 +78,18 @@ double chi_square_excess(std::vector<double> counts, double mean) {
     }
     statistic += std::pow(static_cast<double>(counts.end() - from) - (n - used), 2) / (n - used);
     return (statistic - bins) / std::sqrt(2 * bins);
+}
+
+double poisson_excess(const std::vector<double>& counts, double mean) {
+    const double reach = 12 * std::sqrt(mean) + 30;
+    return chi_square_excess(counts, std::max(0.0, std::floor(mean - reach)), mean + reach,
+                             [=](double k) { return poisson_probability(k, mean); });
+}
+
+double binomial_excess(const std::vector<double>& counts, double n, double p) {
+    const double mean = n * p, reach = 12 * std::sqrt(mean * (1 - p)) + 30;
+    return chi_square_excess(counts, std::max(0.0, std::floor(mean - reach)), std::min(n, mean + reach),
+                             [=](double k) { return binomial_probability(k, n, p); });
 }
 
 }  // namespace
@@ -134,11 +152,52 @@ TEST_CASE("Poisson counts have the moments and the probabilities of their mean")
         for (const double k : counts) REQUIRE((k >= 0 && k == std::floor(k)));
         CHECK(std::abs(moment(counts, mean, 1)) < 4.5 * std::sqrt(mean / n));
         CHECK(std::abs(moment(counts, mean, 2) - mean) < 4.5 * std::sqrt((mean + 2 * mean * mean) / n));
-        CHECK(std::abs(chi_square_excess(counts, mean)) < 4.5);
+        CHECK(std::abs(poisson_excess(counts, mean)) < 4.5);
     }
     // The tests see a mean that is off by a hundredth.
     const auto wrong = samples([](random_stream& r) { return r.poisson(30.3); });
-    CHECK(chi_square_excess(wrong, 30) > 4.5);
+    CHECK(poisson_excess(wrong, 30) > 4.5);
+}
+
+TEST_CASE("binomial counts have the moments and the probabilities of their trials") {
+    struct trials {
+        double n, p;
+    };
+    for (const trials t :
+         {trials{1, 0.3}, trials{7, 0.8}, trials{64, 0.5}, trials{99, 0.1}, trials{101, 0.1}, trials{50, 0.79},
+          trials{1000, 0.5}, trials{3000, 0.002}, trials{1e5, 0.8}, trials{1e6, 0.011}}) {
+        const double n = t.n, p = t.p;
+        CAPTURE(n);
+        CAPTURE(p);
+        const auto counts = samples([=](random_stream& r) { return r.binomial(n, p); });
+        const double size = sample_size, mean = n * p, variance = mean * (1 - p);
+        for (const double k : counts) REQUIRE((k >= 0 && k <= n && k == std::floor(k)));
+        CHECK(std::abs(moment(counts, mean, 1)) < 4.5 * std::sqrt(variance / size));
+        const double fourth = variance * (1 + (3 * n - 6) * p * (1 - p));
+        CHECK(std::abs(moment(counts, mean, 2) - variance) <
+              4.5 * std::sqrt((fourth - variance * variance) / size) + 1e-9);
+        CHECK(std::abs(binomial_excess(counts, n, p)) < 4.5);
+    }
+    const auto wrong = samples([](random_stream& r) { return r.binomial(1000, 0.501); });
+    CHECK(binomial_excess(wrong, 1000, 0.5) > 4.5);
+}
+
+TEST_CASE("extreme trials") {
+    random_stream random(3, 5);
+    for (const double n : {0.0, 1.0, 63.0, 1e6, 1e15}) {
+        CHECK(random.binomial(n, 0) == 0);
+        CHECK(random.binomial(n, 1) == n);
+        CHECK(random.binomial(n, 1e-300) == 0);
+    }
+    for (const double p : {1e-14, 0.3, 0.8}) {
+        const double k = random.binomial(1e15, p);
+        CHECK(std::abs(k - 1e15 * p) < 7 * std::sqrt(1e15 * p * (1 - p)));
+        CHECK(k == std::floor(k));
+    }
+    support::check_throws<value_error>([&] { random.binomial(2.5, 0.5); }, "n: got 2.5", "a whole number");
+    support::check_throws<value_error>([&] { random.binomial(-1, 0.5); }, "n: got -1", "0 to 1e+15");
+    support::check_throws<value_error>([&] { random.binomial(3, 1.5); }, "p: got 1.5", "0 to 1");
+    support::check_throws<value_error>([&] { random.binomial(3, std::numeric_limits<double>::quiet_NaN()); }, "p: got");
 }
 
 TEST_CASE("Poisson probabilities agree with the gamma function") {

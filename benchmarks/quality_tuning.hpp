@@ -1,0 +1,64 @@
+// Parameters chosen by comparison with the truth.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/core/execution.hpp>
+
+#include "quality_figures.hpp"
+#include "quality_recipes.hpp"
+
+namespace quality {
+
+using settings = std::vector<std::vector<double>>;
+
+// All combinations of what `values` has for each axis.
+inline settings combinations(const settings& values) {
+    settings all{{}};
+    for (const auto& axis_values : values) {
+        settings longer;
+        for (const auto& start : all) {
+            for (const double v : axis_values) {
+                longer.push_back(start);
+                longer.back().push_back(v);
+            }
+        }
+        all = std::move(longer);
+    }
+    return all;
+}
+
+// The setting of the smallest mean NRMSE: of a grid on which every axis doubles, then twice of the neighbours of the
+// best at a half and a quarter of the step.
+inline std::vector<double> tune(const recipe& r, const scan& s, const maps_type& truth, stemfuse::thread_pool& pool) {
+    std::vector<double> best;
+    double error = INFINITY;
+    const auto try_all = [&](const settings& values) {
+        const settings tried = combinations(values);
+        std::vector<double> errors(tried.size());
+        pool.for_each(tried.size(), [&](std::size_t k) { errors[k] = mean_nrmse(r.run(s, tried[k], {}), truth); });
+        const auto lowest = std::min_element(errors.begin(), errors.end());
+        if (*lowest >= error) return;
+        error = *lowest;
+        best = tried[static_cast<std::size_t>(lowest - errors.begin())];
+    };
+    if (r.tuned.empty()) return best;
+    settings grid;
+    for (const axis& a : r.tuned) {
+        grid.emplace_back();
+        for (double v = a.lowest; v <= 1.0001 * a.highest; v *= 2) grid.back().push_back(v);
+    }
+    try_all(grid);
+    for (const double step : {std::sqrt(2.0), std::sqrt(std::sqrt(2.0))}) {
+        settings neighbours;
+        for (const double v : best) neighbours.push_back({v / step, v, v * step});
+        try_all(neighbours);
+    }
+    return best;
+}
+
+}  // namespace quality

@@ -1,0 +1,155 @@
+// stemfuse simulate: a measurement with known truth, as a file.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include <stemfuse/io/atomic_file.hpp>
+#include <stemfuse/io/hdf5_writer.hpp>
+#include <stemfuse/io/npz.hpp>
+#include <stemfuse/simulate/catalogue.hpp>
+
+#include "options.hpp"
+
+namespace program {
+
+struct simulate_options {
+    std::string specimen, file, size = "256x256";
+    double dose = 5;
+    std::int64_t seed = 1;
+    bool list = false;
+};
+
+inline CLI::App* add_simulate(CLI::App& app, simulate_options& o) {
+    auto* const command = app.add_subcommand("simulate", "Write a simulated measurement with its truth");
+    command->add_option("SPECIMEN", o.specimen, "The specimen, one of those that --list names");
+    command->add_option("-o,--output", o.file, "The file: .h5 or .hdf5, or .npz");
+    command->add_option("--dose", o.dose, "Mean counts in a pixel that holds the amount 1, above 0 to 1e6")
+        ->capture_default_str();
+    command->add_option("--seed", o.seed, "Seed of the noise; the specimen stays the same")->capture_default_str();
+    command->add_option("--size", o.size, "Rows and columns, NYxNX")->capture_default_str();
+    command->add_flag("--list", o.list, "Name the specimens");
+    return command;
+}
+
+// "NYxNX". Throws usage_error.
+inline std::pair<std::size_t, std::size_t> parse_size(const std::string& text) {
+    const auto cross = text.find('x');
+    const auto number = [&](std::size_t first, std::size_t last) {
+        std::size_t n = 0;
+        const char* const end = text.data() + last;
+        const auto [stop, failure] = std::from_chars(text.data() + first, end, n);
+        if (cross == std::string::npos || failure != std::errc{} || stop != end || n < 1 || n > 8192) {
+            throw usage_error("--size: got \"" + text + "\", takes NYxNX such as 256x256, each 1 to 8192");
+        }
+        return n;
+    };
+    return {number(0, std::min(cross, text.size())), number(std::min(cross, text.size() - 1) + 1, text.size())};
+}
+
+// What the file holds: images by name, and how they came about.
+struct simulated_file {
+    std::vector<std::pair<std::string, xt::xtensor<float, 2>>> images, truth;
+    std::vector<std::pair<std::string, stemfuse::io::parameter_value>> parameters;
+};
+
+inline simulated_file simulated(const stemfuse::catalogue_entry<float>& entry, std::size_t ny, std::size_t nx,
+                                const simulate_options& o) {
+    const auto sample = entry.make(ny, nx);
+    const auto conditions = stemfuse::at_dose(entry.usual, o.dose, static_cast<std::uint64_t>(o.seed));
+    const auto acquired = stemfuse::acquire(sample, conditions);
+    const auto background = stemfuse::background_counts(sample, conditions);
+    simulated_file f;
+    f.images.emplace_back("HAADF", acquired.haadf);
+    std::string sensitivities;
+    for (std::size_t i = 0; i < sample.elements.size(); ++i) {
+        const std::string& element = sample.elements[i];
+        f.images.emplace_back(element, xt::view(acquired.maps, i));
+        f.truth.emplace_back(element, xt::view(sample.truth, i));
+        sensitivities += (i == 0 ? "" : ",") + element + "=" + stemfuse::to_string(conditions.sensitivities[i]);
+    }
+    const bool varies = sample.background_profile.size() > 0;
+    if (varies) {
+        for (std::size_t i = 0; i < sample.elements.size(); ++i)
+            f.images.emplace_back(sample.elements[i] + "_background", xt::view(background, i));
+    }
+    f.parameters = {{"specimen", std::string(entry.name)},
+                    {"dose", o.dose},
+                    {"seed", o.seed},
+                    {"background", varies ? xt::mean<double>(background)() : conditions.background},
+                    {"sensitivities", sensitivities},
+                    {"haadf_noise", conditions.haadf_noise},
+                    {"haadf_gain", conditions.haadf_gain},
+                    {"haadf_offset", conditions.haadf_offset},
+                    {"stemfuse_version", std::string(STEMFUSE_VERSION)}};
+    return f;
+}
+
+inline void write_hdf5(const std::filesystem::path& path, const simulated_file& f) {
+    stemfuse::io::atomic_file target(path);
+    const stemfuse::io::hdf5_silence silence;
+    const stemfuse::io::detail::hdf5_writer file(target);
+    const auto add = [&](hid_t group, const auto& images) {
+        for (const auto& [name, image] : images) {
+            file.image(group, name, image.data(), stemfuse::image_shape{image.shape(0), image.shape(1)}, "");
+        }
+    };
+    add(file.root(), f.images);
+    const auto truth = file.group("truth");
+    add(truth.get(), f.truth);
+    for (const auto& [name, value] : f.parameters) file.parameter(name, value);
+    target.write(file.bytes());
+    target.commit();
+}
+
+// The numbers among the parameters become arrays of one number.
+inline void write_npz(const std::filesystem::path& path, const simulated_file& f) {
+    stemfuse::io::npz_writer file(path);
+    for (const auto& [name, image] : f.images) file.add(name, image);
+    for (const auto& [name, image] : f.truth) file.add("truth/" + name, image);
+    for (const auto& [name, value] : f.parameters) {
+        if (const double* const number = std::get_if<double>(&value)) file.add(name, xt::xtensor<double, 1>{*number});
+        if (const auto* const number = std::get_if<std::int64_t>(&value))
+            file.add(name, xt::xtensor<double, 1>{static_cast<double>(*number)});
+    }
+    file.commit();
+}
+
+// Throws usage_error, before any work, and write_error.
+inline void simulate(const simulate_options& o) {
+    if (o.list) {
+        for (const auto& entry : stemfuse::specimen_catalogue<float>())
+            std::printf("%-20s %s\n", std::string(entry.name).c_str(), std::string(entry.summary).c_str());
+        return;
+    }
+    const auto entry = [&] {
+        try {
+            return stemfuse::specimen_by_name<float>(o.specimen);
+        } catch (const stemfuse::value_error& unknown) {
+            throw usage_error(unknown.what());
+        }
+    }();
+    const auto [ny, nx] = parse_size(o.size);
+    if (!(o.dose > 0 && o.dose <= 1e6))
+        throw usage_error("--dose: got " + stemfuse::to_string(o.dose) + ", takes a number above 0, up to 1e6");
+    if (o.seed < 0) throw usage_error("--seed: got " + std::to_string(o.seed) + ", takes 0 or more");
+    const std::filesystem::path path = o.file;
+    const std::string ending = path.extension().string();
+    if (ending != ".h5" && ending != ".hdf5" && ending != ".npz")
+        throw usage_error("--output: got \"" + o.file + "\", takes a file name that ends in .h5, .hdf5 or .npz");
+    { const stemfuse::io::atomic_file trial(path); }
+    const auto file = simulated(entry, ny, nx, o);
+    ending == ".npz" ? write_npz(path, file) : write_hdf5(path, file);
+    std::string elements;
+    for (const auto& [name, image] : file.truth) elements += (elements.empty() ? "" : ",") + name;
+    std::printf("%s: %s, %zu x %zu pixels, dose %g\n", o.file.c_str(), o.specimen.c_str(), ny, nx, o.dose);
+    std::printf("to fuse: stemfuse fuse %s -o fused --elements %s\n", o.file.c_str(), elements.c_str());
+}
+
+}  // namespace program
