@@ -19,8 +19,11 @@
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 #include <stemfuse/operators/mixing.hpp>
+#include <stemfuse/priors/directional_field.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
+#include <stemfuse/priors/dual_prox.hpp>
 #include <stemfuse/priors/prior.hpp>
+#include <stemfuse/priors/structured_total_variation.hpp>
 #include <stemfuse/priors/total_variation.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
 #include <stemfuse/simulate/catalogue.hpp>
