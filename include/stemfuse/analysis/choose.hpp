@@ -25,10 +25,10 @@ struct prediction_score {
     std::vector<double> rows;  // n_elements * n_y numbers; larger is better
 
     double total() const { return std::accumulate(rows.begin(), rows.end(), 0.0); }
-    double element(std::size_t i) const {
+    prediction_score element(std::size_t i) const {
         const auto n = static_cast<std::ptrdiff_t>(rows.size() / n_elements),
                    first = static_cast<std::ptrdiff_t>(i) * n;
-        return std::accumulate(rows.begin() + first, rows.begin() + first + n, 0.0);
+        return {1, {rows.begin() + first, rows.begin() + first + n}};
     }
 };
 
@@ -79,6 +79,7 @@ inline choice choose(std::span<const prediction_score> scores) {
 struct holdout_options {
     double fraction = 0.8;  // of the counts that go to the fit
     std::uint64_t seed = 1;
+    std::vector<std::string> names{};  // of the maps, so that their order changes nothing; see thin_counts()
 };
 
 // Counts split in two by binomial thinning: every count goes to the fit with probability p, else it is held out. Both
@@ -92,7 +93,7 @@ public:
                   const holdout_options& options = {}, const execution& exec = {})
         : fraction_(options.fraction), background_(background) {
         require_shape(background.shape, counts.shape, "background", "the counts'");
-        auto parts = thin_counts<T>(counts, options.fraction, options.seed, exec);
+        auto parts = thin_counts<T>(counts, options.fraction, options.seed, exec, options.names);
         fit_ = std::move(parts.kept);
         held_out_ = std::move(parts.rest);
     }
