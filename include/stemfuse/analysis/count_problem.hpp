@@ -114,6 +114,7 @@ public:
         unit_ = std::sqrt(unit_);
     }
 
+    stack_shape shape() const { return counts_.shape; }
     const std::vector<double>& scales() const noexcept { return scales_; }
     const scaled_haadf<T>& haadf() const noexcept { return haadf_; }
 
