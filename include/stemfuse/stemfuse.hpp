@@ -11,8 +11,11 @@
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/random.hpp>
+#include <stemfuse/data/count_step.hpp>
+#include <stemfuse/data/counts_per_unit.hpp>
 #include <stemfuse/data/image_noise.hpp>
 #include <stemfuse/data/min_max.hpp>
+#include <stemfuse/data/noise_line.hpp>
 #include <stemfuse/data/thinning.hpp>
 #include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
