@@ -1,11 +1,14 @@
 // Everything but input and output: the headers in io/ need their own libraries and are included one by one.
 #pragma once
 
+#include <stemfuse/analysis/composition_maps.hpp>
 #include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/analysis/quality.hpp>
+#include <stemfuse/analysis/quantification.hpp>
 #include <stemfuse/analysis/stoichiometry.hpp>
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/array_access.hpp>
+#include <stemfuse/core/atomic_weights.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/elements.hpp>
 #include <stemfuse/core/error.hpp>
