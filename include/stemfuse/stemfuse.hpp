@@ -1,18 +1,24 @@
 // Everything but input and output: the headers in io/ need their own libraries and are included one by one.
 #pragma once
 
+#include <stemfuse/analysis/composition_maps.hpp>
 #include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/analysis/quality.hpp>
+#include <stemfuse/analysis/quantification.hpp>
 #include <stemfuse/analysis/stoichiometry.hpp>
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/array_access.hpp>
+#include <stemfuse/core/atomic_weights.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/elements.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/random.hpp>
+#include <stemfuse/data/count_step.hpp>
+#include <stemfuse/data/counts_per_unit.hpp>
 #include <stemfuse/data/image_noise.hpp>
 #include <stemfuse/data/min_max.hpp>
+#include <stemfuse/data/noise_line.hpp>
 #include <stemfuse/data/thinning.hpp>
 #include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/operators/block_means.hpp>
