@@ -303,7 +303,7 @@ TEST_CASE_TEMPLATE("the prox against an independent solution, within its gap", C
                     CHECK(*report.gap >= -rounding);
                     CHECK(*report.gap < last);
                     last = std::max(*report.gap, rounding);
-                    if (iterations == 1000) CHECK(std::sqrt(error) <= (sizeof(T) == 4 ? 1e-4 : 1e-6));
+                    if (iterations == 1000) CHECK(std::sqrt(error) <= 1e-4);
                 }
             }
         }
@@ -339,7 +339,7 @@ TEST_CASE_TEMPLATE("warm duals go on where they were", C, EVERY_COUPLING) {
     using T = typename C::scalar;
     const stack_shape shape{3, 20, 31};
     const auto v = support::random_array<T, 3>(shape, -0.3, 1, 8);
-    typename C::prior prior{.direction = direction<T>(shape), .iterations = 30, .report_gap = true};
+    typename C::prior prior{.direction = direction<T>(shape), .iterations = 5, .report_gap = true};
     xt::xtensor<T, 3> u(shape), duals;
     const double first = *prior.prox(v, 0.1, u, duals).gap, second = *prior.prox(v, 0.1, u, duals).gap;
     CHECK(second < first / 2);
