@@ -144,7 +144,7 @@ struct nuclear_coupling {
 };
 
 // p <- projection of p + step K x in one whole row of n coupled maps, n = Few where that is not 0: few maps stay in
-// registers from the step to the projection. x[i] and below[i] have one pixel more, which repeats their last.
+// registers from the step to the projection. maps[i] and below[i] have one pixel more, which repeats their last.
 template <class Coupling, std::size_t Few, class Direction, class T>
 void structured_ascend(Direction bend, std::size_t nx, std::size_t n, const T* const* maps, const T* const* below,
                        T* const* py, T* const* px, T step) {
