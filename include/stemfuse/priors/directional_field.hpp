@@ -102,7 +102,7 @@ public:
     // q = sqrt(strength) g / sqrt(|g|^2 + eta^2), g the forward differences of the smoothed guide, shape (n_y, n_x),
     // and eta = threshold sigma / (2 sqrt(pi) smoothing^2): white noise of standard deviation sigma per pixel, in the
     // guide's units, gives the smoothed guide a gradient of root mean square eta / threshold. A constant guide gives
-    // q = 0. Ehrhardt & Betcke, SIAM J. Imaging Sci. 9, 1084 (2016), doi 10.1137/15M1047325, section 3.
+    // q = 0. Ehrhardt & Betcke, SIAM J. Imaging Sci. 9, 1084 (2016), doi 10.1137/15M1047325.
     // Throws shape_error for an empty guide, value_error for one that is not finite, sigma that is negative or not
     // finite, and options out of range.
     template <image I>

@@ -25,8 +25,9 @@ struct dual_prox_options {
 
 namespace detail {
 
-// FGP on min over p in P of 1/2 || C(v - t K^T p) ||^2 and the like, C the clip at 0 or nothing: Beck & Teboulle, IEEE
-// Trans. Image Process. 18, 2419 (2009), doi 10.1109/TIP.2009.2028250, with step 1 / (norm2 t).
+// FGP on the dual of argmin_u 1/2 ||u - v||^2 + t R(u), of which a dual p in P has the primal u = C(v - t K^T p), C the
+// clip at 0 or nothing: Beck & Teboulle, IEEE Trans. Image Process. 18, 2419 (2009), doi 10.1109/TIP.2009.2028250, with
+// step 1 / (norm2 t).
 template <class Prior, class T>
 class dual_prox_sweep {
 public:

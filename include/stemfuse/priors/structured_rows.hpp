@@ -1,7 +1,9 @@
 // Total variation that couples maps and knows directions, row by row.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <limits>
 
 #include <stemfuse/core/simd.hpp>
 #include <stemfuse/core/square_root.hpp>
@@ -53,60 +55,135 @@ void structured_adjoint(Direction here, Direction above, std::size_t n, bool fir
     });
 }
 
-// Pairs (y, x) of several maps as one matrix: its Frobenius norm, and the projection on the unit ball of that norm.
+// The pairs (y, x) of n maps in a pixel as a matrix of n x 2: a norm of it, and the projection on the unit ball of the
+// dual norm. pairs(i, y, x) gives pair i.
+
+// The Frobenius norm, which is its own dual.
 template <class T>
 struct joint_coupling {
-    pack<T> squares{};
-    void add(pack<T> y, pack<T> x) { squares += y * y + x * x; }
+    pack<T> factor;
 
-    struct projection {
-        pack<T> factor;
-        void operator()(pack<T>& y, pack<T>& x) const {
-            y *= factor;
-            x *= factor;
-        }
-    };
-    projection onto_ball() const { return {reciprocal_sqrt(larger(squares, pack<T>{} + 1))}; }
-
-    // pairs(i, y, x) writes pair i.
     template <class Pairs>
-    static pack<T> norm(std::size_t n, Pairs&& pairs) {
-        joint_coupling sum;
+    static pack<T> squares(std::size_t n, Pairs&& pairs) {
+        pack<T> sum{};
         for (std::size_t i = 0; i < n; ++i) {
             pack<T> y, x;
             pairs(i, y, x);
-            sum.add(y, x);
+            sum += y * y + x * x;
         }
-        return square_root(sum.squares);
+        return sum;
+    }
+    template <class Pairs>
+    static pack<T> norm(std::size_t n, Pairs&& pairs) {
+        return square_root(squares(n, pairs));
+    }
+    template <class Pairs>
+    static joint_coupling projection(std::size_t n, Pairs&& pairs) {
+        return {reciprocal_sqrt(larger(squares(n, pairs), pack<T>{} + 1))};
+    }
+    void operator()(pack<T>& y, pack<T>& x) const {
+        y *= factor;
+        x *= factor;
     }
 };
 
-// p <- projection of p + step K x in one whole row of n coupled maps; x[i] and below[i] have one pixel more, which
-// repeats their last.
-template <class Coupling, class Direction, class T>
+// The sum of the two singular values, and their clip at 1: multiplication by a symmetric matrix of 2 x 2, a function of
+// the Gram matrix.
+template <class T>
+struct nuclear_coupling {
+    pack<T> yy, xx, yx;
+
+    // |y|^2, |x|^2 and <y, x> over the maps, and |x - <y, x> / |y|^2 y|^2: |y| times its root is the product of the
+    // singular values without the cancellation that the determinant has.
+    struct gram {
+        pack<T> yy{}, xx{}, yx{}, rest{};
+        template <class Pairs>
+        gram(std::size_t n, Pairs&& pairs) {
+            pack<T> y, x;
+            for (std::size_t i = 0; i < n; ++i) {
+                pairs(i, y, x);
+                yy += y * y;
+                xx += x * x;
+                yx += y * x;
+            }
+            const pack<T> along = yx / larger(yy, pack<T>{} + std::numeric_limits<T>::min());
+            for (std::size_t i = 0; i < n; ++i) {
+                pairs(i, y, x);
+                const pack<T> across = x - along * y;
+                rest += across * across;
+            }
+        }
+    };
+
+    template <class Pairs>
+    static pack<T> norm(std::size_t n, Pairs&& pairs) {
+        const gram g(n, pairs);
+        return square_root(g.yy + g.xx + 2 * (square_root(g.yy) * square_root(g.rest)));
+    }
+
+    // With the eigenvalues l1 >= l2 of the Gram matrix G: f(G) = f1 + (f2 - f1) (l1 - G) / (l1 - l2), f the clip's
+    // factor 1 / sqrt(max(l, 1)). G, its eigenvalues and their halved distance are divided by the trace where that is
+    // above 1, so that none of them overflows.
+    template <class Pairs>
+    static nuclear_coupling projection(std::size_t n, Pairs&& pairs) {
+        const gram g(n, pairs);
+        const pack<T> one = pack<T>{} + 1, least = pack<T>{} + std::numeric_limits<T>::min();
+        const pack<T> trace = larger(g.yy + g.xx, one), scale = one / trace;
+        const pack<T> yx = g.yx * scale, half = (g.yy - g.xx) * scale / 2, apart = square_root(half * half + yx * yx);
+        const pack<T> l1 = (g.yy + g.xx) * scale / 2 + apart;
+        const pack<T> l2 = (g.yy * scale) * (g.rest * scale) / larger(l1, least);
+        const pack<T> f1 = reciprocal_sqrt(larger(l1 * trace, one)), f2 = reciprocal_sqrt(larger(l2 * trace, one));
+        const pack<T> slope = (f2 - f1) / larger(apart + apart, least);
+        return {f1 + slope * (apart - half), f1 + slope * (apart + half), -slope * yx};
+    }
+    void operator()(pack<T>& y, pack<T>& x) const {
+        const pack<T> from = y;
+        y = yy * from + yx * x;
+        x = yx * from + xx * x;
+    }
+};
+
+// p <- projection of p + step K x in one whole row of n coupled maps, n = Few where that is not 0: few maps stay in
+// registers from the step to the projection. maps[i] and below[i] have one pixel more, which repeats their last.
+template <class Coupling, std::size_t Few, class Direction, class T>
 void structured_ascend(Direction bend, std::size_t nx, std::size_t n, const T* const* maps, const T* const* below,
                        T* const* py, T* const* px, T step) {
+    const std::size_t count = Few > 0 ? Few : n;
     for_each_pack<T>(nx, [&](auto at) {
-        Coupling coupled;
-        for (std::size_t i = 0; i < n; ++i) {
+        std::array<pack<T>, Few> ys, xs;
+        const auto moved = [&](std::size_t i, pack<T>& y, pack<T>& x) {
+            if constexpr (Few > 0) {
+                y = ys[i];
+                x = xs[i];
+            } else {
+                y = at.load(py[i]);
+                x = at.load(px[i]);
+            }
+        };
+        for (std::size_t i = 0; i < count; ++i) {
             const pack<T> u = at.load(maps[i]);
             pack<T> y = at.load(below[i]) - u, x = at.load(maps[i] + 1) - u;
             bend(at, y, x);
             y = at.load(py[i]) + step * y;
             x = at.load(px[i]) + step * x;
-            coupled.add(y, x);
-            at.store(py[i], y);
-            at.store(px[i], x);
+            if constexpr (Few > 0) {
+                ys[i] = y;
+                xs[i] = x;
+            } else {
+                at.store(py[i], y);
+                at.store(px[i], x);
+            }
         }
-        const auto project = coupled.onto_ball();
-        for (std::size_t i = 0; i < n; ++i) {
-            pack<T> y = at.load(py[i]), x = at.load(px[i]);
+        const auto project = Coupling::projection(count, moved);
+        for (std::size_t i = 0; i < count; ++i) {
+            pack<T> y, x;
+            moved(i, y, x);
             project(y, x);
             at.store(py[i], y);
             at.store(px[i], x);
         }
     });
-    for (std::size_t i = 0; i < n; ++i) px[i][nx - 1] = 0;
+    for (std::size_t i = 0; i < count; ++i) px[i][nx - 1] = 0;
 }
 
 // The norm of K x of n coupled maps, summed over a row of nx pixels without room behind.

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
@@ -20,14 +21,17 @@ namespace stemfuse {
 
 // What the norm of a pixel's Jacobian is taken over.
 enum class coupling {
-    none,   // every map's gradient alone: the sum of their lengths
-    joint,  // all of them together: the Frobenius norm, small where edges of different maps coincide
+    none,     // every map's gradient alone: the sum of their lengths
+    joint,    // all of them together: the Frobenius norm, small where edges of different maps coincide
+    nuclear,  // the sum of its singular values: the joint norm where all gradients are parallel, up to sqrt(2) larger
+              // else
 };
 
 // R(x) = sum over pixels of the norm of ( A grad x_i ), i = 1..n, with the forward differences of total_variation, zero
 // past the border, and A = 1 - q q^T of the directional field, 1 where there is none. Joint: Bresson & Chan, Inverse
 // Probl. Imaging 2, 455 (2008), doi 10.3934/ipi.2008.2.455; directional: Ehrhardt & Betcke, SIAM J. Imaging Sci. 9,
-// 1084 (2016), doi 10.1137/15M1047325. Joint maps share one norm, so they should be of like size: divided by a scale of
+// 1084 (2016), doi 10.1137/15M1047325; nuclear: Holt, IEEE Trans. Image Process. 23, 3975 (2014), doi
+// 10.1109/TIP.2014.2332397. Coupled maps share one norm, so they should be of like size: divided by a scale of
 // their own.
 template <coupling Coupling, scalar T>
 struct structured_total_variation {
@@ -102,9 +106,16 @@ struct dual_kernels<structured_total_variation<Coupling, T>> {
     void ascend(row_segment row, std::size_t n, const T* const* x, const T* const* below, T* const* p,
                 const T* steps) const {
         with_direction(row.y, [&](auto here, auto) {
-            const std::size_t together = couples_maps ? n : 1;
-            for (std::size_t i = 0; i < n; i += together) {
-                detail::structured_ascend<norm>(here, row.n, together, x + i, below + i, p + i, p + n + i, steps[i]);
+            const auto ascend = [&]<std::size_t Few>(std::size_t i) {
+                detail::structured_ascend<norm, Few>(here, row.n, n, x + i, below + i, p + i, p + n + i, steps[i]);
+            };
+            if constexpr (!couples_maps) {
+                for (std::size_t i = 0; i < n; ++i) ascend.template operator()<1>(i);
+            } else {
+                const auto few = [&]<std::size_t... I>(std::index_sequence<I...>) {
+                    return ((n == I + 1 && (ascend.template operator()<I + 1>(0), true)) || ...);
+                };
+                if (!few(std::make_index_sequence<8>{})) ascend.template operator()<0>(0);
             }
         });
     }
@@ -131,7 +142,8 @@ struct dual_kernels<structured_total_variation<Coupling, T>> {
     }
 
 private:
-    using norm = detail::joint_coupling<T>;
+    using norm =
+        std::conditional_t<Coupling == coupling::nuclear, detail::nuclear_coupling<T>, detail::joint_coupling<T>>;
     static constexpr total_variation plain{};
 
     // Calls f with what A does in row y and in the row above it.
