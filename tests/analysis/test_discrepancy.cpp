@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include <stemfuse/analysis/discrepancy.hpp>
-#include <stemfuse/simulate/random.hpp>
+#include <stemfuse/core/random.hpp>
 
 #include "support.hpp"
 

@@ -22,6 +22,7 @@ namespace stemfuse {
 struct count_setting {
     bool directed = true;     // whether edges of the HAADF image direct the prior, see directional_field
     double haadf_weight = 0;  // of the HAADF term, relative to what noise and misfit of the image say; 0: counts alone
+    double gamma = 1;         // exponent of the HAADF response
     double smoothing = 4;     // lambda_tv / sqrt(mean of the scales): near 4 whatever the dose
 };
 
