@@ -14,19 +14,20 @@ namespace stemfuse {
 
 // For a prior R(x) = max over p in P of <K x, p>, K a linear operator that couples neighbouring rows at most:
 // specialise it for a prior of your own, as below. It is made of the prior, and offers
-//     images_per_map                      the dual p has so many images for each of the n maps
-//     norm2                               a bound of ||K||^2
-//     couples_maps                        whether P couples the duals of different maps: all of them then take equal
-//     steps adjoint(segment, n, p, above, out)  K^T p in a segment of row y: p and above are rows y and y - 1 of all
-//     images of
-//                                         p (zeros above the first row), out begins at the segment's first pixel
-//     ascend(row, n, x, below, p, steps)  p <- projection on P of p + steps[i] K x in one whole row y, x and below
-//     being
-//                                         rows y and y + 1 of the maps (row y again in the last row), with a pack of
-//                                         room behind their last pixel
-//     value(row, n, x, below)             the row's part of R(x), for rows without such room
-//     spread(coarse, fine)                duals of the coarser problem, see block_means, made those of the finer one
-//     coarser()                           the prior at half the resolution
+//     images_per_map   the dual p has so many images for each of the n maps
+//     norm2            a bound of ||K||^2
+//     couples_maps     whether P couples the duals of different maps: all of them then take equal steps
+//     adjoint(segment, n, p, above, out)
+//         K^T p in a segment of row y: p and above are rows y and y - 1 of all images of p (zeros above the first
+//         row), out begins at the segment's first pixel
+//     ascend(row, n, x, below, p, steps)
+//         p <- projection on P of p + steps[i] K x in one whole row y, x and below being rows y and y + 1 of the maps
+//         (row y again in the last row), with a pack of room behind their last pixel
+//     value(row, n, x, below)
+//         the row's part of R(x), for rows without such room
+//     spread(coarse, fine, execution)
+//         duals of the coarser problem, see block_means, made those of the finer one
+//     coarser()        the prior at half the resolution
 // Of p, ascend() sees to it that the parts which K never moves are 0; rest() sets them to 0 in duals of others.
 template <class Prior>
 struct dual_kernels;
@@ -59,13 +60,15 @@ struct dual_kernels<total_variation> {
     total_variation coarser() const { return prior; }
 
     template <class T>
-    void adjoint(row_segment segment, std::size_t n, const T* const* p, const T* const* above, T* const* out) const {
+    [[gnu::flatten]] void adjoint(row_segment segment, std::size_t n, const T* const* p, const T* const* above,
+                                  T* const* out) const {
         for (std::size_t i = 0; i < n; ++i) {
             const T *const py = p[i] + segment.x0, *const px = p[n + i] + segment.x0, *const up = above[i] + segment.x0;
+            T* const to = out[i];
             pack<T> left = broadcast(segment.x0 > 0 ? px[-1] : T(0));
             for_each_pack<T>(segment.n, [&](auto at) {
                 const pack<T> right = at.load(px);
-                at.store(out[i], (last_then(left, right) - right) + (at.load(up) - at.load(py)));
+                at.store(to, (last_then(left, right) - right) + (at.load(up) - at.load(py)));
                 left = right;
             });
         }
@@ -128,7 +131,7 @@ struct dual_kernels<total_variation> {
 
 private:
     template <tv_norm Norm, class T>
-    static void ascend(std::size_t nx, const T* x, const T* below, T* py, T* px, T step) {
+    [[gnu::flatten]] static void ascend(std::size_t nx, const T* x, const T* below, T* py, T* px, T step) {
         using rule = detail::tv_rule<Norm, false, true>;
         for_each_pack<T>(nx, [&](auto at) {
             const pack<T> u = at.load(x);

@@ -112,9 +112,10 @@ struct convergent_scheme {
             inertia.push_back(weight / t);
             ascent.push_back(1 / (static_cast<T>(dual_kernels<P>::norm2) * t));
         }
-        const detail::primal_dual_sweep<objective<E, C, P>, P> sweep{
-            as_view(s.x), as_view(s.duals.p), as_view(std::as_const(s.tangent)), inertia, ascent, newton_steps};
-        for (std::size_t k = 0; k < sweeps; ++k) sweep(f, exec);
+        detail::primal_dual_sweep<objective<E, C, P>, P> sweep(
+            f, {as_view(s.x), as_view(s.duals.p), as_view(std::as_const(s.tangent)), inertia, ascent}, newton_steps,
+            exec);
+        for (std::size_t k = 0; k < sweeps; ++k) sweep();
         s.sweeps += static_cast<double>(sweeps);
         const auto now = measure(f, s, exec);
         if (accept(f, s, now, x, exec)) return;

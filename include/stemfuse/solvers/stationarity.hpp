@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -21,6 +23,25 @@ struct stationarity_report {
     double measure;
 };
 
+namespace detail {
+
+// In double, in eight sums that do not wait for one another.
+template <class T>
+double sum_of_squares(const T* row, std::size_t n) {
+    std::array<double, 8> sums{};
+    const auto add = [&](std::size_t c, std::size_t k) {
+        sums[k] += static_cast<double>(row[c]) * static_cast<double>(row[c]);
+    };
+    std::size_t c = 0;
+    for (; c + 8 <= n; c += 8) {
+        for (std::size_t k = 0; k < 8; ++k) add(c + k, k);
+    }
+    for (; c < n; ++c) add(c, 0);
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
+}  // namespace detail
+
 // The root mean square of every map; of all maps, or 1, for those that are 0 everywhere.
 template <class T>
 std::vector<T> map_scales(const stack_view<const T>& x, const execution& exec = {}) {
@@ -28,11 +49,8 @@ std::vector<T> map_scales(const stack_view<const T>& x, const execution& exec = 
     std::vector<double> squares(n);
     double mean = 0;
     for (std::size_t i = 0; i < n; ++i) {
-        const double sum = sum_over_rows(ny, nx, exec, [&](std::size_t y) {
-            double row = 0;
-            for (std::size_t c = 0; c < nx; ++c) row += std::pow(static_cast<double>(x.row(i, y)[c]), 2);
-            return row;
-        });
+        const double sum =
+            sum_over_rows(ny, nx, exec, [&](std::size_t y) { return detail::sum_of_squares(x.row(i, y), nx); });
         squares[i] = sum / static_cast<double>(ny * nx);
         mean += squares[i] / static_cast<double>(n);
     }
@@ -62,7 +80,8 @@ struct stationarity_sums {
 
 // Adds <x, q> and sum |r| reach of n pixels, r = g + lambda q, q = K^T p.
 template <class T>
-void add_residual(stationarity_sums& sums, const T* x, const T* g, const T* q, T lambda, T scale, std::size_t n) {
+[[gnu::flatten]] void add_residual(stationarity_sums& sums, const T* x, const T* g, const T* q, T lambda, T scale,
+                                   std::size_t n) {
     pack_sum<T> pairing, residual;
     for_each_pack<T>(n, [&](auto at) {
         const pack<T> xc = at.load(x), qc = at.load(q), r = at.load(g) + lambda * qc;

@@ -1,6 +1,7 @@
 // The elastic term: the HAADF image as a sum over elements of powers of their maps.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -9,6 +10,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/elementary.hpp>
+#include <stemfuse/core/few.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
@@ -108,18 +110,23 @@ public:
 
     // The convex majoriser M(x | a) = 1/2 || max(s(x) - b_H, 0) ||^2 + 1/2 || max(b_H - t(x), 0) ||^2 of s(x) = sum_i
     // w_i x_i^gamma with its tangent t at a. s is convex and t <= s, so that M >= f; M = f where gamma is 1. Stored of
-    // a are the slopes of t and, in the last image, t(0).
-    std::size_t tangent_images() const { return weights_.size() + 1; }
+    // a are the slopes of t and, in the last image, t(0); nothing where gamma is 1.
+    std::size_t tangent_images() const { return response_.gamma() == 1 ? 0 : weights_.size() + 1; }
 
-    void row_tangent(row_segment segment, const value_type* const* a, value_type* const* tangent) const {
+    [[gnu::flatten]] void row_tangent(row_segment segment, const value_type* const* a,
+                                      value_type* const* tangent) const {
+        if (tangent_images() == 0) return;
+        const std::size_t n = weights_.size();
+        const value_type exponent = gamma(), *const w = weights_.data();
+        const powers<value_type> power = power_;
         for_each_pack<value_type>(segment.n, [&](auto at) {
             pack<value_type> sum{};
-            for (std::size_t i = 0; i < weights_.size(); ++i) {
-                const pack<value_type> ai = at.load(a[i]), slope = weights_[i] * power_(ai);
+            for (std::size_t i = 0; i < n; ++i) {
+                const pack<value_type> ai = at.load(a[i]), slope = w[i] * power(ai);
                 sum += slope * ai;
-                at.store(tangent[i], gamma() * slope);
+                at.store(tangent[i], exponent * slope);
             }
-            at.store(tangent[weights_.size()], (1 - gamma()) * sum);
+            at.store(tangent[n], (1 - exponent) * sum);
         });
     }
 
@@ -127,28 +134,11 @@ public:
     // the second part of the Hessian is in d, as the diagonal matrix of its row sums, which is larger.
     void row_majoriser(row_segment segment, const value_type* const* tangent, const value_type* const* x,
                        value_type* const* g, value_type* const* d, value_type* const* u, value_type scale) const {
-        const std::size_t n = weights_.size();
-        const value_type* const b = measured_row(segment);
-        const value_type root = std::sqrt(scale);
-        const auto tiny = broadcast(std::numeric_limits<value_type>::min()), zero = pack<value_type>{};
-        detail::scratch<value_type, 8 * lanes<value_type>> powers(n * lanes<value_type>);
-        for_each_pack<value_type>(segment.n, [&](auto at) {
-            pack<value_type> t = at.load(tangent[n]), slopes{};
-            for (std::size_t i = 0; i < n; ++i) {
-                t += at.load(tangent[i]) * at.load(x[i]);
-                slopes += at.load(tangent[i]);
-            }
-            const pack<value_type> bright = larger(project_pack(at, x, powers.data()) - at.load(b), zero),
-                                   dark = smaller(t - at.load(b), zero);
-            const pack<value_type> pull = scale * bright, lift = scale * dark;
-            const pack<value_type> both = bright > zero ? (dark < zero ? scale * slopes : zero) : zero;
-            for (std::size_t i = 0; i < n; ++i) {
-                const pack<value_type> below = at.load(tangent[i]),
-                                       above = (gamma() * weights_[i]) * load(powers.data() + i * lanes<value_type>);
-                at.store(g[i], at.load(g[i]) + (pull * above + lift * below));
-                const pack<value_type> bend = (gamma() - 1) * above / larger(at.load(x[i]), tiny);
-                at.store(d[i], at.load(d[i]) + (pull * bend + both * below));
-                at.store(u[i], root * (bright > zero ? above : (dark < zero ? below : zero)));
+        detail::with_few(weights_.size(), [&]<std::size_t Few>() {
+            if (response_.gamma() == 1) {
+                majorise_linear<Few>(segment, x, g, u, scale);
+            } else {
+                majorise<Few>(segment, tangent, x, g, d, u, scale);
             }
         });
     }
@@ -162,6 +152,56 @@ private:
         const value_type* const row = view.row(segment.y) + segment.x0;
         if (segment.y + 1 < view.shape[0]) detail::prefetch_row(row + view.strides[0], segment.n);
         return row;
+    }
+
+    // row_majoriser for so many elements, any number for 0.
+    template <std::size_t Few>
+    [[gnu::flatten]] void majorise(row_segment segment, const value_type* const* tangent, const value_type* const* x,
+                                   value_type* const* g, value_type* const* d, value_type* const* u,
+                                   value_type scale) const {
+        const std::size_t n = Few > 0 ? Few : weights_.size();
+        const value_type *const b = measured_row(segment), *const w = weights_.data(), *const t0 = tangent[n];
+        const value_type root = std::sqrt(scale), exponent = gamma();
+        const powers<value_type> power = power_;
+        const auto tiny = broadcast(std::numeric_limits<value_type>::min()), zero = pack<value_type>{};
+        detail::held_packs<Few, value_type> slopes(n);
+        for_each_pack<value_type>(segment.n, [&](auto at) {
+            const pack<value_type> image = at.load(b);
+            pack<value_type> s = zero, t = at.load(t0), sum = zero;
+            for (std::size_t i = 0; i < n; ++i) {
+                const pack<value_type> xi = at.load(x[i]), below = at.load(tangent[i]), slope = w[i] * power(xi);
+                slopes[i].value = slope;
+                s += xi * slope;
+                t += below * xi;
+                sum += below;
+            }
+            const pack<value_type> bright = larger(s - image, zero), dark = smaller(t - image, zero);
+            const pack<value_type> pull = (scale * exponent) * bright, lift = scale * dark;
+            const pack<value_type> both = bright > zero ? (dark < zero ? scale * sum : zero) : zero;
+            for (std::size_t i = 0; i < n; ++i) {
+                const pack<value_type> below = at.load(tangent[i]), above = slopes[i].value, rise = pull * above;
+                at.store(g[i], at.load(g[i]) + (rise + lift * below));
+                const pack<value_type> bend = (exponent - 1) * rise / larger(at.load(x[i]), tiny);
+                at.store(d[i], at.load(d[i]) + (bend + both * below));
+                at.store(u[i], root * (bright > zero ? exponent * above : (dark < zero ? below : zero)));
+            }
+        });
+    }
+
+    // The same for an exponent of 1, where the term is its own majoriser.
+    template <std::size_t Few>
+    [[gnu::flatten]] void majorise_linear(row_segment segment, const value_type* const* x, value_type* const* g,
+                                          value_type* const* u, value_type scale) const {
+        const std::size_t n = Few > 0 ? Few : weights_.size();
+        const value_type *const b = measured_row(segment), *const w = weights_.data();
+        const value_type root = std::sqrt(scale);
+        for_each_pack<value_type>(segment.n, [&](auto at) {
+            pack<value_type> s{};
+            for (std::size_t i = 0; i < n; ++i) s += w[i] * at.load(x[i]);
+            const pack<value_type> pull = scale * (s - at.load(b));
+            for (std::size_t i = 0; i < n; ++i) at.store(g[i], at.load(g[i]) + w[i] * pull);
+        });
+        for (std::size_t i = 0; i < n; ++i) std::fill_n(u[i], segment.n, root * w[i]);
     }
 
     value_type gamma() const { return static_cast<value_type>(response_.gamma()); }

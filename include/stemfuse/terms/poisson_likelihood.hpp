@@ -66,18 +66,20 @@ public:
     }
 
     // A step may take the rate x + eps to a tenth: Newton's method for 1 - b / (x + eps) overshoots from above.
-    void row_newton(row_segment segment, const value_type* const* x, value_type* const* g, value_type* const* d,
-                    value_type* const* lowest, value_type scale) const {
+    [[gnu::flatten]] void row_newton(row_segment segment, const value_type* const* x, value_type* const* g,
+                                     value_type* const* d, value_type* const* lowest, value_type scale) const {
         const auto maps = maps_.view();
         for (std::size_t i = 0; i < maps.shape[0]; ++i) {
-            const value_type* const row = maps.row(i, segment.y) + segment.x0;
+            const value_type *const row = maps.row(i, segment.y) + segment.x0, *const xi = x[i];
+            value_type *const gi = g[i], *const di = d[i], *const li = lowest[i];
             const value_type eps = background_[i];
-            for_each_pack<value_type>(segment.n, [&](auto at) {
-                const pack<value_type> b = at.load(row), rate = at.load(x[i]) + eps, pull = scale * b / rate;
-                at.store(g[i], at.load(g[i]) + (scale - pull));
-                at.store(d[i], at.load(d[i]) + pull / rate);
+            for_each_pack<value_type>(segment.n, [=](auto at) {
+                const pack<value_type> b = at.load(row), rate = at.load(xi) + eps, inverse = value_type(1) / rate;
+                const pack<value_type> pull = scale * b * inverse;
+                at.store(gi, at.load(gi) + (scale - pull));
+                at.store(di, at.load(di) + pull * inverse);
                 const pack<value_type> least = rate * value_type(0.1) - eps;
-                at.store(lowest[i], b > 0 ? larger(at.load(lowest[i]), least) : at.load(lowest[i]));
+                at.store(li, b > 0 ? larger(at.load(li), least) : at.load(li));
             });
         }
     }

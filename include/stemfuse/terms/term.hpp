@@ -36,10 +36,9 @@ concept pixel_local_term = requires(const Term& term, row_segment segment, const
 };
 
 // A pixel-local term that is convex and couples no elements. It offers what a Newton step takes:
-//     row_newton(segment, x, g, d, lowest, scale)  adds scale * gradient to g and scale * second derivatives, >= 0, to
-//     d;
-//                                                  raises `lowest` to the least value that a step from x may go to,
-//                                                  where the second derivatives change too fast for a longer one
+//     row_newton(segment, x, g, d, lowest, scale)
+//         adds scale * gradient to g and scale * second derivatives, >= 0, to d; raises `lowest` to the least value
+//         that a step from x may go to, where the second derivatives change too fast for a longer one
 template <class Term, class T>
 concept separable_convex_term = pixel_local_term<Term, T> &&
     requires(const Term& term, row_segment segment, const T* const* x, T* const* out, T scale) {
