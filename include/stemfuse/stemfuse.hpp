@@ -1,10 +1,17 @@
 // Everything but input and output: the headers in io/ need their own libraries and are included one by one.
 #pragma once
 
+#include <stemfuse/analysis/choose.hpp>
 #include <stemfuse/analysis/composition_maps.hpp>
+#include <stemfuse/analysis/count_fusion.hpp>
+#include <stemfuse/analysis/count_problem.hpp>
+#include <stemfuse/analysis/count_search.hpp>
+#include <stemfuse/analysis/discrepancy.hpp>
+#include <stemfuse/analysis/haadf_calibration.hpp>
 #include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/analysis/quality.hpp>
 #include <stemfuse/analysis/quantification.hpp>
+#include <stemfuse/analysis/residue.hpp>
 #include <stemfuse/analysis/stoichiometry.hpp>
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/array_access.hpp>
@@ -23,6 +30,7 @@
 #include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
+#include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 #include <stemfuse/operators/mixing.hpp>
 #include <stemfuse/priors/directional_field.hpp>
@@ -43,6 +51,7 @@
 #include <stemfuse/solvers/published_scheme.hpp>
 #include <stemfuse/solvers/stationarity.hpp>
 #include <stemfuse/solvers/stopping.hpp>
+#include <stemfuse/terms/count_likelihood.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/haadf_response.hpp>

@@ -78,8 +78,21 @@ inline std::vector<tried_setting> compare(const std::vector<scored_setting>& fit
     return tried;
 }
 
-// The largest residue whose removal predicts element i no worse than the best does, by more than the standard error of
-// the difference: a faint residue is what cannot be told from none.
+// An element keeps a fit of its own only where this predicts better than the best fit for all elements together by more
+// than the standard error of the difference: with few counts the choice among many fits would follow their noise.
+template <scalar T>
+void prefer_common(scored_path<T>& found) {
+    for (std::size_t i = 0; i < found.best.size(); ++i) {
+        const std::vector<prediction_score> both{found.fits[found.best[i].fit].score.element(i),
+                                                 found.fits[found.common].score.element(i)};
+        const score_deficit deficit = choose(both).deficits[1];
+        if (deficit.value > deficit.standard_error) continue;
+        found.best[i] = {found.common, both[1].total(), xt::view(found.common_maps, i)};
+    }
+}
+
+// The largest residue whose removal predicts element i worse than the best does by at most half the standard error of
+// the difference: what cannot be told from nothing is taken for nothing.
 template <scalar T>
 double choose_residue(const count_holdout<T>& holdout, const xt::xtensor<T, 2>& map, std::size_t i,
                       const std::vector<double>& residues) {
@@ -93,7 +106,7 @@ double choose_residue(const count_holdout<T>& holdout, const xt::xtensor<T, 2>& 
     const choice chosen = choose(scores);
     double residue = 0;
     for (std::size_t k = 0; k < residues.size(); ++k) {
-        if (chosen.deficits[k].value <= chosen.deficits[k].standard_error) residue = residues[k];
+        if (chosen.deficits[k].value <= chosen.deficits[k].standard_error / 2) residue = residues[k];
     }
     return residue;
 }
@@ -155,14 +168,7 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     const xt::xtensor<T, 3> part_background = detail::scaled_stack(b.view(), holdout.fraction());
     const count_problem<T> part(as_view(holdout.fit_counts()), as_view(part_background), scales, image);
     auto found = detail::count_search<T>(part, holdout, grid).run(exec);
-    static const double ese = getenv("ESE") ? atof(getenv("ESE")) : 0;
-    for (std::size_t i = 0; i < shape[0]; ++i) {
-        const std::vector<prediction_score> both{found.fits[found.best[i].fit].score.element(i),
-                                                 found.fits[found.common].score.element(i)};
-        const score_deficit d = choose(both).deficits[1];
-        if (d.value <= ese * d.standard_error)
-            found.best[i] = {found.common, both[1].total(), xt::view(found.common_maps, i)};
-    }
+    detail::prefer_common(found);
     result.tried = detail::compare(found.fits);
 
     const count_problem<T> whole(m.view(), b.view(), result.scales, image);

@@ -13,9 +13,8 @@
 
 namespace stemfuse {
 
-// The settings that are tried: with every combination of directed and weight along the smoothings, from the one that is
-// best without the image on to both sides while some element is predicted better. The exponent, which belongs to
-// specimen and detector, is one for all: the one that predicts best with the first of directed and the middle weight.
+// The settings that are tried: with every combination of directed, weight and exponent along the smoothings, from the
+// one that is best without the image on to both sides while some element is predicted better.
 struct count_grid {
     std::vector<double> smoothings{9, 6, 4, 2.7, 1.8, 1.2};  // largest first
     std::vector<double> haadf_weights{0.1, 0.3, 1};          // besides 0
@@ -86,7 +85,8 @@ struct scored_path {
 template <scalar T>
 haadf_calibration first_calibration(const count_problem<T>& problem, const xt::xtensor<T, 3>& x, double gamma,
                                     const execution& exec) {
-    return calibrate_haadf(x, problem.haadf().image, {.gammas = {gamma}, .misfit_smoothing = 1.5}, exec);
+    return calibrate_haadf(x, problem.haadf().image, {.gammas = {gamma}, .reweightings = 1, .misfit_smoothing = 1.5},
+                           exec);
 }
 
 // In turns the maps, and response and offset from them. The misfit stays that of maps which had not seen the image:

@@ -78,8 +78,10 @@ public:
             solve();
             set_residual();
             if (k == reweightings) return fit_;
-            std::vector<T> sizes(residual_.size());
-            std::transform(residual_.begin(), residual_.end(), sizes.begin(), [](T r) { return std::abs(r); });
+            // A spread needs no more than some thousand pixels.
+            std::vector<T> sizes;
+            for (std::size_t p = 0; p < residual_.size(); p += 1 + residual_.size() / 8192)
+                sizes.push_back(std::abs(residual_.data()[p]));
             const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
             std::nth_element(sizes.begin(), middle, sizes.end());
             limit_ = static_cast<T>(2 / 0.6745 * *middle);
