@@ -26,7 +26,8 @@ struct fusion_record {
     std::vector<std::string> elements;  // symbols
     xt::xtensor<T, 2> raw_haadf;        // as read
     xt::xtensor<T, 3> raw_maps;
-    xt::xtensor<T, 2> haadf;  // in the recipe's units, as the terms saw them
+    xt::xtensor<T, 3> raw_background{};  // counts expected in raw_maps that are none of the elements'; may be empty
+    xt::xtensor<T, 2> haadf;             // in the recipe's units, as the terms saw them
     xt::xtensor<T, 3> maps;
     xt::xtensor<T, 2> fused_haadf;  // re-projected: sum of w_i x_i^gamma
     xt::xtensor<T, 3> fused_maps;
