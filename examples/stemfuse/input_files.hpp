@@ -1,6 +1,7 @@
 // The files of one measurement, several at once.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -37,6 +38,11 @@ public:
         std::vector<stemfuse::io::file_contents> all;
         for (const auto& file : files_) all.push_back(file.contents());
         return all;
+    }
+
+    // Whether `name` may mean an image.
+    bool has(const std::string& name) const {
+        return std::any_of(files_.begin(), files_.end(), [&](const auto& file) { return !file.matches(name).empty(); });
     }
 
     // The image that `name` means in the one file that has it, or in that of "FILE:NAME". Throws read_error.

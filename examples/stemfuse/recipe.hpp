@@ -27,6 +27,7 @@ struct measurement {
     xt::xtensor<T, 2> haadf;
     xt::xtensor<T, 3> maps;
     stemfuse::io::calibration scale{};
+    xt::xtensor<T, 3> background{};  // counts expected in the maps that are none of the elements'; may be empty
     std::vector<std::pair<std::string, stemfuse::io::parameter_value>> sources{};  // of the images, for the parameters
 };
 
@@ -110,6 +111,7 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
     f.record.elements = std::move(m.symbols);
     f.record.raw_haadf = std::move(m.haadf);
     f.record.raw_maps = std::move(m.maps);
+    f.record.raw_background = std::move(m.background);
     f.record.unit = "scaled to [0, 1]";
     f.record.scale = std::move(m.scale);
     f.record.parameters = parameters_of(o, f.record.elements, solver.terms().lambda_haadf());
