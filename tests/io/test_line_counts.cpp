@@ -84,7 +84,8 @@ TEST_CASE_TEMPLATE("windows of spectrum images in HDF5, hspy and DM files", T, f
     c.write_hdf5(dir / "a.h5");
     c.write_hspy(dir / "a.hspy");
     c.write_dm(dir / "a.dm4");
-    const std::vector<io::energy_window> windows{{0.505, 0.695}, {-1, -0.5}, {-0.095, 0.005}, {3.795, 9}, {1.995, 2.005}};
+    const std::vector<io::energy_window> windows{
+        {0.505, 0.695}, {-1, -0.5}, {-0.095, 0.005}, {3.795, 9}, {1.995, 2.005}};
     for (const std::string name : {"a.h5", "a.hspy", "a.dm4"}) {
         CAPTURE(name);
         const io::image_file file(dir / name);

@@ -19,6 +19,11 @@ struct fusion_history {
     std::vector<double> haadf, chemical, tv, total;
 };
 
+// A file that was read, with the SHA-256 of its bytes in hexadecimal digits; empty where it was not computed.
+struct input_record {
+    std::string file, sha256;
+};
+
 // Images are (n_y, n_x), stacks (n_elements, n_y, n_x), in the order of `elements`.
 template <scalar T>
 struct fusion_record {
@@ -34,6 +39,7 @@ struct fusion_record {
     std::string unit;     // of maps and fused_maps, e.g. "scaled to [0, 1]"
     calibration scale{};  // of every image
     fusion_history history;
+    std::vector<input_record> inputs{};
     std::vector<std::pair<std::string, parameter_value>> parameters;  // in the order in which they are shown
 };
 
