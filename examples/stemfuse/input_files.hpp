@@ -9,6 +9,8 @@
 
 #include <stemfuse/io/image_choice.hpp>
 #include <stemfuse/io/image_file.hpp>
+#include <stemfuse/io/record.hpp>
+#include <stemfuse/io/sha256.hpp>
 
 namespace program {
 
@@ -37,6 +39,14 @@ public:
     std::vector<stemfuse::io::file_contents> contents() const {
         std::vector<stemfuse::io::file_contents> all;
         for (const auto& file : files_) all.push_back(file.contents());
+        return all;
+    }
+
+    // Their names with the SHA-256 of their bytes. Throws read_error.
+    std::vector<stemfuse::io::input_record> inputs() const {
+        std::vector<stemfuse::io::input_record> all;
+        for (const auto& file : files_)
+            all.push_back({file.path().filename().string(), stemfuse::io::sha256_of_file(file.path())});
         return all;
     }
 
