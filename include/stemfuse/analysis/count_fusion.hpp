@@ -91,7 +91,7 @@ void prefer_common(scored_path<T>& found) {
     }
 }
 
-// The largest residue whose removal predicts element i worse than the best does by at most half the standard error of
+// The largest residue whose removal predicts element i worse than the best does by at most the standard error of
 // the difference: what cannot be told from nothing is taken for nothing.
 template <scalar T>
 double choose_residue(const count_holdout<T>& holdout, const xt::xtensor<T, 2>& map, std::size_t i,
@@ -106,7 +106,7 @@ double choose_residue(const count_holdout<T>& holdout, const xt::xtensor<T, 2>& 
     const choice chosen = choose(scores);
     double residue = 0;
     for (std::size_t k = 0; k < residues.size(); ++k) {
-        if (chosen.deficits[k].value <= chosen.deficits[k].standard_error / 2) residue = residues[k];
+        if (chosen.deficits[k].value <= chosen.deficits[k].standard_error) residue = residues[k];
     }
     return residue;
 }
@@ -119,7 +119,7 @@ std::pair<xt::xtensor<T, 3>, haadf_calibration> refit(const count_problem<T>& pr
     count_setting first = chosen.setting;
     first.haadf_weight = 0;
     first.smoothing = chosen.first_smoothing;
-    problem.solve(fit, first, 12, exec);
+    problem.solve(fit, first, 8, exec);
     haadf_calibration calibration;
     if (chosen.setting.haadf_weight > 0) {
         calibration = first_calibration(problem, fit.maps, chosen.setting.gamma, exec);
