@@ -3,11 +3,13 @@
 
 #include <stemfuse/analysis/choose.hpp>
 #include <stemfuse/analysis/composition_maps.hpp>
+#include <stemfuse/analysis/count_discrepancy.hpp>
 #include <stemfuse/analysis/count_fusion.hpp>
 #include <stemfuse/analysis/count_problem.hpp>
 #include <stemfuse/analysis/count_search.hpp>
 #include <stemfuse/analysis/discrepancy.hpp>
 #include <stemfuse/analysis/haadf_calibration.hpp>
+#include <stemfuse/analysis/noise_split.hpp>
 #include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/analysis/quality.hpp>
 #include <stemfuse/analysis/quantification.hpp>

@@ -128,6 +128,21 @@ std::pair<xt::xtensor<T, 3>, haadf_calibration> refit(const count_problem<T>& pr
     return {problem.signal(fit.maps), std::move(calibration)};
 }
 
+template <scalar T>
+void check_count_fusion(const stack_view<const T>& counts, const stack_view<const T>& background,
+                        const image_view<const T>& haadf, const count_grid& grid) {
+    require_not_empty(counts, "counts");
+    require_shape(background.shape, counts.shape, "background", "the counts'");
+    require_shape(haadf.shape, {counts.shape[1], counts.shape[2]}, "haadf", "the counts'");
+    require_counts(background, "background");
+    require_finite(haadf, "haadf");
+    if (grid.smoothings.empty() || grid.directed.empty())
+        throw value_error("grid", "has no smoothing or no direction, takes one or more of each");
+    for (const auto* values : {&grid.smoothings, &grid.haadf_weights}) {
+        for (const double v : *values) require_in_range(v, 1e-6, 1e6, "grid");
+    }
+}
+
 }  // namespace detail
 
 // Fuses raw counts (n, n_y, n_x) with the HAADF image (n_y, n_x) of the same area; `background` (n, n_y, n_x) is what
@@ -145,17 +160,8 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     const readable<T, 3> m(counts, "counts"), b(background, "background");
     const readable<T, 2> h(haadf, "haadf");
     const stack_shape shape = m.view().shape;
-    require_not_empty(m.view(), "counts");
-    require_shape(b.view().shape, shape, "background", "the counts'");
-    require_shape(h.view().shape, {shape[1], shape[2]}, "haadf", "the counts'");
-    require_counts(b.view(), "background");
-    require_finite(h.view(), "haadf");
+    detail::check_count_fusion(m.view(), b.view(), h.view(), options.grid);
     const count_grid& grid = options.grid;
-    if (grid.smoothings.empty() || grid.directed.empty())
-        throw value_error("grid", "has no smoothing or no direction, takes one or more");
-    for (const auto* values : {&grid.smoothings, &grid.haadf_weights}) {
-        for (const double v : *values) require_in_range(v, 1e-6, 1e6, "grid");
-    }
 
     count_fusion_result<T> result;
     result.haadf_noise = options.haadf_noise ? *options.haadf_noise : image_noise(h.view(), "haadf", exec);

@@ -162,6 +162,9 @@ public:
         return expected;
     }
 
+    // The expected counts with their background.
+    xt::xtensor<T, 3> rates(const xt::xtensor<T, 3>& x) const { return signal(x) + background_; }
+
 private:
     void run(fit_type& fit, const count_setting& setting, haadf_model<xt::xtensor<T, 2>> elastic, double lambda_haadf,
              std::size_t iterations, const execution& exec) const {
