@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "alignment.hpp"
 #include "measurement.hpp"
 #include "outputs.hpp"
 
@@ -16,6 +17,7 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
     const output_folder folder(output.folder);
     auto measured = read_measurement<T>(files, plan, input);
     throw_if_interrupted("while reading");
+    check_drift(measured, input.align, plan.warnings);
     for (const std::string& warning : plan.warnings)
         std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
     fusion<T> result;

@@ -58,6 +58,7 @@ void add_input_options(CLI::App& command, program::input_options& input) {
         .add_option("--line-background", input.line_background,
                     "Background of X-ray lines, one of " + program::joined_names(program::background_names))
         ->capture_default_str();
+    command.add_flag("--align", input.align, "Move the HAADF image onto the maps where it has drifted");
     command.add_option("--haadf", input.haadf, "Name of the HAADF image; by default as the files say");
     command
         .add_option("--frames", input.frames,

@@ -73,6 +73,7 @@ struct input_options {
     bool lines = false;     // element maps from spectra, even where there are images
     double resolution = 0;  // of Mn K alpha in eV; 0: as the file says, else 130
     std::string line_background = "map";
+    bool align = false;  // moves the HAADF image onto the maps
 };
 
 inline constexpr std::array<std::pair<std::string_view, stemfuse::io::frame_choice>, 3> frame_names{
