@@ -55,6 +55,10 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/stemfuse.pc" DESTINATION "${CMAKE_INS
 
 if(stemfuse_has_io)
   include_flags(pc_io_flags ${STEMFUSE_HDF5_INCLUDE_DIR})
+  set(pc_crypto "")
+  if(TARGET stemfuse::crypto)
+    set(pc_crypto "${STEMFUSE_CRYPTO_LIBRARY}")
+  endif()
   configure_file("${PROJECT_SOURCE_DIR}/cmake/stemfuse-io.pc.in" stemfuse-io.pc @ONLY)
   install(FILES "${CMAKE_CURRENT_BINARY_DIR}/stemfuse-io.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endif()

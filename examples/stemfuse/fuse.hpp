@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "alignment.hpp"
 #include "measurement.hpp"
 #include "outputs.hpp"
 
@@ -14,8 +15,9 @@ template <class T>
 void fuse_as(const input_files& files, fusion_plan plan, const input_options& input, const recipe_options& recipe,
              const output_options& output) {
     const output_folder folder(output.folder);
-    auto measured = read_measurement<T>(files, plan, input.frames);
+    auto measured = read_measurement<T>(files, plan, input);
     throw_if_interrupted("while reading");
+    check_drift(measured, input.align, plan.warnings);
     for (const std::string& warning : plan.warnings)
         std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
     fusion<T> result;
@@ -30,7 +32,7 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
 
 inline void fuse(const input_options& input, const recipe_options& recipe, const output_options& output) {
     check(recipe);
-    by_name(frame_names, input.frames, "--frames");
+    check(input);
     const auto elements = parse_elements(input.elements);
     const auto windows = parse_windows(input.windows);
     require_once(elements, windows);

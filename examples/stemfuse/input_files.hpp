@@ -1,6 +1,7 @@
 // The files of one measurement, several at once.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -8,6 +9,8 @@
 
 #include <stemfuse/io/image_choice.hpp>
 #include <stemfuse/io/image_file.hpp>
+#include <stemfuse/io/record.hpp>
+#include <stemfuse/io/sha256.hpp>
 
 namespace program {
 
@@ -37,6 +40,19 @@ public:
         std::vector<stemfuse::io::file_contents> all;
         for (const auto& file : files_) all.push_back(file.contents());
         return all;
+    }
+
+    // Their names with the SHA-256 of their bytes. Throws read_error.
+    std::vector<stemfuse::io::input_record> inputs() const {
+        std::vector<stemfuse::io::input_record> all;
+        for (const auto& file : files_)
+            all.push_back({file.path().filename().string(), stemfuse::io::sha256_of_file(file.path())});
+        return all;
+    }
+
+    // Whether `name` may mean an image.
+    bool has(const std::string& name) const {
+        return std::any_of(files_.begin(), files_.end(), [&](const auto& file) { return !file.matches(name).empty(); });
     }
 
     // The image that `name` means in the one file that has it, or in that of "FILE:NAME". Throws read_error.

@@ -16,8 +16,11 @@ inline void inspect(const std::vector<std::string>& paths) {
     for (std::size_t i = 0; i < files.size(); ++i) std::printf("%s", stemfuse::io::describe(files[i]).c_str());
     const auto contents = files.contents();
     std::vector<const stemfuse::io::file_contents*> all;
-    std::size_t images = 0;
-    for (const auto& c : contents) all.push_back(&c), images += c.images.size();
+    std::size_t images = 0, xrays = 0;
+    for (const auto& c : contents) {
+        all.push_back(&c), images += c.images.size();
+        for (const auto& s : c.spectra) xrays += s.unit == "keV";
+    }
     auto choice = stemfuse::io::choose_images(all);
     prefer_contrast(files, choice);
     if (choice.haadf) {
@@ -28,8 +31,9 @@ inline void inspect(const std::vector<std::string>& paths) {
     for (const std::string& note : choice.notes) std::printf("%s\n", stemfuse::io::one_line(note).c_str());
     if (!choice.haadf) return;
     if (choice.maps.empty()) {
-        std::printf(
-            "no image of its shape is called by an element symbol: name the maps as --elements NAME=Symbol,...\n");
+        std::printf("no image of its shape is called by an element symbol: name %s\n",
+                    xrays > 0 ? "the elements whose X-ray lines are in the spectra, as --elements Symbol,..."
+                              : "the maps as --elements NAME=Symbol,...");
         return;
     }
     std::string command, maps;

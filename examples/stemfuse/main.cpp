@@ -40,7 +40,9 @@ void add_input_options(CLI::App& command, program::input_options& input) {
         ->required();
     command
         .add_option("--elements", input.elements,
-                    "Symbols, or NAME=Symbol for an image of another name: Sc,Dy,O; by default as the files say")
+                    "Symbols, or NAME=Symbol for an image of another name: Sc,Dy,O; from X-ray lines where files have "
+                    "spectra and "
+                    "no image; by default as the files say")
         ->delimiter(',')
         ->allow_extra_args(false);
     command
@@ -48,6 +50,15 @@ void add_input_options(CLI::App& command, program::input_options& input) {
                     "Maps of energy windows from spectra: Fe=6.2-6.6 in keV, or Fe=700-750eV, separated by commas")
         ->delimiter(',')
         ->allow_extra_args(false);
+    command.add_flag("--lines", input.lines,
+                     "Maps of --elements from the X-ray lines in spectra, even where images are");
+    command.add_option("--resolution", input.resolution,
+                       "Width of Mn K alpha in the spectra, in eV; by default as the files say, else 130");
+    command
+        .add_option("--line-background", input.line_background,
+                    "Background of X-ray lines, one of " + program::joined_names(program::background_names))
+        ->capture_default_str();
+    command.add_flag("--align", input.align, "Move the HAADF image onto the maps where it has drifted");
     command.add_option("--haadf", input.haadf, "Name of the HAADF image; by default as the files say");
     command
         .add_option("--frames", input.frames,

@@ -15,15 +15,19 @@
 #include "input_files.hpp"
 #include "options.hpp"
 #include "recipe.hpp"
+#include "spectra.hpp"
 
 namespace program {
 
-// What is read and fused: the HAADF image, maps that are images, and maps of windows in spectra.
+// What is read and fused: the HAADF image, maps that are images, maps of windows in spectra, and those of X-ray lines.
 struct fusion_plan {
     stemfuse::io::image_reference haadf;
     std::vector<stemfuse::io::image_reference> maps;
     std::vector<window_source> windows;
+    line_source xrays;
     std::vector<std::string> warnings;
+
+    std::size_t count() const { return maps.size() + windows.size() + xrays.lines.size(); }
 };
 
 // The spectrum that a window lies in. Throws read_error.
@@ -55,6 +59,7 @@ inline void require_same_shape(const input_files& files, const fusion_plan& plan
         const auto [file, spectrum] = find_spectrum(files, w);
         check(file, spectrum.name, spectrum.shape);
     }
+    if (!plan.xrays.lines.empty()) check(plan.xrays.file, plan.xrays.spectrum.name, plan.xrays.spectrum.shape);
 }
 
 inline bool has_contrast(const xt::xtensor<float, 2>& map) {
@@ -116,12 +121,16 @@ inline void require_choice(const input_files& files, const stemfuse::io::image_c
 
 // Finds what is named, and the rest by the files' labels. Throws read_error.
 inline fusion_plan plan_fusion(const input_files& files, const input_options& input,
-                               const std::vector<element_source>& elements, const std::vector<window_source>& windows) {
+                               std::vector<element_source> elements, const std::vector<window_source>& windows) {
     using namespace stemfuse;
     const bool named = !elements.empty() || !windows.empty();
     auto contents = files.contents();
-    fusion_plan plan{{}, find_named(files, elements, contents), windows, {}};
+    fusion_plan plan{};
+    plan.xrays = choose_lines(files, input, elements, plan.warnings);
+    plan.maps = find_named(files, elements, contents);
+    plan.windows = windows;
     std::optional<image_shape> shape;
+    if (!plan.xrays.lines.empty()) shape = plan.xrays.spectrum.shape;
     if (!windows.empty()) shape = find_spectrum(files, windows[0]).second.shape;
     if (!plan.maps.empty()) shape = plan.maps[0].image.shape;
     std::optional<io::image_reference> haadf;
@@ -187,18 +196,32 @@ void read_window_maps(const input_files& files, const fusion_plan& plan, measure
     }
 }
 
-// Reads HAADF and maps. Throws read_error.
+// The background of a map that is an image: the image <name>_background beside it, or the number that its file gives.
 template <class T>
-measurement<T> read_measurement(const input_files& files, fusion_plan& plan, const std::string& frames) {
+void read_image_background(const input_files& files, const stemfuse::io::image_reference& map, std::size_t i,
+                           measurement<T>& m) {
+    const auto& file = files[map.file];
+    for (const auto& image : file.contents().images) {
+        if (image.name == map.image.name + "_background" && image.shape == map.image.shape)
+            return set_background(m, i, file.template read<T>(image));
+    }
+    if (map.image.background > 0) set_background(m, i, static_cast<T>(map.image.background));
+}
+
+// Reads HAADF, maps and what is known of their background. Throws read_error.
+template <class T>
+measurement<T> read_measurement(const input_files& files, fusion_plan& plan, const input_options& input) {
     using namespace stemfuse;
-    const auto choice = by_name(frame_names, frames, "--frames");
-    measurement<T> m{files.title(), {}, files[plan.haadf.file].template read<T>(plan.haadf.image, choice), {}, {}, {}};
+    const auto choice = by_name(frame_names, input.frames, "--frames");
+    measurement<T> m{
+        files.title(), {}, files[plan.haadf.file].template read<T>(plan.haadf.image, choice), {}, {}, {}, {}, {}};
     const image_shape& shape = plan.haadf.image.shape;
-    m.maps.resize({plan.maps.size() + plan.windows.size(), shape[0], shape[1]});
+    m.maps.resize({plan.count(), shape[0], shape[1]});
     std::string names;
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
         const auto& map = plan.maps[i];
         xt::view(m.maps, i) = files[map.file].template read<T>(map.image, choice);
+        read_image_background(files, map, i, m);
         m.symbols.push_back(map.image.element);
         names += (names.empty() ? "" : ",") + map.image.name;
     }
@@ -207,8 +230,13 @@ measurement<T> read_measurement(const input_files& files, fusion_plan& plan, con
         m.symbols.push_back(w.symbol);
         names += (names.empty() ? "" : ",") + to_string(w.window.low) + "-" + to_string(w.window.high) + w.unit;
     }
+    const std::string lines = read_line_maps(files, plan.xrays, input, m);
+    if (!lines.empty()) names += (names.empty() ? "" : ",") + lines;
     m.scale = common_scale(plan);
-    m.sources = {{"files", files.title()}, {"haadf", plan.haadf.image.name}, {"maps", names}, {"frames", frames}};
+    m.inputs = files.inputs();
+    m.sources.insert(
+        m.sources.begin(),
+        {{"files", files.title()}, {"haadf", plan.haadf.image.name}, {"maps", names}, {"frames", input.frames}});
     return m;
 }
 

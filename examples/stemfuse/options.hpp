@@ -13,6 +13,7 @@
 
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/data/side_background.hpp>
 #include <stemfuse/io/image_info.hpp>
 #include <stemfuse/priors/total_variation.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
@@ -69,12 +70,19 @@ struct input_options {
     std::string haadf;
     std::vector<std::string> elements, windows;
     std::string frames = "mean";
+    bool lines = false;     // element maps from spectra, even where there are images
+    double resolution = 0;  // of Mn K alpha in eV; 0: as the file says, else 130
+    std::string line_background = "map";
+    bool align = false;  // moves the HAADF image onto the maps
 };
 
 inline constexpr std::array<std::pair<std::string_view, stemfuse::io::frame_choice>, 3> frame_names{
     {{"mean", stemfuse::io::frame_choice::mean},
      {"sum", stemfuse::io::frame_choice::sum},
      {"first", stemfuse::io::frame_choice::first}}};
+
+inline constexpr std::array<std::pair<std::string_view, stemfuse::background_kind>, 2> background_names{
+    {{"map", stemfuse::background_kind::map}, {"constant", stemfuse::background_kind::constant}}};
 
 // The published recipe; the defaults are the tutorial's for DyScO3.
 struct recipe_options {
@@ -160,6 +168,16 @@ inline void require_once(const std::vector<element_source>& elements, const std:
         throw usage_error(std::string(windows.empty() ? "--elements" : "--windows") + ": got " + *twice +
                           " twice, takes each element once");
     }
+}
+
+// Checks what is said about spectra. Throws usage_error that names the option.
+inline void check(const input_options& o) {
+    by_name(frame_names, o.frames, "--frames");
+    by_name(background_names, o.line_background, "--line-background");
+    if (o.resolution != 0 && !(o.resolution >= 125 && o.resolution <= 500))
+        throw usage_error("--resolution: got " + stemfuse::to_string(o.resolution) +
+                          ", takes the width of Mn K alpha, 125 to 500 eV");
+    if (o.lines && o.elements.empty()) throw usage_error("--lines: takes the elements by --elements");
 }
 
 // Checks every number and name. Throws usage_error that names the option.

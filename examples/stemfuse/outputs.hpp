@@ -12,7 +12,10 @@
 #include <stemfuse/io/atomic_file.hpp>
 #include <stemfuse/io/figure.hpp>
 #include <stemfuse/io/fused_file.hpp>
+#include <stemfuse/io/fused_npz.hpp>
+#include <stemfuse/io/hspy_writer.hpp>
 #include <stemfuse/io/parameters_json.hpp>
+#include <stemfuse/io/profile_csv.hpp>
 #include <stemfuse/io/report.hpp>
 #include <stemfuse/io/tiff.hpp>
 
@@ -54,6 +57,10 @@ void write_outputs(const output_folder& folder, const fusion<T>& f, const figure
     const auto& path = folder.path();
     throw_if_interrupted("before writing");
     stemfuse::io::write_fused_file(path / "fused.h5", f.record);
+    stemfuse::io::write_hspy(path / "fused.hspy", f.record);
+    stemfuse::io::write_fused_npz(path / "fused.npz", f.record);
+    stemfuse::io::write_tiff_stack(path / "fused_maps.tif", f.record.fused_maps, f.record.scale);
+    stemfuse::io::write_profile(path / "profile.csv", f.record);
     for (std::size_t i = 0; i < f.record.elements.size(); ++i) {
         stemfuse::io::write_tiff(path / (f.record.elements[i] + ".tif"), xt::view(f.record.fused_maps, i),
                                  f.record.scale);
@@ -75,8 +82,10 @@ void print_outputs(const output_folder& folder, const fusion<T>& f) {
     std::printf("%zu maps of %zu x %zu fused in %.2f s: objective %.6g at the start, %.6g after %zu iterations\n",
                 f.record.elements.size(), f.record.haadf.shape(0), f.record.haadf.shape(1), f.seconds, total.front(),
                 total.back(), total.size() - 1);
-    std::printf("Report: %s (beside it fused.h5, fused.png, parameters.json, one TIFF an element)\n",
-                std::filesystem::absolute(folder.path() / "report.html").lexically_normal().string().c_str());
+    std::printf(
+        "Report: %s (beside it fused.h5, .hspy, .npz and .png, fused_maps.tif and one TIFF an element, profile.csv, "
+        "parameters.json)\n",
+        std::filesystem::absolute(folder.path() / "report.html").lexically_normal().string().c_str());
 }
 
 }  // namespace program

@@ -27,6 +27,8 @@ struct measurement {
     xt::xtensor<T, 2> haadf;
     xt::xtensor<T, 3> maps;
     stemfuse::io::calibration scale{};
+    xt::xtensor<T, 3> background{};  // counts expected in the maps that are none of the elements'; may be empty
+    std::vector<stemfuse::io::input_record> inputs{};                              // the files
     std::vector<std::pair<std::string, stemfuse::io::parameter_value>> sources{};  // of the images, for the parameters
 };
 
@@ -83,9 +85,10 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
     if (!quiet) {
         // Raw and scaled maps beside the fused ones, which the solver counts, and three images of the HAADF; later the
         // raw and fused half of them in fused.h5, which is made in memory and copied once.
+        const std::size_t background = m.background.size() * sizeof(T);
         const std::size_t stack = f.record.maps.size() * sizeof(T), images = 3 * f.record.haadf.size() * sizeof(T);
-        const std::size_t fusing = 2 * stack + images + solver.working_memory(pool), mib = 1048576;
-        const std::size_t writing = 3 * stack + images + 2 * (2 * stack + images);
+        const std::size_t fusing = 2 * stack + images + background + solver.working_memory(pool), mib = 1048576;
+        const std::size_t writing = 3 * stack + images + background + 2 * (2 * stack + images + background);
         std::fprintf(stderr,
                      "expected peak of memory: %zu MiB in the fusion, at most %zu MiB while results are written\n",
                      fusing / mib + 1, writing / mib + 1);
@@ -107,9 +110,11 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
         f.record.history.total.push_back(c.total);
     }
     f.record.title = std::move(m.title);
+    f.record.inputs = std::move(m.inputs);
     f.record.elements = std::move(m.symbols);
     f.record.raw_haadf = std::move(m.haadf);
     f.record.raw_maps = std::move(m.maps);
+    f.record.raw_background = std::move(m.background);
     f.record.unit = "scaled to [0, 1]";
     f.record.scale = std::move(m.scale);
     f.record.parameters = parameters_of(o, f.record.elements, solver.terms().lambda_haadf());

@@ -71,18 +71,23 @@ public:
                big(layout_.order == std::endian::little ? 1 : 0) + body + std::string(8, '\0');
     }
 
-    // An item of the image list.
+    // An item of the image list; `third` calibrates a third dimension.
+    struct third_axis {
+        float origin, scale;
+        std::u16string unit;
+    };
     template <class Number>
     std::string image(const std::u16string& name, std::uint32_t data_type, std::uint64_t code,
                       const std::vector<std::uint32_t>& dimensions, const std::vector<Number>& values, float pixel_x,
-                      float pixel_y, const std::u16string& unit,
-                      const std::vector<std::string>& brightness = {}) const {
+                      float pixel_y, const std::u16string& unit, const std::vector<std::string>& brightness = {},
+                      const third_axis& third = {0, 1, u""}) const {
         std::vector<std::string> extents, axes;
         for (const std::uint32_t d : dimensions) {
             extents.push_back(number("", 5, d));
-            const float pixel = axes.empty() ? pixel_x : axes.size() == 1 ? pixel_y : 1.0f;
-            axes.push_back(group("", {number("Origin", 6, 0.0f), number("Scale", 6, pixel),
-                                      text("Units", axes.size() < 2 ? unit : u"")}));
+            const bool in_plane = axes.size() < 2;
+            const float pixel = axes.empty() ? pixel_x : in_plane ? pixel_y : third.scale;
+            axes.push_back(group("", {number("Origin", 6, in_plane ? 0.0f : third.origin), number("Scale", 6, pixel),
+                                      text("Units", in_plane ? unit : third.unit)}));
         }
         return group(
             "", {group("ImageData",

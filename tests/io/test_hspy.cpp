@@ -87,10 +87,13 @@ TEST_CASE("maps, stacks and spectra of a HyperSpy file") {
     CHECK(images.read<float>(all[3]) == xt::xtensor<float, 2>{{6, 7}, {8, 9}, {10, 11}});
     CHECK(all[4].name == "f");
     CHECK(all[4].element == "Mn");
-    REQUIRE(images.contents().others.size() == 3);
-    CHECK(images.contents().others[0] == "Experiments/d: (2, 3, 2) float32, spectra, left out");
-    CHECK(images.contents().others[1].find("spectra") != std::string::npos);
-    CHECK(images.contents().others[2] == "Experiments/nothing: has no numeric data");
+    REQUIRE(images.contents().others.size() == 2);
+    CHECK(images.contents().others[0] == "Experiments/e: (12) float32, spectra, left out");
+    CHECK(images.contents().others[1] == "Experiments/nothing: has no numeric data");
+    REQUIRE(images.contents().spectra.size() == 1);
+    CHECK(images.contents().spectra[0].name == "d");
+    CHECK(images.contents().spectra[0].shape == image_shape{2, 3});
+    CHECK(images.contents().spectra[0].channels == 2);
 }
 
 TEST_CASE("an unknown version is warned of and read") {

@@ -1,8 +1,6 @@
 // The program from outside: files in, files out, exit codes and messages.
 #include <doctest/doctest.h>
 
-#include <sys/wait.h>
-
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -21,59 +19,13 @@
 #include "io/dm_writer.hpp"
 #include "io/sample_zip.hpp"
 #include "io/scratch.hpp"
+#include "program/session.hpp"
 #include "support.hpp"
 
 using namespace stemfuse;
-
-namespace {
-
-struct outcome {
-    int code;
-    std::string out, err;
-};
-
-// A scratch folder and the program run in it, by a shell.
-class session {
-public:
-    outcome run(const std::string& arguments, const std::string& prefix = "") const {
-        const std::string out = (folder_ / "stdout").string(), err = (folder_ / "stderr").string();
-        const std::string command = "cd '" + (folder_ / "").string() + "' && " + prefix + " '" STEMFUSE_PROGRAM "' " +
-                                    arguments + " >'" + out + "' 2>'" + err + "'";
-        const int status = std::system(command.c_str());
-        return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, scratch::read(out), scratch::read(err)};
-    }
-
-    // Runs, and expects this exit code and one line on stderr with these texts.
-    template <class... Texts>
-    void fails(int code, const std::string& arguments, const Texts&... texts) const {
-        const outcome o = run(arguments);
-        CAPTURE(arguments);
-        CAPTURE(o.err);
-        CHECK(o.code == code);
-        CHECK(o.err.starts_with("stemfuse: "));
-        CHECK(o.err.find('\n') == o.err.size() - 1);
-        for (const std::string_view text : {std::string_view(texts)...}) {
-            CAPTURE(text);
-            CHECK(o.err.find(text) != std::string::npos);
-        }
-        CHECK(!std::filesystem::exists(path("out")));
-    }
-
-    std::filesystem::path path(const std::string& name) const { return folder_ / name; }
-
-private:
-    scratch::folder folder_;
-};
-
-// A small measurement: HAADF and two maps.
-struct images {
-    std::vector<std::string> names{"HAADF", "Co", "O"};
-    xt::xtensor<float, 3> values = support::random_array<float, 3>({3, 12, 10}, 1, 9);
-
-    void write(const std::filesystem::path& path) const { io::write_image_set(path, names, values); }
-};
-
-}  // namespace
+using program_test::images;
+using program_test::outcome;
+using program_test::session;
 
 TEST_CASE("demo: figures, files, and parameters that fuse reproduces") {
     const session s;

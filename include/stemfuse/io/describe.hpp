@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/io/energy_windows.hpp>
 #include <stemfuse/io/image_choice.hpp>
 #include <stemfuse/io/image_file.hpp>
 
@@ -48,9 +49,10 @@ inline std::string show(const calibration& scale) {
 
 inline std::string show(const spectrum_info& s) {
     return s.name + ": " + std::to_string(s.channels) + " channels from " + to_string(s.first) + " to " +
-           to_string(s.last) + " " + s.unit + ", raster " + to_string(s.shape) +
+           to_string(s.last) + " " + s.unit + " by " + to_string(channel_step(s)) + ", raster " + to_string(s.shape) +
            (s.detectors > 1 ? ", " + std::to_string(s.detectors) + " detectors" : "") +
-           (s.frames > 1 ? ", " + std::to_string(s.frames) + " frames" : "") + ", maps by --windows";
+           (s.frames > 1 ? ", " + std::to_string(s.frames) + " frames" : "") +
+           (s.unit == "keV" ? ", maps by --elements or --windows" : ", maps by --windows");
 }
 
 inline std::string image_table(const std::vector<image_info>& images) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <stemfuse/io/dm_tags.hpp>
+#include <stemfuse/io/energy_windows.hpp>
 #include <stemfuse/io/image_info.hpp>
 
 namespace stemfuse::io {
@@ -51,8 +52,9 @@ inline std::vector<std::size_t> dm_extents(const dm_tag& item) {
 
 }  // namespace detail
 
-// Reads the images of a DM3 or DM4 file; a stack is listed as its slices. Left out, and listed as such: thumbnails,
-// colours, complex numbers, spectra. Throws read_error for what is no whole file.
+// Reads the images of a DM3 or DM4 file; a stack is listed as its slices, a spectrum image (its slowest axis is that of
+// energies) among the spectra. Left out, and listed as such: thumbnails, colours, complex numbers, other spectra.
+// Throws read_error for what is no whole file.
 template <class Input = file_input>
 class dm_reader {
 public:
@@ -81,6 +83,25 @@ public:
         read_numbers<T>(source, data.type, out.size(), [&](std::uint64_t i, T v) { out.data()[i] = v; });
         apply(image.intensity, out);
         return out;
+    }
+
+    // Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
+    // that are none, read_error.
+    template <scalar T>
+    xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
+        require_windows(windows);
+        const stored& data = spectra_.at(spectrum.index);
+        const std::size_t pixels = spectrum.shape[0] * spectrum.shape[1];
+        xt::xtensor<T, 3> maps({windows.size(), spectrum.shape[0], spectrum.shape[1]}, T(0));
+        for (std::size_t w = 0; w < windows.size(); ++w) {
+            const auto [first, last] = channels_in(windows[w], spectrum);
+            auto source = input_.open();
+            source.skip(data.offset + first * pixels * data.type.size);
+            T* const map = maps.data() + w * pixels;
+            read_numbers<T>(source, data.type, (last - first) * pixels,
+                            [&](std::uint64_t i, T v) { map[i % pixels] += v; });
+        }
+        return maps;
     }
 
 private:
@@ -118,21 +139,51 @@ private:
         if (!type) return other("of " + detail::dm_foreign_type(data_type) + ", left out");
         for (std::size_t k = 0; k < extents.size(); ++k) {
             const std::string unit = axis(item, k).unit;
-            if (unit == "eV" || unit == "keV") return other("spectra, left out");
+            if (unit != "eV" && unit != "keV") continue;
+            if (k == 2 && extents.size() == 3 && add_spectra(item, label, place, shape, *type, *data)) return;
+            return other("spectra, left out");
         }
         if (extents.size() < 2 || extents.size() > 3) return other("no image");
         add_images(item, label, place, shape, *type, *data);
+    }
+
+    // Throws read_error where `shape` announces more numbers than there are.
+    void require_numbers(const std::string& label, const std::vector<std::size_t>& shape, const stored_type& type,
+                         const dm_tag& data) const {
+        std::uint64_t there = data.count * data.type->size / type.size;
+        const std::uint64_t all = there;
+        for (const std::size_t extent : shape) there /= extent;
+        if (there == 0) {
+            input_.open().fail("is damaged: its image \"" + label + "\" announces " + to_string(shape) + ", has " +
+                               std::to_string(all) + " numbers");
+        }
+    }
+
+    // Lists a spectrum image, shape (energy, n_y, n_x); false where the energies are not known.
+    bool add_spectra(const dm_tag& item, const std::string& label, const std::string& place,
+                     const std::vector<std::size_t>& shape, const stored_type& type, const dm_tag& data) {
+        const dm_tag* const d = item.find("ImageData/Calibrations/Dimension/#2");
+        const double step = d->number_at("Scale").value_or(0), origin = d->number_at("Origin").value_or(0);
+        if (!(step > 0) || !std::isfinite(origin) || shape[0] < 2) return false;
+        require_numbers(label, shape, type, data);
+        spectrum_info s;
+        s.name = label, s.unit = d->text_at("Units"), s.type = type_name(type);
+        s.channels = shape[0], s.shape = {shape[1], shape[2]};
+        s.first = -origin * step;
+        s.last = s.first + static_cast<double>(s.channels - 1) * step;
+        s.scale = {axis(item, 0), axis(item, 1)};
+        s.places = {place};
+        s.index = spectra_.size();
+        contents_.spectra.push_back(s);
+        spectra_.push_back({type, data.offset});
+        return true;
     }
 
     void add_images(const dm_tag& item, const std::string& label, const std::string& place,
                     const std::vector<std::size_t>& shape, const stored_type& type, const dm_tag& data) {
         const bool stack = shape.size() == 3;
         const std::size_t count = stack ? shape[0] : 1, ny = shape[stack ? 1 : 0], nx = shape[stack ? 2 : 1];
-        const std::uint64_t there = data.count * data.type->size / type.size;
-        if (ny > there / nx || count > there / nx / ny) {
-            input_.open().fail("is damaged: its image \"" + label + "\" announces " + to_string(shape) + ", has " +
-                               std::to_string(there) + " numbers");
-        }
+        require_numbers(label, shape, type, data);
         for (std::size_t k = 0; k < std::min<std::size_t>(count, 10000); ++k) {
             image_info image;
             image.label = label + (stack ? "[" + std::to_string(k) + "]" : "");
@@ -165,7 +216,8 @@ private:
 
     Input input_;
     file_contents contents_;
-    std::vector<stored> data_;  // by image_info::index
+    std::vector<stored> data_;     // by image_info::index
+    std::vector<stored> spectra_;  // by spectrum_info::index
 };
 
 }  // namespace stemfuse::io

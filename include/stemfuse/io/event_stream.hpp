@@ -16,7 +16,6 @@ namespace stemfuse::io {
 class event_decoder {
 public:
     static constexpr std::uint16_t next_pixel = 65535;
-    static constexpr std::size_t most_windows = 64;
 
     // Channel i has the energy offset + i step, i < channels. There are up to 64 windows, and pixels > 0.
     event_decoder(std::size_t pixels, std::size_t channels, double offset, double step,

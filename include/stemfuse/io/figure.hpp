@@ -173,7 +173,7 @@ figure fusion_figure(const fusion_record<T>& record, const figure_options& optio
     detail::draw_columns(page, layout, columns, scale);
     if (lower.overlay) detail::draw_overlays(page, layout, columns, lower.overlay_y, scale);
     if (lower.profile) {
-        const std::size_t rows = std::min(ny, options.profile_rows > 0 ? options.profile_rows : ny / 32 + 1);
+        const std::size_t rows = detail::profile_rows(ny, options.profile_rows);
         draw_title(page, {lower.area.x, lower.profile_y + page.pt(7)}, lower.area.width, "Profile",
                    detail::profile_heading(ny, rows));
         draw_profiles(page, lower.area, detail::profiles_of(record, columns, rows), scale);

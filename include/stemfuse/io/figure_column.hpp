@@ -95,6 +95,11 @@ std::vector<double> middle_profile(const image_view<const T>& map, std::size_t r
     return sum;
 }
 
+// The rows that a profile averages where options ask for `rows`: one in 32 for 0.
+inline std::size_t profile_rows(std::size_t n_y, std::size_t rows) {
+    return std::min(n_y, rows > 0 ? rows : n_y / 32 + 1);
+}
+
 }  // namespace detail
 
 }  // namespace stemfuse::io

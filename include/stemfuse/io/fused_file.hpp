@@ -27,6 +27,9 @@ void require_writable(const fusion_record<T>& record) {
     require_shape(stemfuse::detail::shape_of<2>(record.fused_haadf, "fused_haadf"), image, "fused_haadf", "raw_haadf");
     require_shape(stemfuse::detail::shape_of<3>(record.raw_maps, "raw_maps"), stack, "raw_maps",
                   "elements and raw_haadf say");
+    if (record.raw_background.size() > 0)
+        require_shape(stemfuse::detail::shape_of<3>(record.raw_background, "raw_background"), stack, "raw_background",
+                      "elements and raw_haadf say");
     require_shape(stemfuse::detail::shape_of<3>(record.fused_maps, "fused_maps"), stack, "fused_maps",
                   "elements and raw_haadf say");
     std::set<std::string> names{"", ".", "HAADF"};
@@ -49,15 +52,20 @@ std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& 
     const hdf5_silence silence;
     const hdf5_writer file(target);
     const auto shape = stemfuse::detail::shape_of<2>(record.raw_haadf, "raw_haadf");
+    const std::size_t pixels = shape[0] * shape[1];
     const auto add_group = [&](const char* name, const auto& haadf, const auto& maps, const std::string& unit) {
-        const hdf5_handle group = file.group(name);
+        hdf5_handle group = file.group(name);
         file.image(group.get(), "HAADF", haadf.data(), shape, unit, record.scale);
         for (std::size_t i = 0; i < record.elements.size(); ++i) {
-            file.image(group.get(), record.elements[i], maps.data() + i * shape[0] * shape[1], shape, unit,
-                       record.scale);
+            file.image(group.get(), record.elements[i], maps.data() + i * pixels, shape, unit, record.scale);
         }
+        return group;
     };
-    add_group("raw", record.raw_haadf, record.raw_maps, "");
+    const hdf5_handle raw = add_group("raw", record.raw_haadf, record.raw_maps, "");
+    for (std::size_t i = 0; record.raw_background.size() > 0 && i < record.elements.size(); ++i) {
+        file.image(raw.get(), record.elements[i] + "_background", record.raw_background.data() + i * pixels, shape, "",
+                   record.scale);
+    }
     add_group("fused", record.fused_haadf, record.fused_maps, record.unit);
     const hdf5_handle history = file.group("history");
     file.curve(history.get(), "haadf", record.history.haadf);
@@ -73,9 +81,10 @@ std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& 
 }  // namespace detail
 
 // Writes /raw/HAADF and /raw/<element> as they were read, /fused/HAADF (re-projected) and /fused/<element> with their
-// unit as the attribute "unit", all (n_y, n_x) in T and with pixel_size_x, pixel_unit_x, pixel_size_y and pixel_unit_y
-// where known, /history/{haadf,chemical,tv,total}, and every parameter as a root attribute. Throws shape_error and
-// value_error for a record whose parts do not fit together, write_error; the file is whole or not there.
+// unit as the attribute "unit", /raw/<element>_background where there is one, all (n_y, n_x) in T and with
+// pixel_size_x, pixel_unit_x, pixel_size_y and pixel_unit_y where known, /history/{haadf,chemical,tv,total}, and every
+// parameter as a root attribute. Throws shape_error and value_error for a record whose parts do not fit together,
+// write_error; the file is whole or not there.
 template <scalar T>
 void write_fused_file(const std::filesystem::path& path, const fusion_record<T>& record) {
     detail::require_writable(record);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <stemfuse/io/hdf5.hpp>
+#include <stemfuse/io/hdf5_spectra.hpp>
 #include <stemfuse/io/image_info.hpp>
 
 namespace stemfuse::io {
@@ -31,6 +32,12 @@ public:
         planes_.push_back({std::move(plane), frame_axis});
     }
 
+    // Lists a spectrum image, the data set places[0] of shape (n_y, n_x, energy).
+    void add(spectrum_info info) {
+        info.index = contents_.spectra.size();
+        contents_.spectra.push_back(std::move(info));
+    }
+
     void other(const std::string& path, const std::string& what) { contents_.others.push_back(path + ": " + what); }
 
     // An image of contents(), shape (n_y, n_x), its frames as chosen. Throws read_error.
@@ -50,6 +57,13 @@ public:
         const double scale = image.intensity.scale / n;
         apply({scale, image.intensity.offset * static_cast<double>(summed ? image.frames : 1)}, sum);
         return sum;
+    }
+
+    // Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
+    // that are none, read_error.
+    template <scalar T>
+    xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
+        return read_hdf5_windows<T>(file_, spectrum, windows);
     }
 
 private:
@@ -81,14 +95,35 @@ inline calibration plain_hdf5_calibration(hid_t set) {
     return {axis("x"), axis("y")};
 }
 
+// A spectrum image: three dimensions, with the energies of the channels of the last one as the attributes
+// energy_offset_keV and energy_scale_keV.
+inline std::optional<spectrum_info> plain_hdf5_spectrum(const array_info& a, hid_t set) {
+    const auto step = hdf5_number_attribute(set, "energy_scale_keV");
+    if (!step || !(*step > 0) || a.shape.size() != 3 || a.shape[2] < 2) return std::nullopt;
+    spectrum_info s;
+    s.name = a.name, s.unit = "keV", s.type = a.type;
+    s.first = hdf5_number_attribute(set, "energy_offset_keV").value_or(0);
+    s.last = s.first + static_cast<double>(a.shape[2] - 1) * *step;
+    s.channels = a.shape[2], s.shape = {a.shape[0], a.shape[1]};
+    s.scale = plain_hdf5_calibration(set);
+    s.resolution = hdf5_number_attribute(set, "resolution_eV").value_or(0);
+    s.places = {a.name};
+    return s;
+}
+
 }  // namespace detail
 
 // Lists a plain HDF5 file: its two-dimensional data sets, and three-dimensional ones as their slices along the first
-// axis (of up to 10000). Throws read_error.
+// axis (of up to 10000), or as spectra where attributes give the energies along the last one. Throws read_error.
 inline void list_plain_hdf5(hdf5_images& images) {
     images.contents().format = "HDF5";
     for (const array_info& a : images.file().arrays()) {
         const std::size_t rank = a.shape.size();
+        const hdf5_handle set = images.file().object(a.name);
+        if (auto spectrum = detail::plain_hdf5_spectrum(a, set.get())) {
+            images.add(*std::move(spectrum));
+            continue;
+        }
         if ((rank != 2 && rank != 3) || (rank == 3 && a.shape[0] > detail::most_slices)) {
             images.other(a.name, to_string(a.shape) + " " + a.type + ", no image");
             continue;
@@ -97,7 +132,8 @@ inline void list_plain_hdf5(hdf5_images& images) {
         image.shape = {a.shape[rank - 2], a.shape[rank - 1]};
         image.type = a.type;
         image.intensity.unit = a.unit;
-        image.scale = detail::plain_hdf5_calibration(images.file().object(a.name).get());
+        image.scale = detail::plain_hdf5_calibration(set.get());
+        image.background = hdf5_number_attribute(set.get(), "background").value_or(0);
         image.place = a.name;
         if (rank == 2) image.element = element_of(detail::last_part(a.name));
         for (std::size_t k = 0; k < (rank == 2 ? 1 : a.shape[0]); ++k) {

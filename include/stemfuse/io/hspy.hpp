@@ -18,6 +18,7 @@ namespace detail {
 struct hspy_axis {
     axis_calibration scale{};
     bool navigates = false, energy = false;
+    double offset = 0, step = 0;
 };
 
 inline hspy_axis read_hspy_axis(const hdf5_reader& file, const std::string& path) {
@@ -27,7 +28,9 @@ inline hspy_axis read_hspy_axis(const hdf5_reader& file, const std::string& path
     const double scale = hdf5_number_attribute(group.get(), "scale").value_or(0);
     return {{scale < 0 ? -scale : scale, unit == "<undefined>" || unit == "_None_" ? "" : unit},
             hdf5_flag_attribute(group.get(), "navigate").value_or(false),
-            unit == "eV" || unit == "keV"};
+            unit == "eV" || unit == "keV",
+            hdf5_number_attribute(group.get(), "offset").value_or(0),
+            scale};
 }
 
 // The texts of a list that HyperSpy keeps as a data set _list_<key> or as attributes 0, 1, ... of _list_<n>_<key>.
@@ -61,6 +64,25 @@ inline std::string hspy_attribute(const hdf5_reader& file, const std::string& gr
     return object ? hdf5_text_attribute(object.get(), name) : "";
 }
 
+inline void list_hspy_spectra(hdf5_images& images, const std::string& path, const array_info& array,
+                              const std::vector<hspy_axis>& axes) {
+    const hspy_axis& energies = axes[2];
+    spectrum_info s;
+    s.name = last_part(path), s.unit = energies.scale.unit, s.type = array.type;
+    s.channels = array.shape[2], s.shape = {array.shape[0], array.shape[1]};
+    s.first = energies.offset;
+    s.last = s.first + static_cast<double>(s.channels - 1) * energies.step;
+    s.scale = {axes[1].scale, axes[0].scale};
+    for (const char* const microscope : {"TEM", "SEM"}) {
+        const hdf5_handle detector =
+            images.file().object(path + "/metadata/Acquisition_instrument/" + microscope + "/Detector/EDS");
+        if (detector)
+            s.resolution = hdf5_number_attribute(detector.get(), "energy_resolution_MnKa").value_or(s.resolution);
+    }
+    s.places = {array.name};
+    images.add(s);
+}
+
 inline void list_hspy_experiment(hdf5_images& images, const std::string& path) {
     const hdf5_reader& file = images.file();
     const std::string place = path + "/data", metadata = path + "/metadata";
@@ -71,6 +93,8 @@ inline void list_hspy_experiment(hdf5_images& images, const std::string& path) {
     for (std::size_t d = 0; d < rank; ++d) axes.push_back(read_hspy_axis(file, path + "/axis-" + std::to_string(d)));
     bool spectra = rank == 3 && axes[0].navigates && axes[1].navigates && !axes[2].navigates;
     for (const hspy_axis& axis : axes) spectra = spectra || axis.energy;
+    if (rank == 3 && axes[2].energy && axes[2].step > 0 && array->shape[2] > 1)
+        return list_hspy_spectra(images, path, *array, axes);
     if (spectra) return images.other(path, to_string(array->shape) + " " + array->type + ", spectra, left out");
     if (rank < 2 || rank > 3 || (rank == 3 && array->shape[0] > most_slices))
         return images.other(path, to_string(array->shape) + " " + array->type + ", no image");
@@ -99,7 +123,8 @@ inline void list_hspy_experiment(hdf5_images& images, const std::string& path) {
 
 }  // namespace detail
 
-// Lists the experiments of a HyperSpy file: maps, and stacks as their slices; spectra are left out. Throws read_error.
+// Lists the experiments of a HyperSpy file: maps, stacks as their slices, and spectra of every pixel of a map. Other
+// spectra are left out. Throws read_error.
 inline void list_hspy(hdf5_images& images) {
     const hdf5_reader& file = images.file();
     std::string version = hdf5_text_attribute(file.root(), "file_format_version");

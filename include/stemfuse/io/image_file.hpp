@@ -116,6 +116,9 @@ public:
     // there, where there is none or several.
     const image_info& find(std::string_view name) const;
 
+    // The images that `name` may mean, see find().
+    std::vector<image_info> matches(std::string_view name) const;
+
     // An image of contents(), shape (n_y, n_x), its frames as chosen, in the unit of its intensities. Throws
     // read_error.
     template <scalar T>
@@ -171,20 +174,26 @@ inline std::vector<std::string> short_names(const std::vector<image_info>& image
     return names;
 }
 
-inline const image_info& image_file::find(std::string_view name) const {
-    const std::string wanted = "\"" + std::string(name) + "\"";
+inline std::vector<image_info> image_file::matches(std::string_view name) const {
     if (name.starts_with('/')) name.remove_prefix(1);
     const auto& images = contents().images;
     const std::string ending = "/" + std::string(name);
-    const auto matching = [&](auto&& matches) {
+    const auto matching = [&](auto&& fits) {
         std::vector<image_info> found;
-        std::copy_if(images.begin(), images.end(), std::back_inserter(found), matches);
+        std::copy_if(images.begin(), images.end(), std::back_inserter(found), fits);
         return found;
     };
     auto found = matching([&](const image_info& i) { return i.name == name; });
     if (found.empty()) found = matching([&](const image_info& i) { return i.place == name; });
     if (found.empty()) found = matching([&](const image_info& i) { return i.name.ends_with(ending); });
     if (found.empty()) found = matching([&](const image_info& i) { return i.element == name && !name.empty(); });
+    return found;
+}
+
+inline const image_info& image_file::find(std::string_view name) const {
+    const std::string wanted = "\"" + std::string(name) + "\"";
+    const auto& images = contents().images;
+    const auto found = matches(name);
     if (found.empty())
         throw read_error(path_.string(), "has no image " + wanted + ", has " + joined(short_names(images)));
     if (found.size() > 1)

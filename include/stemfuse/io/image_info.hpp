@@ -38,6 +38,7 @@ struct image_info {
     intensity_calibration intensity{};
     std::string place;      // where in the file: a path, "ImageList/1", "page 0"
     std::size_t index = 0;  // of the slice or item in `place`
+    double background = 0;  // counts in a pixel that are none of the element's, where the file says so
 };
 
 // Spectra of every pixel, of which maps of energy windows can be read.
@@ -50,6 +51,8 @@ struct spectrum_info {
     std::string type;
     calibration scale{};
     std::vector<std::string> places;  // of every detector's data
+    double resolution = 0;            // full width of Mn K alpha at half maximum in eV, where the file says so
+    std::size_t index = 0;            // among the spectra of its file
 };
 
 // Energies low <= E < high, in the unit of the spectrum.

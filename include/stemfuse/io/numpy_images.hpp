@@ -18,9 +18,9 @@ namespace detail {
 // Adds the images of an array: itself, or its slices along the first axis (up to 10000) named by name(k).
 template <class Name>
 void add_array_images(file_contents& contents, const array_info& a, Name&& name) {
-    constexpr std::size_t most_slices = 10000;
+    constexpr std::size_t longest_stack = 10000;
     const std::size_t rank = a.shape.size();
-    if ((rank != 2 && rank != 3) || (rank == 3 && a.shape[0] > most_slices)) {
+    if ((rank != 2 && rank != 3) || (rank == 3 && a.shape[0] > longest_stack)) {
         contents.others.push_back(a.name + ": " + to_string(a.shape) + " " + a.type + ", no image");
         return;
     }

@@ -19,6 +19,11 @@ struct fusion_history {
     std::vector<double> haadf, chemical, tv, total;
 };
 
+// A file that was read, with the SHA-256 of its bytes in hexadecimal digits; empty where it was not computed.
+struct input_record {
+    std::string file, sha256;
+};
+
 // Images are (n_y, n_x), stacks (n_elements, n_y, n_x), in the order of `elements`.
 template <scalar T>
 struct fusion_record {
@@ -26,13 +31,15 @@ struct fusion_record {
     std::vector<std::string> elements;  // symbols
     xt::xtensor<T, 2> raw_haadf;        // as read
     xt::xtensor<T, 3> raw_maps;
-    xt::xtensor<T, 2> haadf;  // in the recipe's units, as the terms saw them
+    xt::xtensor<T, 3> raw_background{};  // counts expected in raw_maps that are none of the elements'; may be empty
+    xt::xtensor<T, 2> haadf;             // in the recipe's units, as the terms saw them
     xt::xtensor<T, 3> maps;
     xt::xtensor<T, 2> fused_haadf;  // re-projected: sum of w_i x_i^gamma
     xt::xtensor<T, 3> fused_maps;
     std::string unit;     // of maps and fused_maps, e.g. "scaled to [0, 1]"
     calibration scale{};  // of every image
     fusion_history history;
+    std::vector<input_record> inputs{};
     std::vector<std::pair<std::string, parameter_value>> parameters;  // in the order in which they are shown
 };
 

@@ -85,13 +85,7 @@ public:
     // read_error.
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
-        if (windows.empty() || windows.size() > event_decoder::most_windows)
-            throw value_error("windows", "got " + std::to_string(windows.size()) + ", takes 1 to 64");
-        for (const energy_window& w : windows) {
-            if (!(w.low < w.high))
-                throw value_error("windows", "got " + to_string(w.low) + " to " + to_string(w.high) +
-                                                 ", takes a lower and a higher energy");
-        }
+        require_windows(windows);
         xt::xtensor<T, 3> maps({windows.size(), spectrum.shape[0], spectrum.shape[1]}, T(0));
         for (const std::string& place : spectrum.places) {
             if (spectrum.unit == "keV") {

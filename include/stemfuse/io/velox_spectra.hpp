@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/io/energy_windows.hpp>
 #include <stemfuse/io/event_stream.hpp>
 #include <stemfuse/io/hdf5_images.hpp>
 #include <stemfuse/io/velox_json.hpp>
@@ -175,13 +176,9 @@ void add_velox_losses(const hdf5_reader& file, const std::string& group, std::si
     if (!axis) file.refuse(group + "/Data", "has no energies");
     const hsize_t ny = maps.shape(1), nx = maps.shape(2);
     for (std::size_t w = 0; w < windows.size(); ++w) {
-        hsize_t first = channels, last = 0;
-        for (hsize_t i = 0; i < channels; ++i) {
-            const double energy = axis->offset + static_cast<double>(i) * axis->step;
-            if (energy >= windows[w].low && energy < windows[w].high) first = std::min(first, i), last = i;
-        }
-        if (first > last) continue;
-        const hsize_t n = last - first + 1;
+        const auto [first, last] = channels_in(windows[w], axis->offset, axis->step, channels);
+        if (first == last) continue;
+        const hsize_t n = last - first;
         for (hsize_t y = 0; y < ny; ++y) {
             const auto row = file.read_block<float>(group + "/Data", {0, first, y}, {nx, n, 1});
             for (hsize_t x = 0; x < nx; ++x) {
