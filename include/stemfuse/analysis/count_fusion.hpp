@@ -166,18 +166,20 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     count_fusion_result<T> result;
     result.haadf_noise = options.haadf_noise ? *options.haadf_noise : image_noise(h.view(), "haadf", exec);
     const scaled_haadf<T> image(h.view(), result.haadf_noise);
-    const count_holdout<T> holdout(m.view(), b.view(), options.holdout, exec);
     result.scales = count_scales(m.view(), b.view(), exec);
+    const xt::xtensor<T, 3> floored = floored_background(b.view(), result.scales);
+    const auto expected = as_view(floored);
+    const count_holdout<T> holdout(m.view(), expected, options.holdout, exec);
 
     std::vector<double> scales = result.scales;
     for (double& s : scales) s *= holdout.fraction();
-    const xt::xtensor<T, 3> part_background = detail::scaled_stack(b.view(), holdout.fraction());
+    const xt::xtensor<T, 3> part_background = detail::scaled_stack(expected, holdout.fraction());
     const count_problem<T> part(as_view(holdout.fit_counts()), as_view(part_background), scales, image);
     auto found = detail::count_search<T>(part, holdout, grid).run(exec);
     detail::prefer_common(found);
     result.tried = detail::compare(found.fits);
 
-    const count_problem<T> whole(m.view(), b.view(), result.scales, image);
+    const count_problem<T> whole(m.view(), expected, result.scales, image);
     std::vector<std::size_t> fits;  // made of all counts, each once
     std::vector<std::pair<xt::xtensor<T, 3>, haadf_calibration>> refits;
     result.maps.resize(shape);

@@ -199,7 +199,7 @@ private:
         }
     }
 
-    static constexpr int patience = 2;  // settings in a row that predict no element better
+    static constexpr int patience = 1;  // settings in a row that predict no element better
 
     const count_problem<T>& problem_;
     const count_holdout<T>& holdout_;
