@@ -293,7 +293,6 @@ TEST_CASE_TEMPLATE("the objective never rises, whatever the problem", T, float, 
     std::mt19937 engine(support::seed());
     const auto uniform = [&] { return static_cast<double>(engine()) / 4294967296.0; };
     const auto between = [&](double low, double high) { return low * std::pow(high / low, uniform()); };
-    int lower = 0;
     for (int k = 0; k < count; ++k) {
         const stack_shape shape{1 + engine() % 8, 1 + engine() % 34, 1 + engine() % 34};
         problem<T> p(shape, static_cast<std::uint32_t>(k) + 100);
@@ -321,10 +320,9 @@ TEST_CASE_TEMPLATE("the objective never rises, whatever the problem", T, float, 
         bool valid = true;
         for (const T v : result.maps) valid = valid && std::isfinite(v) && v >= 0;
         CHECK(valid);
-        lower += result.history.back().total < result.history.front().total;
+        const bool lower = result.history.back().total < result.history.front().total;
+        CHECK((lower || *result.stationarity <= 1e-6));
     }
-    MESSAGE(lower, " of ", count, " problems ended below their start");
-    CHECK(lower >= count * 98 / 100);
 }
 
 TEST_CASE_TEMPLATE("degenerate shapes and weights", T, float, double) {

@@ -112,7 +112,8 @@ struct convergent_scheme {
         if (++s.refused % 2 == 0) detail::shorten_steps(s.duals);
     }
 
-    // Bytes that a solve allocates beyond x: maps, duals, tangent, and at first the coarser problems.
+    // Bytes that a solve allocates beyond x: maps, duals, tangent, and at first the coarser problems; but for some
+    // rows.
     template <class E, class C, class P, class T = typename E::value_type>
     std::size_t working_memory(const objective<E, C, P>& f, const execution& = {}) const {
         const stack_shape shape = f.shape();
