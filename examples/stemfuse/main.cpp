@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "batch.hpp"
 #include "demo.hpp"
 #include "fuse.hpp"
 #include "inspect.hpp"
@@ -26,6 +27,7 @@ struct command_line {
     program::recipe_options recipe;
     program::output_options output;
     program::simulate_options simulation;
+    std::string list;
 };
 
 void add_output_options(CLI::App& command, command_line& line) {
@@ -33,11 +35,14 @@ void add_output_options(CLI::App& command, command_line& line) {
     command.add_flag("--quiet", line.output.quiet, "No progress");
 }
 
-void add_input_options(CLI::App& command, program::input_options& input) {
+void add_files(CLI::App& command, program::input_options& input) {
     command
         .add_option("FILE", input.files,
                     "Files with the HAADF image and the maps (EMD, DM3, DM4, hspy, HDF5, npy, npz, TIFF)")
         ->required();
+}
+
+void add_input_options(CLI::App& command, program::input_options& input) {
     command
         .add_option("--elements", input.elements,
                     "Symbols, or NAME=Symbol for an image of another name: Sc,Dy,O; from X-ray lines where files have "
@@ -89,6 +94,37 @@ void add_recipe_options(CLI::App& command, program::recipe_options& o) {
     command.add_option("--threads", o.threads, "Threads; 0 is one for each core")->capture_default_str();
 }
 
+void add_fusion_options(CLI::App& command, command_line& line) {
+    add_input_options(command, line.input);
+    command.add_option("--recipe", line.recipe_name, "Recipe, one of published")->capture_default_str();
+    add_recipe_options(command, line.recipe);
+}
+
+void fuse(const command_line& line) {
+    if (line.recipe_name != "published") {
+        throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published");
+    }
+    program::fuse(line.input, line.recipe, line.output);
+}
+
+// A line of a list; its options come after those of the command.
+program::batch_entry parse_entry(const std::string& text, const command_line& common, const CLI::App& command) {
+    command_line line = common;
+    CLI::App app;
+    add_files(app, line.input);
+    add_fusion_options(app, line);
+    try {
+        app.parse(text);
+    } catch (const CLI::ParseError& e) {
+        throw program::usage_error(text + ": " + e.what());
+    }
+    line.input.request = "stemfuse " STEMFUSE_VERSION "\n" + program::request_of(command) + program::request_of(app);
+    return {line.input.files, line.input.request, [line](const std::string& folder) mutable {
+                line.output.folder = folder;
+                fuse(line);
+            }};
+}
+
 void run(int argc, char** argv) {
     command_line line;
     CLI::App app{"Fused multi-modal electron microscopy: elemental maps with less noise, by their HAADF image."};
@@ -98,17 +134,21 @@ void run(int argc, char** argv) {
     add_output_options(*demo, line);
     auto* const inspect = app.add_subcommand("inspect", "List the images of files, and what of them would be fused");
     inspect->add_option("FILE", line.input.files, "The files")->required();
-    auto* const fuse = app.add_subcommand("fuse", "Fuse the images of one or several files");
-    add_input_options(*fuse, line.input);
-    add_output_options(*fuse, line);
-    fuse->add_option("--recipe", line.recipe_name, "Recipe, one of published")->capture_default_str();
-    add_recipe_options(*fuse, line.recipe);
+    auto* const fuse_one = app.add_subcommand("fuse", "Fuse the images of one or several files");
+    add_files(*fuse_one, line.input);
+    add_output_options(*fuse_one, line);
+    add_fusion_options(*fuse_one, line);
+    auto* const batch = app.add_subcommand("batch", "Fuse many measurements, one after another");
+    batch->add_option("LIST", line.list, "File with a measurement a line: FILE... [options of fuse]; # for comments")
+        ->required();
+    add_output_options(*batch, line);
+    add_fusion_options(*batch, line);
     auto* const simulate = program::add_simulate(app, line.simulation);
     const std::string first = argc > 1 ? argv[1] : "-";
     const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
     if (first[0] != '-' &&
         std::none_of(commands.begin(), commands.end(), [&](auto* c) { return c->get_name() == first; })) {
-        throw program::usage_error("got \"" + first + "\", takes one of demo, inspect, fuse, simulate");
+        throw program::usage_error("got \"" + first + "\", takes one of demo, inspect, fuse, batch, simulate");
     }
     try {
         app.parse(argc, argv);
@@ -121,10 +161,11 @@ void run(int argc, char** argv) {
     if (inspect->parsed()) return program::inspect(line.input.files);
     if (simulate->parsed()) return program::simulate(line.simulation);
     if (demo->parsed()) return program::demo(line.output, argv[0]);
-    if (line.recipe_name != "published") {
-        throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published");
+    if (batch->parsed()) {
+        return program::batch(line.list, line.output.folder,
+                              [&](const std::string& text) { return parse_entry(text, line, *batch); });
     }
-    program::fuse(line.input, line.recipe, line.output);
+    fuse(line);
 }
 
 int fail(const char* what, int code) {

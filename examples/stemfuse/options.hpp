@@ -67,6 +67,7 @@ struct window_source {
 // Where the images of a measurement are. What is not named is found by the files' own labels.
 struct input_options {
     std::vector<std::string> files;
+    std::string request;  // what parameters.json says was asked for, in a batch
     std::string haadf;
     std::vector<std::string> elements, windows;
     std::string frames = "mean";
