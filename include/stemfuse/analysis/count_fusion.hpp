@@ -137,7 +137,8 @@ std::pair<xt::xtensor<T, 3>, haadf_calibration> refit(const count_problem<T>& pr
 // An element without counts above its background ends as a map of about 0; an image that depends on no map, such as a
 // constant one, is left out. Throws shape_error where the shapes differ; value_error for counts that are no whole
 // numbers >= 0, a background that is negative or no number, an image that is not finite, a smoothing or weight <= 0,
-// and lists that are empty.
+// an exponent outside [1, 2], a residue outside [0, 1], a holdout's fraction outside [0.05, 0.95], a noise below 0, and
+// lists that are empty.
 template <stack M, stack B, image H>
 auto fuse_counts(const M& counts, const B& background, const H& haadf, const count_fusion_options& options = {},
                  const execution& exec = {}) {
@@ -156,6 +157,10 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     for (const auto* values : {&grid.smoothings, &grid.haadf_weights}) {
         for (const double v : *values) require_in_range(v, 1e-6, 1e6, "grid");
     }
+    for (const double gamma : grid.gammas) require_in_range(gamma, 1, 2, "gammas");
+    for (const double r : options.residues) require_in_range(r, 0, 1, "residues");
+    require_in_range(options.holdout.fraction, 0.05, 0.95, "holdout.fraction");
+    if (options.haadf_noise) require_non_negative(*options.haadf_noise, "haadf_noise");
 
     count_fusion_result<T> result;
     result.haadf_noise = options.haadf_noise ? *options.haadf_noise : image_noise(h.view(), "haadf", exec);
