@@ -22,7 +22,7 @@ auto fuse_counts_by_discrepancy(const M& counts, const B& background, const H& h
     using T = scalar_type_t<M>;
     const readable<T, 3> m(counts, "counts"), b(background, "background");
     const readable<T, 2> h(haadf, "haadf");
-    detail::check_count_fusion(m.view(), b.view(), h.view(), options.grid);
+    detail::check_count_fusion(m.view(), b.view(), h.view(), options);
     require_counts(m.view(), "counts");
     const count_grid& grid = options.grid;
 

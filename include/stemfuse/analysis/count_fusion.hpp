@@ -130,7 +130,8 @@ std::pair<xt::xtensor<T, 3>, haadf_calibration> refit(const count_problem<T>& pr
 
 template <scalar T>
 void check_count_fusion(const stack_view<const T>& counts, const stack_view<const T>& background,
-                        const image_view<const T>& haadf, const count_grid& grid) {
+                        const image_view<const T>& haadf, const count_fusion_options& options) {
+    const count_grid& grid = options.grid;
     require_not_empty(counts, "counts");
     require_shape(background.shape, counts.shape, "background", "the counts'");
     require_shape(haadf.shape, {counts.shape[1], counts.shape[2]}, "haadf", "the counts'");
@@ -141,6 +142,10 @@ void check_count_fusion(const stack_view<const T>& counts, const stack_view<cons
     for (const auto* values : {&grid.smoothings, &grid.haadf_weights}) {
         for (const double v : *values) require_in_range(v, 1e-6, 1e6, "grid");
     }
+    for (const double gamma : grid.gammas) require_in_range(gamma, 1, 2, "gammas");
+    for (const double r : options.residues) require_in_range(r, 0, 1, "residues");
+    require_in_range(options.holdout.fraction, 0.05, 0.95, "holdout.fraction");
+    if (options.haadf_noise) require_non_negative(*options.haadf_noise, "haadf_noise");
 }
 
 }  // namespace detail
@@ -152,7 +157,8 @@ void check_count_fusion(const stack_view<const T>& counts, const stack_view<cons
 // An element without counts above its background ends as a map of about 0; an image that depends on no map, such as a
 // constant one, is left out. Throws shape_error where the shapes differ; value_error for counts that are no whole
 // numbers >= 0, a background that is negative or no number, an image that is not finite, a smoothing or weight <= 0,
-// and lists that are empty.
+// an exponent outside [1, 2], a residue outside [0, 1], a holdout's fraction outside [0.05, 0.95], a noise below 0, and
+// lists that are empty.
 template <stack M, stack B, image H>
 auto fuse_counts(const M& counts, const B& background, const H& haadf, const count_fusion_options& options = {},
                  const execution& exec = {}) {
@@ -160,7 +166,7 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     const readable<T, 3> m(counts, "counts"), b(background, "background");
     const readable<T, 2> h(haadf, "haadf");
     const stack_shape shape = m.view().shape;
-    detail::check_count_fusion(m.view(), b.view(), h.view(), options.grid);
+    detail::check_count_fusion(m.view(), b.view(), h.view(), options);
     const count_grid& grid = options.grid;
 
     count_fusion_result<T> result;
