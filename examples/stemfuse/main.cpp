@@ -25,6 +25,9 @@ struct command_line {
     std::string recipe_name = "published";
     program::input_options input;
     program::recipe_options recipe;
+    program::count_options counts;
+    std::optional<double> lambda_tv;
+    std::vector<std::string> background;
     program::output_options output;
     program::simulate_options simulation;
     std::string list;
@@ -77,9 +80,6 @@ void add_recipe_options(CLI::App& command, program::recipe_options& o) {
     command.add_option("--weights", o.weights, "Weights of the elements in it" + one_of(stemfuse::weighting_names))
         ->capture_default_str();
     command.add_option("--lambda-chemical", o.lambda_chemical, "Weight of the chemical term")->capture_default_str();
-    command.add_option("--lambda-tv", o.lambda_tv, "Weight of total variation")->capture_default_str();
-    command.add_option("--background", o.background, "Background rate, in units of the scaled maps")
-        ->capture_default_str();
     command.add_option("--iterations", o.iterations, "Iterations")->capture_default_str();
     command.add_option("--tv", o.tv, "Algorithm of the TV prox" + one_of(program::tv_algorithm_names))
         ->capture_default_str();
@@ -96,15 +96,48 @@ void add_recipe_options(CLI::App& command, program::recipe_options& o) {
 
 void add_fusion_options(CLI::App& command, command_line& line) {
     add_input_options(command, line.input);
-    command.add_option("--recipe", line.recipe_name, "Recipe, one of published")->capture_default_str();
+    command
+        .add_option("--recipe", line.recipe_name,
+                    "Recipe: published, or counts, which takes raw counts and chooses its weights by itself")
+        ->capture_default_str();
+    command.add_option("--lambda-tv", line.lambda_tv,
+                       "Weight of total variation; by default 0.15, or as the counts say in the recipe counts");
+    command
+        .add_option("--background", line.background,
+                    "Background rate: in units of the scaled maps, 0.24 by default; in the recipe counts in counts per "
+                    "pixel, as VALUE or El=VALUE,...")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    command
+        .add_option("--k-factors", line.counts.k_factors,
+                    "El=VALUE,...: weight-based k-factors, for the composition (recipe counts)")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    command.add_option("--seed", line.counts.seed, "Seed of the split that settings are chosen by (recipe counts)")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     add_recipe_options(command, line.recipe);
 }
 
 void fuse(const command_line& line) {
-    if (line.recipe_name != "published") {
-        throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published");
+    program::recipe_options recipe = line.recipe;
+    program::count_options counts = line.counts;
+    if (line.recipe_name == "counts") {
+        counts.background = line.background;
+        counts.lambda_tv = line.lambda_tv;
+        if (line.lambda_tv && !(*line.lambda_tv > 0 && *line.lambda_tv <= 1e6)) {
+            throw program::usage_error("--lambda-tv: got " + stemfuse::to_string(*line.lambda_tv) +
+                                       ", takes a number above 0, up to 1e6");
+        }
+        return program::fuse(line.input, recipe, &counts, line.output);
     }
-    program::fuse(line.input, line.recipe, line.output);
+    if (line.recipe_name != "published") {
+        throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published, counts");
+    }
+    recipe.lambda_tv = line.lambda_tv.value_or(recipe.lambda_tv);
+    if (!line.background.empty())
+        recipe.background = program::parse_by_element(line.background, {""}, "--background", true).front();
+    program::fuse(line.input, recipe, nullptr, line.output);
 }
 
 // A line of a list; its options come after those of the command.

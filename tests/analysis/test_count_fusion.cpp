@@ -179,13 +179,19 @@ TEST_CASE("four times the dose gives four times the scale and less error") {
 }
 
 TEST_CASE("a flipped measurement is fused as well") {
-    // The thinning draws other counts for other places, and the choice may change with them: within a fifth.
-    const measurement m = measure(5);
-    const double error = error_of(fuse(m).maps, m.truth);
-    measurement flipped = m;
-    for (auto* a : {&flipped.truth, &flipped.counts, &flipped.background}) *a = stack_type(xt::flip(*a, 2));
-    flipped.haadf = image_type(xt::flip(m.haadf, 1));
-    CHECK(std::abs(error_of(fuse(flipped).maps, flipped.truth) / error - 1) < 0.2);
+    // The thinning draws other counts for other places, and forward differences look the other way. From split to split
+    // the error varies by a tenth on so few pixels: the means over eight splits agree to 0.05 by chance, 0.15 at most.
+    measurement m = measure(5);
+    double error = 0, flipped_error = 0;
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+        m.options.holdout.seed = seed;
+        error += error_of(fuse(m).maps, m.truth);
+        measurement flipped = m;
+        for (auto* a : {&flipped.truth, &flipped.counts, &flipped.background}) *a = stack_type(xt::flip(*a, 2));
+        flipped.haadf = image_type(xt::flip(m.haadf, 1));
+        flipped_error += error_of(fuse(flipped).maps, flipped.truth);
+    }
+    CHECK(std::abs(flipped_error / error - 1) < 0.15);
 }
 
 TEST_CASE("float finds what double finds") {
