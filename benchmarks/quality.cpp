@@ -25,6 +25,7 @@ struct options {
     std::vector<std::string> specimens = quality::specimen_names();
     std::vector<double> doses{1, 5, 20};
     std::string size = "128", json;
+    bool oracle = false;
 };
 
 // "128" or "128x160": rows and columns.
@@ -54,13 +55,28 @@ quality::scan measure(const quality::measured_specimen& s, double dose, std::uin
 void run(const quality::recipe& recipe, const quality::scan& scan, const xt::xtensor<double, 3>& truth,
          stemfuse::thread_pool& pool, quality::outcome& out) {
     const auto setting = quality::tune(recipe, scan, truth, pool);
-    const auto maps = recipe.run(scan, setting, pool);
+    auto [maps, text] = recipe.run(scan, setting, pool);
     out.by_seed.push_back(quality::figures_of(maps, truth, quality::unbiased(scan)));
-    std::string text;
     for (std::size_t k = 0; k < setting.size(); ++k) {
         text += (k == 0 ? "" : ", ") + recipe.tuned[k].name + " " + stemfuse::to_string(setting[k]);
     }
     out.settings.push_back(text);
+}
+
+// What the automatic choice, the last outcome, lost to the best setting of its grid.
+void print_excess(const quality::outcome& automatic, const std::vector<quality::scan>& scans,
+                  const xt::xtensor<double, 3>& truth, stemfuse::thread_pool& pool) {
+    double sum = 0;
+    std::string setting;
+    for (const auto& scan : scans) {
+        const auto [best, error] = quality::oracle_cell(scan, truth, pool);
+        sum += error / static_cast<double>(scans.size());
+        if (setting.empty()) setting = quality::short_text(best);
+    }
+    const double excess = 100 * (quality::mean(automatic, &quality::figures::nrmse) / sum - 1);
+    std::printf("| %s | %g | oracle cell of the grid | %.4f | | | | | | %s; automatic %+.1f %% |\n",
+                automatic.specimen.c_str(), automatic.dose, sum, setting.c_str(), excess);
+    std::fflush(stdout);
 }
 
 std::vector<quality::outcome> run_all(const options& o) {
@@ -82,6 +98,7 @@ std::vector<quality::outcome> run_all(const options& o) {
                 quality::print_row(out);
                 outcomes.push_back(std::move(out));
             }
+            if (o.oracle) print_excess(outcomes.back(), scans, s.sample.truth, pool);
         }
     }
     return outcomes;
@@ -127,6 +144,7 @@ int main(int argc, char** argv) {
     app.add_option("--threads", o.threads, "threads, 0 for one a core")
         ->check(CLI::Range(0, 1024))
         ->capture_default_str();
+    app.add_flag("--oracle", o.oracle, "also the best setting of the automatic recipe's grid, found by the truth");
     app.add_option("--json", o.json, "file for the figures of every seed");
     CLI11_PARSE(app, argc, argv);
     try {

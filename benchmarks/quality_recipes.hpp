@@ -5,8 +5,11 @@
 #include <cmath>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <stemfuse/analysis/count_fusion.hpp>
+#include <stemfuse/analysis/quantification.hpp>
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/priors/total_variation.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
@@ -26,9 +29,16 @@ struct scan {
     std::vector<double> counts_per_amount;  // of each element, without the background
 };
 
-// Returns maps that are right up to one common factor, where their composition is to be judged. The setting holds a
-// number for each axis of the recipe.
-using estimate = std::function<maps_type(const scan&, const std::vector<double>& setting, const stemfuse::execution&)>;
+// Maps that are right up to one common factor, where their composition is to be judged.
+struct estimated {
+    maps_type maps;
+    std::string chosen{};  // what the recipe itself chose
+
+    estimated(maps_type m, std::string c = {}) : maps(std::move(m)), chosen(std::move(c)) {}
+};
+
+// The setting holds a number for each axis of the recipe.
+using estimate = std::function<estimated(const scan&, const std::vector<double>& setting, const stemfuse::execution&)>;
 
 // A parameter that is chosen by comparison with the truth, as no user can.
 struct axis {
@@ -74,6 +84,29 @@ inline maps_type tv_alone(const scan& s, double lambda_tv, const stemfuse::execu
     return denoised;
 }
 
+// A setting in few letters: "d0.3 g1.6 s4", d for a prior that the image directs, n for one that it does not, with the
+// weight of the image, then exponent and smoothing.
+inline std::string short_text(const stemfuse::count_setting& s) {
+    using stemfuse::to_string;
+    const std::string weight = (s.directed ? "d" : "n") + to_string(s.haadf_weight);
+    return weight + (s.haadf_weight > 0 ? " g" + to_string(s.gamma) : "") + " s" + to_string(s.smoothing);
+}
+
+// What fuse_counts() chooses, in single precision, with every map's sum that of its counts without background.
+inline estimated counts_automatic(const scan& s, const stemfuse::execution& exec) {
+    const xt::xtensor<float, 3> counts = xt::cast<float>(s.counts), background = xt::cast<float>(s.background);
+    const xt::xtensor<float, 2> haadf = xt::cast<float>(s.haadf);
+    const auto fused = stemfuse::fuse_counts(counts, background, haadf, {.holdout = {.names = s.elements}}, exec);
+    maps_type maps = stemfuse::mass_balance(fused.maps, stemfuse::total_counts(s.counts, s.background)).maps;
+    std::string chosen;
+    for (std::size_t i = 0; i < s.elements.size(); ++i) {
+        xt::view(maps, i) /= s.counts_per_amount[i];
+        chosen += (i == 0 ? "" : ", ") + s.elements[i] + ": " + short_text(fused.chosen[i].setting);
+        if (fused.chosen[i].residue > 0) chosen += " r" + stemfuse::to_string(fused.chosen[i].residue);
+    }
+    return {std::move(maps), std::move(chosen)};
+}
+
 inline std::vector<recipe> recipes() {
     return {
         {"raw", [](const scan& s, const auto&, const auto&) { return unbiased(s); }},
@@ -83,6 +116,7 @@ inline std::vector<recipe> recipes() {
         {"published, tuned on the truth",
          [](const scan& s, const auto& p, const auto& exec) { return published(s, p[0], p[1], exec); },
          {{"lambda_chemical", 0.0005, 0.512}, {"lambda_tv", 0.002, 0.512}}},
+        {"counts, automatic", [](const scan& s, const auto&, const auto& exec) { return counts_automatic(s, exec); }},
     };
 }
 

@@ -40,7 +40,7 @@ inline std::vector<double> tune(const recipe& r, const scan& s, const maps_type&
     const auto try_all = [&](const settings& values) {
         const settings tried = combinations(values);
         std::vector<double> errors(tried.size());
-        pool.for_each(tried.size(), [&](std::size_t k) { errors[k] = mean_nrmse(r.run(s, tried[k], {}), truth); });
+        pool.for_each(tried.size(), [&](std::size_t k) { errors[k] = mean_nrmse(r.run(s, tried[k], {}).maps, truth); });
         const auto lowest = std::min_element(errors.begin(), errors.end());
         if (*lowest >= error) return;
         error = *lowest;
@@ -59,6 +59,36 @@ inline std::vector<double> tune(const recipe& r, const scan& s, const maps_type&
         try_all(neighbours);
     }
     return best;
+}
+
+// The setting of fuse_counts()'s grid, one for all elements, of the smallest mean NRMSE when it is fitted to all
+// counts.
+inline std::pair<stemfuse::count_setting, double> oracle_cell(const scan& s, const maps_type& truth,
+                                                              stemfuse::thread_pool& pool) {
+    using namespace stemfuse;
+    const xt::xtensor<float, 3> counts = xt::cast<float>(s.counts), background = xt::cast<float>(s.background);
+    const xt::xtensor<float, 2> haadf = xt::cast<float>(s.haadf);
+    const auto m = as_view(counts), b = as_view(background);
+    const auto h = as_view(haadf);
+    const scaled_haadf<float> image(h, image_noise(h, "haadf"));
+    const count_problem<float> problem(m, b, count_scales(m, b), image);
+    const count_grid grid;
+    std::vector<count_setting> cells;
+    for (const bool directed : grid.directed) {
+        for (const double smoothing : grid.smoothings) {
+            cells.push_back({.directed = directed, .smoothing = smoothing});
+            for (const double weight : grid.haadf_weights) {
+                for (const double gamma : grid.gammas) cells.push_back({directed, weight, gamma, smoothing});
+            }
+        }
+    }
+    std::vector<double> errors(cells.size());
+    pool.for_each(cells.size(), [&](std::size_t k) {
+        const auto maps = detail::refit(problem, {cells[k], cells[k].smoothing, {}}, {}).first;
+        errors[k] = mean_nrmse(xt::cast<double>(maps), truth);
+    });
+    const auto lowest = std::min_element(errors.begin(), errors.end());
+    return {cells[static_cast<std::size_t>(lowest - errors.begin())], *lowest};
 }
 
 }  // namespace quality

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "batch.hpp"
 #include "demo.hpp"
 #include "fuse.hpp"
 #include "inspect.hpp"
@@ -24,8 +25,12 @@ struct command_line {
     std::string recipe_name = "published";
     program::input_options input;
     program::recipe_options recipe;
+    program::count_options counts;
+    std::optional<double> lambda_tv;
+    std::vector<std::string> background;
     program::output_options output;
     program::simulate_options simulation;
+    std::string list;
 };
 
 void add_output_options(CLI::App& command, command_line& line) {
@@ -33,11 +38,14 @@ void add_output_options(CLI::App& command, command_line& line) {
     command.add_flag("--quiet", line.output.quiet, "No progress");
 }
 
-void add_input_options(CLI::App& command, program::input_options& input) {
+void add_files(CLI::App& command, program::input_options& input) {
     command
         .add_option("FILE", input.files,
                     "Files with the HAADF image and the maps (EMD, DM3, DM4, hspy, HDF5, npy, npz, TIFF)")
         ->required();
+}
+
+void add_input_options(CLI::App& command, program::input_options& input) {
     command
         .add_option("--elements", input.elements,
                     "Symbols, or NAME=Symbol for an image of another name: Sc,Dy,O; from X-ray lines where files have "
@@ -58,6 +66,7 @@ void add_input_options(CLI::App& command, program::input_options& input) {
         .add_option("--line-background", input.line_background,
                     "Background of X-ray lines, one of " + program::joined_names(program::background_names))
         ->capture_default_str();
+    command.add_flag("--align", input.align, "Move the HAADF image onto the maps where it has drifted");
     command.add_option("--haadf", input.haadf, "Name of the HAADF image; by default as the files say");
     command
         .add_option("--frames", input.frames,
@@ -71,9 +80,6 @@ void add_recipe_options(CLI::App& command, program::recipe_options& o) {
     command.add_option("--weights", o.weights, "Weights of the elements in it" + one_of(stemfuse::weighting_names))
         ->capture_default_str();
     command.add_option("--lambda-chemical", o.lambda_chemical, "Weight of the chemical term")->capture_default_str();
-    command.add_option("--lambda-tv", o.lambda_tv, "Weight of total variation")->capture_default_str();
-    command.add_option("--background", o.background, "Background rate, in units of the scaled maps")
-        ->capture_default_str();
     command.add_option("--iterations", o.iterations, "Iterations")->capture_default_str();
     command.add_option("--tv", o.tv, "Algorithm of the TV prox" + one_of(program::tv_algorithm_names))
         ->capture_default_str();
@@ -88,6 +94,70 @@ void add_recipe_options(CLI::App& command, program::recipe_options& o) {
     command.add_option("--threads", o.threads, "Threads; 0 is one for each core")->capture_default_str();
 }
 
+void add_fusion_options(CLI::App& command, command_line& line) {
+    add_input_options(command, line.input);
+    command
+        .add_option("--recipe", line.recipe_name,
+                    "Recipe: published, or counts, which takes raw counts and chooses its weights by itself")
+        ->capture_default_str();
+    command.add_option("--lambda-tv", line.lambda_tv,
+                       "Weight of total variation; by default 0.15, or as the counts say in the recipe counts");
+    command
+        .add_option("--background", line.background,
+                    "Background rate: in units of the scaled maps, 0.24 by default; in the recipe counts in counts per "
+                    "pixel, as VALUE or El=VALUE,...")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    command
+        .add_option("--k-factors", line.counts.k_factors,
+                    "El=VALUE,...: weight-based k-factors, for the composition (recipe counts)")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    command.add_option("--seed", line.counts.seed, "Seed of the split that settings are chosen by (recipe counts)")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    add_recipe_options(command, line.recipe);
+}
+
+void fuse(const command_line& line) {
+    program::recipe_options recipe = line.recipe;
+    program::count_options counts = line.counts;
+    if (line.recipe_name == "counts") {
+        counts.background = line.background;
+        counts.lambda_tv = line.lambda_tv;
+        if (line.lambda_tv && !(*line.lambda_tv > 0 && *line.lambda_tv <= 1e6)) {
+            throw program::usage_error("--lambda-tv: got " + stemfuse::to_string(*line.lambda_tv) +
+                                       ", takes a number above 0, up to 1e6");
+        }
+        return program::fuse(line.input, recipe, &counts, line.output);
+    }
+    if (line.recipe_name != "published") {
+        throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published, counts");
+    }
+    recipe.lambda_tv = line.lambda_tv.value_or(recipe.lambda_tv);
+    if (!line.background.empty())
+        recipe.background = program::parse_by_element(line.background, {""}, "--background", true).front();
+    program::fuse(line.input, recipe, nullptr, line.output);
+}
+
+// A line of a list; its options come after those of the command.
+program::batch_entry parse_entry(const std::string& text, const command_line& common, const CLI::App& command) {
+    command_line line = common;
+    CLI::App app;
+    add_files(app, line.input);
+    add_fusion_options(app, line);
+    try {
+        app.parse(text);
+    } catch (const CLI::ParseError& e) {
+        throw program::usage_error(text + ": " + e.what());
+    }
+    line.input.request = "stemfuse " STEMFUSE_VERSION "\n" + program::request_of(command) + program::request_of(app);
+    return {line.input.files, line.input.request, [line](const std::string& folder) mutable {
+                line.output.folder = folder;
+                fuse(line);
+            }};
+}
+
 void run(int argc, char** argv) {
     command_line line;
     CLI::App app{"Fused multi-modal electron microscopy: elemental maps with less noise, by their HAADF image."};
@@ -97,17 +167,21 @@ void run(int argc, char** argv) {
     add_output_options(*demo, line);
     auto* const inspect = app.add_subcommand("inspect", "List the images of files, and what of them would be fused");
     inspect->add_option("FILE", line.input.files, "The files")->required();
-    auto* const fuse = app.add_subcommand("fuse", "Fuse the images of one or several files");
-    add_input_options(*fuse, line.input);
-    add_output_options(*fuse, line);
-    fuse->add_option("--recipe", line.recipe_name, "Recipe, one of published")->capture_default_str();
-    add_recipe_options(*fuse, line.recipe);
+    auto* const fuse_one = app.add_subcommand("fuse", "Fuse the images of one or several files");
+    add_files(*fuse_one, line.input);
+    add_output_options(*fuse_one, line);
+    add_fusion_options(*fuse_one, line);
+    auto* const batch = app.add_subcommand("batch", "Fuse many measurements, one after another");
+    batch->add_option("LIST", line.list, "File with a measurement a line: FILE... [options of fuse]; # for comments")
+        ->required();
+    add_output_options(*batch, line);
+    add_fusion_options(*batch, line);
     auto* const simulate = program::add_simulate(app, line.simulation);
     const std::string first = argc > 1 ? argv[1] : "-";
     const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
     if (first[0] != '-' &&
         std::none_of(commands.begin(), commands.end(), [&](auto* c) { return c->get_name() == first; })) {
-        throw program::usage_error("got \"" + first + "\", takes one of demo, inspect, fuse, simulate");
+        throw program::usage_error("got \"" + first + "\", takes one of demo, inspect, fuse, batch, simulate");
     }
     try {
         app.parse(argc, argv);
@@ -120,10 +194,11 @@ void run(int argc, char** argv) {
     if (inspect->parsed()) return program::inspect(line.input.files);
     if (simulate->parsed()) return program::simulate(line.simulation);
     if (demo->parsed()) return program::demo(line.output, argv[0]);
-    if (line.recipe_name != "published") {
-        throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published");
+    if (batch->parsed()) {
+        return program::batch(line.list, line.output.folder,
+                              [&](const std::string& text) { return parse_entry(text, line, *batch); });
     }
-    program::fuse(line.input, line.recipe, line.output);
+    fuse(line);
 }
 
 int fail(const char* what, int code) {

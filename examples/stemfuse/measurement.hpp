@@ -214,7 +214,7 @@ measurement<T> read_measurement(const input_files& files, fusion_plan& plan, con
     using namespace stemfuse;
     const auto choice = by_name(frame_names, input.frames, "--frames");
     measurement<T> m{
-        files.title(), {}, files[plan.haadf.file].template read<T>(plan.haadf.image, choice), {}, {}, {}, {}, {}};
+        files.title(), {}, files[plan.haadf.file].template read<T>(plan.haadf.image, choice), {}, {}, {}, {}, {}, {}};
     const image_shape& shape = plan.haadf.image.shape;
     m.maps.resize({plan.count(), shape[0], shape[1]});
     std::string names;
@@ -234,6 +234,7 @@ measurement<T> read_measurement(const input_files& files, fusion_plan& plan, con
     if (!lines.empty()) names += (names.empty() ? "" : ",") + lines;
     m.scale = common_scale(plan);
     m.inputs = files.inputs();
+    m.request = input.request;
     m.sources.insert(
         m.sources.begin(),
         {{"files", files.title()}, {"haadf", plan.haadf.image.name}, {"maps", names}, {"frames", input.frames}});

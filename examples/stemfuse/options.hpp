@@ -67,12 +67,14 @@ struct window_source {
 // Where the images of a measurement are. What is not named is found by the files' own labels.
 struct input_options {
     std::vector<std::string> files;
+    std::string request;  // what parameters.json says was asked for, in a batch
     std::string haadf;
     std::vector<std::string> elements, windows;
     std::string frames = "mean";
     bool lines = false;     // element maps from spectra, even where there are images
     double resolution = 0;  // of Mn K alpha in eV; 0: as the file says, else 130
     std::string line_background = "map";
+    bool align = false;  // moves the HAADF image onto the maps
 };
 
 inline constexpr std::array<std::pair<std::string_view, stemfuse::io::frame_choice>, 3> frame_names{

@@ -79,9 +79,13 @@ void write_outputs(const output_folder& folder, const fusion<T>& f, const figure
 template <class T>
 void print_outputs(const output_folder& folder, const fusion<T>& f) {
     const auto& total = f.record.history.total;
-    std::printf("%zu maps of %zu x %zu fused in %.2f s: objective %.6g at the start, %.6g after %zu iterations\n",
-                f.record.elements.size(), f.record.haadf.shape(0), f.record.haadf.shape(1), f.seconds, total.front(),
-                total.back(), total.size() - 1);
+    std::printf("%zu maps of %zu x %zu fused in %.2f s", f.record.elements.size(), f.record.haadf.shape(0),
+                f.record.haadf.shape(1), f.seconds);
+    if (!total.empty()) {
+        std::printf(": objective %.6g at the start, %.6g after %zu iterations", total.front(), total.back(),
+                    total.size() - 1);
+    }
+    std::printf("\n");
     std::printf(
         "Report: %s (beside it fused.h5, .hspy, .npz and .png, fused_maps.tif and one TIFF an element, profile.csv, "
         "parameters.json)\n",

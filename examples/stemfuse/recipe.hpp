@@ -29,6 +29,7 @@ struct measurement {
     stemfuse::io::calibration scale{};
     xt::xtensor<T, 3> background{};  // counts expected in the maps that are none of the elements'; may be empty
     std::vector<stemfuse::io::input_record> inputs{};                              // the files
+    std::string request{};                                                         // see input_options
     std::vector<std::pair<std::string, stemfuse::io::parameter_value>> sources{};  // of the images, for the parameters
 };
 
@@ -111,6 +112,7 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
     }
     f.record.title = std::move(m.title);
     f.record.inputs = std::move(m.inputs);
+    f.record.request = std::move(m.request);
     f.record.elements = std::move(m.symbols);
     f.record.raw_haadf = std::move(m.haadf);
     f.record.raw_maps = std::move(m.maps);

@@ -3,11 +3,13 @@
 
 #include <stemfuse/analysis/choose.hpp>
 #include <stemfuse/analysis/composition_maps.hpp>
+#include <stemfuse/analysis/count_discrepancy.hpp>
 #include <stemfuse/analysis/count_fusion.hpp>
 #include <stemfuse/analysis/count_problem.hpp>
 #include <stemfuse/analysis/count_search.hpp>
 #include <stemfuse/analysis/discrepancy.hpp>
 #include <stemfuse/analysis/haadf_calibration.hpp>
+#include <stemfuse/analysis/noise_split.hpp>
 #include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/analysis/quality.hpp>
 #include <stemfuse/analysis/quantification.hpp>
@@ -23,11 +25,15 @@
 #include <stemfuse/core/random.hpp>
 #include <stemfuse/data/count_step.hpp>
 #include <stemfuse/data/counts_per_unit.hpp>
+#include <stemfuse/data/drift.hpp>
 #include <stemfuse/data/image_noise.hpp>
+#include <stemfuse/data/local_mean.hpp>
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/data/noise_line.hpp>
+#include <stemfuse/data/side_background.hpp>
 #include <stemfuse/data/thinning.hpp>
 #include <stemfuse/data/threshold_start.hpp>
+#include <stemfuse/data/xray_lines.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>

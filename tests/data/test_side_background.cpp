@@ -34,7 +34,7 @@ TEST_CASE_TEMPLATE("a background map follows its counts and keeps their sum", T,
     const std::size_t n = 96;
     std::mt19937_64 engine(support::seed());
     xt::xtensor<T, 3> sides({2, n, n});
-    const auto mean = [n](std::size_t x) { return 0.5 + 3 * static_cast<double>(x) / static_cast<double>(n); };
+    const auto mean = [&](std::size_t x) { return 0.5 + 3 * static_cast<double>(x) / static_cast<double>(n); };
     double weighted = 0;
     for (std::size_t k = 0; k < 2; ++k) {
         for (std::size_t y = 0; y < n; ++y) {

@@ -126,6 +126,22 @@ TEST_CASE("spectra without energies of their channels stay what they were") {
     CHECK(io::image_file(dir / "a.h5").contents().images.size() == ny);
 }
 
+TEST_CASE("a header that announces more than its file holds") {
+    const scratch::folder dir;
+    {
+        const h5_builder::file file(dir / "a.h5");
+        file.data<std::uint8_t>("EDS", {200'000, 200'000, 400}, {}, {1, 1, 400});
+        file.attribute("EDS", "energy_scale_keV", 0.01);
+    }
+    const io::image_file file(dir / "a.h5");
+    REQUIRE(file.contents().spectra.size() == 1);
+    support::check_throws<read_error>(
+        [&] {
+            file.read_windows<float>(file.contents().spectra[0], {{1, 2}});
+        },
+        "\"EDS\"", "announces (200000, 200000) spectra of 400 channels");
+}
+
 TEST_CASE_TEMPLATE("counts of lines and their background", T, float, double) {
     const scratch::folder dir;
     const cube c;

@@ -293,7 +293,6 @@ TEST_CASE_TEMPLATE("the objective never rises, whatever the problem", T, float, 
     std::mt19937 engine(support::seed());
     const auto uniform = [&] { return static_cast<double>(engine()) / 4294967296.0; };
     const auto between = [&](double low, double high) { return low * std::pow(high / low, uniform()); };
-    int lower = 0;
     for (int k = 0; k < count; ++k) {
         const stack_shape shape{1 + engine() % 8, 1 + engine() % 34, 1 + engine() % 34};
         problem<T> p(shape, static_cast<std::uint32_t>(k) + 100);
@@ -321,15 +320,14 @@ TEST_CASE_TEMPLATE("the objective never rises, whatever the problem", T, float, 
         bool valid = true;
         for (const T v : result.maps) valid = valid && std::isfinite(v) && v >= 0;
         CHECK(valid);
-        lower += result.history.back().total < result.history.front().total;
+        const bool lower = result.history.back().total < result.history.front().total;
+        CHECK((lower || *result.stationarity <= 1e-6));
     }
-    MESSAGE(lower, " of ", count, " problems ended below their start");
-    CHECK(lower >= count * 98 / 100);
 }
 
 TEST_CASE_TEMPLATE("degenerate shapes and weights", T, float, double) {
     for (const stack_shape shape :
-         {stack_shape{1, 1, 1}, {3, 1, 1}, {1, 1, 40}, {2, 40, 1}, {1, 33, 18}, {9, 16, 17}}) {
+         {stack_shape{1, 1, 1}, {3, 1, 1}, {8, 2, 1}, {1, 1, 40}, {2, 40, 1}, {8, 1, 300}, {1, 33, 18}, {9, 16, 17}}) {
         for (const double lambda_tv : {0.0, 0.15, 1e4}) {
             const problem<T> p(shape);
             const auto result = p.solver({.lambda_tv = lambda_tv}).solve({.iterations = 30});
@@ -346,6 +344,36 @@ TEST_CASE_TEMPLATE("degenerate shapes and weights", T, float, double) {
     CHECK(*std::min_element(no_background.maps.begin(), no_background.maps.end()) > 0);
     const auto nothing = p.solver({.lambda_haadf = 0, .lambda_chemical = 0, .lambda_tv = 0}).solve({.iterations = 2});
     CHECK(nothing.maps == p.maps);
+}
+
+TEST_CASE_TEMPLATE("a HAADF image without weight plays no part", T, float, double) {
+    problem<T> p({3, 40, 50});
+    const cost_weights counts_alone{.lambda_haadf = 0, .lambda_chemical = 0.1, .lambda_tv = 0.05};
+    const auto result = p.solver(counts_alone).solve({.iterations = 5});
+    p.haadf = support::random_array<T, 2>({40, 50}, -100, 100, 11);
+    for (const double gamma : {1.0, 1.6})
+        CHECK(p.solver(counts_alone, gamma).solve({.iterations = 5}).maps == result.maps);
+    CHECK(p.solver(counts_alone).working_memory() < p.solver().working_memory());
+}
+
+TEST_CASE("more Newton steps end at the same minimum of a convex problem") {
+    const problem<double> p({2, 20, 23});
+    const cost_weights weights{.lambda_haadf = 0.5, .lambda_chemical = 0.2, .lambda_tv = 0.05};
+    const auto one = p.solver(weights, 1).solve({.iterations = 2000, .stationarity = 1e-8});
+    const auto three = p.solver(weights, 1, {.newton_steps = 3}).solve({.iterations = 2000, .stationarity = 1e-8});
+    const double lowest = one.history.back().total;
+    CHECK(std::abs(three.history.back().total - lowest) <= 2e-8 * std::abs(lowest));
+}
+
+TEST_CASE("where rounding ends the descent the measure goes on falling: a solve in float stops by it") {
+    const problem<float> p({3, 40, 50});
+    const auto solver = p.solver();
+    const auto result = solver.solve({.iterations = 4000, .stationarity = 2e-6});
+    CHECK(result.reason == stop_reason::stationarity);
+    CHECK(never_rises(result));
+    const auto now = stationarity(solver.terms(), as_view(result.maps), as_view(result.duals.p),
+                                  std::span<const float>(result.duals.scales));
+    CHECK(now.measure == *result.stationarity);
 }
 
 TEST_CASE("without prior every pixel is a problem of its own") {
@@ -417,6 +445,9 @@ TEST_CASE("bad input, before any work") {
     result.duals.p.resize({6, 21, 20});
     check_throws<shape_error>([&] { p.solver().solve_from(result); }, "duals", "(6, 21, 20)", "(6, 20, 21)");
     result.duals.p.resize({6, 20, 21});
+    result.duals.p.fill(std::numeric_limits<float>::quiet_NaN());
+    check_throws<value_error>([&] { p.solver().solve_from(result); }, "duals", "nan", "finite");
+    result.duals.p.fill(0);
     result.duals.steps = {1, 1};
     check_throws<shape_error>([&] { p.solver().solve_from(result); }, "duals", "2 maps", "expected 3");
     result.duals.steps = {1, 0, 1};

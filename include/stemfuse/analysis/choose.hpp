@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/analysis/noise_split.hpp>
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/elementary.hpp>
@@ -80,20 +81,25 @@ struct holdout_options {
     double fraction = 0.8;  // of the counts that go to the fit
     std::uint64_t seed = 1;
     std::vector<std::string> names{};  // of the maps, so that their order changes nothing; see thin_counts()
+    bool scaled = false;               // the maps are no counts, but in units of them: see split_scaled_counts()
 };
 
 // Counts split in two by binomial thinning: every count goes to the fit with probability p, else it is held out. Both
 // parts are Poisson counts of p and 1 - p times the same rates, and independent of one another, so that the
-// log-likelihood of the part held out does not favour what fits the noise. Valid for counts alone.
+// log-likelihood of the part held out does not favour what fits the noise. Maps that are no counts any more are split
+// by added noise instead, for which all of this holds about.
 template <scalar T>
 class count_holdout {
 public:
-    // Counts and background (counts in a pixel), shape (n, n_y, n_x). Throws what thin_counts() throws.
+    // Counts and background (counts in a pixel), shape (n, n_y, n_x). Throws what thin_counts() throws, or
+    // split_scaled_counts().
     count_holdout(const stack_view<const T>& counts, const stack_view<const T>& background,
                   const holdout_options& options = {}, const execution& exec = {})
         : fraction_(options.fraction), background_(background) {
         require_shape(background.shape, counts.shape, "background", "the counts'");
-        auto parts = thin_counts<T>(counts, options.fraction, options.seed, exec, options.names);
+        auto parts = options.scaled
+                         ? split_scaled_counts<T>(counts, options.fraction, options.seed, exec, options.names)
+                         : thin_counts<T>(counts, options.fraction, options.seed, exec, options.names);
         fit_ = std::move(parts.kept);
         held_out_ = std::move(parts.rest);
     }

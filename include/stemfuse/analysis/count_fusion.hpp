@@ -91,7 +91,7 @@ void prefer_common(scored_path<T>& found) {
     }
 }
 
-// The largest residue whose removal predicts element i worse than the best does by at most half the standard error of
+// The largest residue whose removal predicts element i worse than the best does by at most the standard error of
 // the difference: what cannot be told from nothing is taken for nothing.
 template <scalar T>
 double choose_residue(const count_holdout<T>& holdout, const xt::xtensor<T, 2>& map, std::size_t i,
@@ -106,7 +106,7 @@ double choose_residue(const count_holdout<T>& holdout, const xt::xtensor<T, 2>& 
     const choice chosen = choose(scores);
     double residue = 0;
     for (std::size_t k = 0; k < residues.size(); ++k) {
-        if (chosen.deficits[k].value <= chosen.deficits[k].standard_error / 2) residue = residues[k];
+        if (chosen.deficits[k].value <= chosen.deficits[k].standard_error) residue = residues[k];
     }
     return residue;
 }
@@ -119,13 +119,33 @@ std::pair<xt::xtensor<T, 3>, haadf_calibration> refit(const count_problem<T>& pr
     count_setting first = chosen.setting;
     first.haadf_weight = 0;
     first.smoothing = chosen.first_smoothing;
-    problem.solve(fit, first, 12, exec);
+    problem.solve(fit, first, 8, exec);
     haadf_calibration calibration;
     if (chosen.setting.haadf_weight > 0) {
         calibration = first_calibration(problem, fit.maps, chosen.setting.gamma, exec);
         refine(problem, fit, chosen.setting, calibration, 3, 4, exec);
     }
     return {problem.signal(fit.maps), std::move(calibration)};
+}
+
+template <scalar T>
+void check_count_fusion(const stack_view<const T>& counts, const stack_view<const T>& background,
+                        const image_view<const T>& haadf, const count_fusion_options& options) {
+    const count_grid& grid = options.grid;
+    require_not_empty(counts, "counts");
+    require_shape(background.shape, counts.shape, "background", "the counts'");
+    require_shape(haadf.shape, {counts.shape[1], counts.shape[2]}, "haadf", "the counts'");
+    require_counts(background, "background");
+    require_finite(haadf, "haadf");
+    if (grid.smoothings.empty() || grid.directed.empty())
+        throw value_error("grid", "has no smoothing or no direction, takes one or more of each");
+    for (const auto* values : {&grid.smoothings, &grid.haadf_weights}) {
+        for (const double v : *values) require_in_range(v, 1e-6, 1e6, "grid");
+    }
+    for (const double gamma : grid.gammas) require_in_range(gamma, 1, 2, "gammas");
+    for (const double r : options.residues) require_in_range(r, 0, 1, "residues");
+    require_in_range(options.holdout.fraction, 0.05, 0.95, "holdout.fraction");
+    if (options.haadf_noise) require_non_negative(*options.haadf_noise, "haadf_noise");
 }
 
 }  // namespace detail
@@ -137,7 +157,8 @@ std::pair<xt::xtensor<T, 3>, haadf_calibration> refit(const count_problem<T>& pr
 // An element without counts above its background ends as a map of about 0; an image that depends on no map, such as a
 // constant one, is left out. Throws shape_error where the shapes differ; value_error for counts that are no whole
 // numbers >= 0, a background that is negative or no number, an image that is not finite, a smoothing or weight <= 0,
-// and lists that are empty.
+// an exponent outside [1, 2], a residue outside [0, 1], a holdout's fraction outside [0.05, 0.95], a noise below 0, and
+// lists that are empty.
 template <stack M, stack B, image H>
 auto fuse_counts(const M& counts, const B& background, const H& haadf, const count_fusion_options& options = {},
                  const execution& exec = {}) {
@@ -145,33 +166,26 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     const readable<T, 3> m(counts, "counts"), b(background, "background");
     const readable<T, 2> h(haadf, "haadf");
     const stack_shape shape = m.view().shape;
-    require_not_empty(m.view(), "counts");
-    require_shape(b.view().shape, shape, "background", "the counts'");
-    require_shape(h.view().shape, {shape[1], shape[2]}, "haadf", "the counts'");
-    require_counts(b.view(), "background");
-    require_finite(h.view(), "haadf");
+    detail::check_count_fusion(m.view(), b.view(), h.view(), options);
     const count_grid& grid = options.grid;
-    if (grid.smoothings.empty() || grid.directed.empty())
-        throw value_error("grid", "has no smoothing or no direction, takes one or more");
-    for (const auto* values : {&grid.smoothings, &grid.haadf_weights}) {
-        for (const double v : *values) require_in_range(v, 1e-6, 1e6, "grid");
-    }
 
     count_fusion_result<T> result;
     result.haadf_noise = options.haadf_noise ? *options.haadf_noise : image_noise(h.view(), "haadf", exec);
     const scaled_haadf<T> image(h.view(), result.haadf_noise);
-    const count_holdout<T> holdout(m.view(), b.view(), options.holdout, exec);
     result.scales = count_scales(m.view(), b.view(), exec);
+    const xt::xtensor<T, 3> floored = floored_background(b.view(), result.scales);
+    const auto expected = as_view(floored);
+    const count_holdout<T> holdout(m.view(), expected, options.holdout, exec);
 
     std::vector<double> scales = result.scales;
     for (double& s : scales) s *= holdout.fraction();
-    const xt::xtensor<T, 3> part_background = detail::scaled_stack(b.view(), holdout.fraction());
+    const xt::xtensor<T, 3> part_background = detail::scaled_stack(expected, holdout.fraction());
     const count_problem<T> part(as_view(holdout.fit_counts()), as_view(part_background), scales, image);
     auto found = detail::count_search<T>(part, holdout, grid).run(exec);
     detail::prefer_common(found);
     result.tried = detail::compare(found.fits);
 
-    const count_problem<T> whole(m.view(), b.view(), result.scales, image);
+    const count_problem<T> whole(m.view(), expected, result.scales, image);
     std::vector<std::size_t> fits;  // made of all counts, each once
     std::vector<std::pair<xt::xtensor<T, 3>, haadf_calibration>> refits;
     result.maps.resize(shape);

@@ -54,6 +54,20 @@ std::vector<double> count_scales(const stack_view<const T>& counts, const stack_
     return scales;
 }
 
+// The background, but at least 1e-3 of a scale: the likelihood of a count where nothing is expected has no slope.
+template <scalar T>
+xt::xtensor<T, 3> floored_background(const stack_view<const T>& background, const std::vector<double>& scales) {
+    xt::xtensor<T, 3> floored(background.shape);
+    for (std::size_t i = 0; i < background.shape[0]; ++i) {
+        const T least = static_cast<T>(1e-3 * scales[i]);
+        for (std::size_t y = 0; y < background.shape[1]; ++y) {
+            std::transform(background.row(i, y), background.row(i, y) + background.shape[2], &floored(i, y, 0),
+                           [least](T b) { return std::max(b, least); });
+        }
+    }
+    return floored;
+}
+
 // A HAADF image on the scale [0, 1] and the field that its edges make.
 template <scalar T>
 struct scaled_haadf {
@@ -99,18 +113,13 @@ public:
                                       convergent_scheme>;
     using fit_type = typename solver_type::result_type;  // maps: x
 
-    // A background below 1e-3 of a scale is taken as that: the likelihood of a count where nothing is expected has no
-    // slope otherwise.
+    // The background is floored, see floored_background().
     count_problem(const stack_view<const T>& counts, const stack_view<const T>& background, std::vector<double> scales,
                   const scaled_haadf<T>& haadf)
-        : counts_(counts), background_(counts.shape), scales_(std::move(scales)), haadf_(haadf) {
-        for (std::size_t i = 0; i < counts.shape[0]; ++i) {
-            const T least = static_cast<T>(1e-3 * scales_[i]);
-            for (std::size_t y = 0; y < counts.shape[1]; ++y) {
-                std::transform(background.row(i, y), background.row(i, y) + counts.shape[2], &background_(i, y, 0),
-                               [&](T b) { return std::max(b, least); });
-            }
-        }
+        : counts_(counts),
+          background_(floored_background(background, scales)),
+          scales_(std::move(scales)),
+          haadf_(haadf) {
         for (const double s : scales_) unit_ += s / static_cast<double>(scales_.size());
         unit_ = std::sqrt(unit_);
     }
@@ -161,6 +170,9 @@ public:
         });
         return expected;
     }
+
+    // The expected counts with their background.
+    xt::xtensor<T, 3> rates(const xt::xtensor<T, 3>& x) const { return signal(x) + background_; }
 
 private:
     void run(fit_type& fit, const count_setting& setting, haadf_model<xt::xtensor<T, 2>> elastic, double lambda_haadf,

@@ -148,7 +148,7 @@ private:
         int idle = 0;
         for (std::size_t k = 0; k < grid_.smoothings.size() && idle < patience; ++k) {
             const count_setting setting{.directed = directed, .smoothing = grid_.smoothings[k]};
-            problem_.solve(fit, setting, k == 0 ? 8 : 4, exec);
+            problem_.solve(fit, setting, k == 0 ? 8 : 3, exec);
             idle = add(found.path, setting, setting.smoothing, fit, exec) ? 0 : idle + 1;
             if (const double score = found.path.fits.back().score.total(); score > highest) {
                 highest = score;
@@ -167,7 +167,7 @@ private:
         if (!calibration.sees_any()) return path;
         const double first = grid_.smoothings[from.place];
         count_setting setting{from.directed, weight, gamma, first};
-        refine(problem_, middle, setting, calibration, 3, 3, exec);
+        refine(problem_, middle, setting, calibration, 3, 2, exec);
         add(path, setting, first, middle, exec);
         const auto last = static_cast<std::ptrdiff_t>(grid_.smoothings.size());
         for (const std::ptrdiff_t step : {-1, 1}) {
@@ -177,7 +177,7 @@ private:
             for (auto k = static_cast<std::ptrdiff_t>(from.place) + step; k >= 0 && k < last && idle < patience;
                  k += step) {
                 setting.smoothing = grid_.smoothings[static_cast<std::size_t>(k)];
-                refine(problem_, fit, setting, own, 2, 3, exec);
+                refine(problem_, fit, setting, own, 2, 2, exec);
                 idle = add(path, setting, first, fit, exec) ? 0 : idle + 1;
             }
         }
@@ -199,7 +199,7 @@ private:
         }
     }
 
-    static constexpr int patience = 2;  // settings in a row that predict no element better
+    static constexpr int patience = 1;  // settings in a row that predict no element better
 
     const count_problem<T>& problem_;
     const count_holdout<T>& holdout_;

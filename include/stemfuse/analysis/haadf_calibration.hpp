@@ -130,7 +130,10 @@ private:
             with_image[i] = moments(n, i) / total - mean(n) * mean(i);
             trace += covariance(i, i);
         }
-        for (std::size_t i = 0; i < n; ++i) covariance(i, i) += 1e-9 * trace + std::numeric_limits<double>::min();
+        for (std::size_t i = 0; i < n; ++i) {
+            if (covariance(i, i) <= 1e-12) with_image[i] = 0;
+            covariance(i, i) += 1e-9 * trace + 1e-30;
+        }
         fit_ = {non_negative_minimum(covariance, with_image), gamma_, mean(n), 0};
         for (std::size_t i = 0; i < n; ++i) fit_.offset -= fit_.responses[i] * mean(i);
     }
@@ -160,7 +163,8 @@ private:
 
 // Fits the image by maps x >= 0 of shape (n, n_y, n_x): responses >= 0 and offset of any sign by least squares with
 // Huber's weights, for each of the exponents; no matrix of atomic numbers is assumed, so gain, sensitivities and units
-// need not be known. Noise in the maps draws the responses down: give smoothed or fused maps.
+// need not be known. Noise in the maps draws the responses down: give smoothed or fused maps. A map whose power varies
+// by less than 1e-6 has no response.
 // Throws shape_error where the shapes differ, value_error for NaN or infinity, negative maps, no exponent and one
 // outside [1, 2].
 template <stack X, image H>

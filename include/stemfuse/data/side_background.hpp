@@ -8,6 +8,7 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/data/local_mean.hpp>
 
 namespace stemfuse {
 
@@ -15,29 +16,6 @@ enum class background_kind { map, constant };
 
 // The counts that a square of a background map holds on average: they are then within 10% of their mean.
 inline constexpr double counts_of_a_square = 100;
-
-namespace detail {
-
-// Mean of the image over the squares of (2 r + 1)^2 pixels around every pixel, as much of them as is in the image.
-inline xt::xtensor<double, 2> mean_of_squares(const xt::xtensor<double, 2>& image, std::size_t r) {
-    const std::size_t ny = image.shape(0), nx = image.shape(1);
-    xt::xtensor<double, 2> sums = xt::zeros<double>({ny + 1, nx + 1}), mean(image.shape());  // of all above and left
-    for (std::size_t y = 0; y < ny; ++y) {
-        for (std::size_t x = 0; x < nx; ++x)
-            sums(y + 1, x + 1) = image(y, x) + sums(y, x + 1) + sums(y + 1, x) - sums(y, x);
-    }
-    for (std::size_t y = 0; y < ny; ++y) {
-        const std::size_t top = y - std::min(y, r), bottom = std::min(y + r + 1, ny);
-        for (std::size_t x = 0; x < nx; ++x) {
-            const std::size_t left = x - std::min(x, r), right = std::min(x + r + 1, nx);
-            const double sum = sums(bottom, right) - sums(top, right) - sums(bottom, left) + sums(top, left);
-            mean(y, x) = std::max(sum, 0.0) / static_cast<double>((bottom - top) * (right - left));
-        }
-    }
-    return mean;
-}
-
-}  // namespace detail
 
 // The radius r of the smallest squares of (2 r + 1)^2 pixels that hold 100 counts on average, where a pixel holds
 // `counts`; n, that is none, where they would be wider than half of the image's shorter side n.
@@ -79,11 +57,11 @@ xt::xtensor<T, 2> side_background(const Sides& sides, const std::vector<double>&
         background.fill(static_cast<T>(sum / static_cast<double>(size)));
         return background;
     }
-    const auto means = detail::mean_of_squares(rates, r);
+    const auto means = local_mean(rates, r);
     double sum_of_means = 0;
     for (const double v : means) sum_of_means += v;
     std::transform(means.begin(), means.end(), background.begin(),
-                   [&](double v) { return static_cast<T>(v * sum / sum_of_means); });
+                   [&](double v) { return static_cast<T>(std::max(v, 0.0) * sum / sum_of_means); });
     return background;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,13 @@ xt::xtensor<T, 3> read_hdf5_windows(const hdf5_reader& file, const spectrum_info
                                     const std::vector<energy_window>& windows) {
     require_windows(windows);
     const hsize_t ny = spectrum.shape[0], nx = spectrum.shape[1];
+    const std::string& path = spectrum.places.at(0);
+    const hdf5_data_set set(file.root(), path);
+    const std::uint64_t most = set ? set.most_elements(input_file_size(file.path())) : 0;
+    if (ny == 0 || nx == 0 || nx > most / ny || spectrum.channels > most / ny / nx)
+        file.refuse(path, "announces " + to_string(spectrum.shape) + " spectra of " +
+                              std::to_string(spectrum.channels) + " channels, has " + std::to_string(most) +
+                              " numbers at most");
     xt::xtensor<T, 3> maps({windows.size(), ny, nx}, T(0));
     std::vector<channel_range> ranges;
     std::size_t first = spectrum.channels, last = 0;
@@ -27,11 +35,10 @@ xt::xtensor<T, 3> read_hdf5_windows(const hdf5_reader& file, const spectrum_info
         if (ranges.back().first == ranges.back().last) continue;
         first = std::min(first, ranges.back().first), last = std::max(last, ranges.back().last);
     }
-    if (first >= last || maps.size() == 0) return maps;
-    const std::string& path = spectrum.places.at(0);
+    if (first >= last) return maps;
     const hsize_t n = last - first, row_bytes = nx * n * sizeof(float);
     constexpr hsize_t small = 1 << 22, large = 1 << 28;
-    const hsize_t rows_of_chunks = hdf5_data_set(file.root(), path).in_whole_chunks(0, small / row_bytes);
+    const hsize_t rows_of_chunks = set.in_whole_chunks(0, small / row_bytes);
     const hsize_t rows = std::clamp<hsize_t>(rows_of_chunks, 1, std::max<hsize_t>(large / row_bytes, 1));
     for (hsize_t y = 0; y < ny; y += rows) {
         const hsize_t height = std::min(rows, ny - y);

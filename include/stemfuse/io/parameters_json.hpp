@@ -13,8 +13,8 @@
 namespace stemfuse::io {
 
 // Writes {"title", "elements", "shape": [n_y, n_x], "unit", "inputs": [{"file", "sha256"}, ...], "parameters": {...}}
-// in the order of the record. Bytes that are no UTF-8 are replaced, numbers that are not finite become null. Throws
-// write_error; the file is whole or not there.
+// and "request", if there is one, in the order of the record. Bytes that are no UTF-8 are replaced, numbers that are
+// not finite become null. Throws write_error; the file is whole or not there.
 template <scalar T>
 void write_parameters(const std::filesystem::path& path, const fusion_record<T>& record) {
     nlohmann::ordered_json parameters = nlohmann::ordered_json::object();
@@ -26,12 +26,13 @@ void write_parameters(const std::filesystem::path& path, const fusion_record<T>&
         inputs.push_back({{"file", input.file}});
         if (!input.sha256.empty()) inputs.back()["sha256"] = input.sha256;
     }
-    const nlohmann::ordered_json document{{"title", record.title},
-                                          {"elements", record.elements},
-                                          {"shape", {record.raw_haadf.shape(0), record.raw_haadf.shape(1)}},
-                                          {"unit", record.unit},
-                                          {"inputs", inputs},
-                                          {"parameters", parameters}};
+    nlohmann::ordered_json document{{"title", record.title},
+                                    {"elements", record.elements},
+                                    {"shape", {record.raw_haadf.shape(0), record.raw_haadf.shape(1)}},
+                                    {"unit", record.unit},
+                                    {"inputs", inputs},
+                                    {"parameters", parameters}};
+    if (!record.request.empty()) document["request"] = record.request;
     write_file(path, document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 

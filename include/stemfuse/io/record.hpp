@@ -40,6 +40,7 @@ struct fusion_record {
     calibration scale{};  // of every image
     fusion_history history;
     std::vector<input_record> inputs{};
+    std::string request{};  // by which the same work is known again; may be empty
     std::vector<std::pair<std::string, parameter_value>> parameters;  // in the order in which they are shown
 };
 

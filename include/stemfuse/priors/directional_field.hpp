@@ -7,7 +7,6 @@
 #include <limits>
 #include <memory>
 #include <numbers>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +14,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/operators/block_means.hpp>
+#include <stemfuse/operators/gaussian_filter.hpp>
 
 namespace stemfuse {
 
@@ -26,41 +26,16 @@ struct directional_options {
 
 namespace detail {
 
-// An image less its first pixel under a Gaussian window cut at 4 standard deviations, mirrored at the borders. Exactly
-// 0 where the image is constant.
+// An image less its first pixel, smoothed. Exactly 0 where the image is constant.
 template <class T>
 xt::xtensor<double, 2> smoothed_guide(const image_view<const T>& image, double deviation) {
-    const auto reach = static_cast<std::ptrdiff_t>(4 * deviation + 0.5);
-    std::vector<double> weights;
-    for (std::ptrdiff_t k = -reach; k <= reach; ++k) {
-        weights.push_back(std::exp(-static_cast<double>(k * k) / (2 * deviation * deviation)));
-    }
-    const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-    const auto along_line = [&](std::size_t n, auto&& from, auto&& to) {
-        const auto period = 2 * static_cast<std::ptrdiff_t>(n);
-        for (std::ptrdiff_t at = 0; 2 * at < period; ++at) {
-            double total = 0;
-            for (std::ptrdiff_t k = -reach; k <= reach; ++k) {
-                const std::ptrdiff_t place = ((at + k) % period + period) % period;
-                total += weights[static_cast<std::size_t>(k + reach)] *
-                         from(static_cast<std::size_t>(std::min(place, period - 1 - place)));
-            }
-            to(static_cast<std::size_t>(at)) = total / sum;
-        }
-    };
-    const std::size_t ny = image.shape[0], nx = image.shape[1];
+    xt::xtensor<double, 2> rise(image.shape);
     const double first = static_cast<double>(image.row(0)[0]);
-    xt::xtensor<double, 2> rows({ny, nx}), both({ny, nx});
-    for (std::size_t y = 0; y < ny; ++y) {
-        along_line(
-            nx, [&](std::size_t x) { return static_cast<double>(image.row(y)[x]) - first; },
-            [&](std::size_t x) -> double& { return rows(y, x); });
+    for (std::size_t y = 0; y < image.shape[0]; ++y) {
+        std::transform(image.row(y), image.row(y) + image.shape[1], &rise(y, 0),
+                       [first](T v) { return static_cast<double>(v) - first; });
     }
-    for (std::size_t x = 0; x < nx; ++x) {
-        along_line(
-            ny, [&](std::size_t y) { return rows(y, x); }, [&](std::size_t y) -> double& { return both(y, x); });
-    }
-    return both;
+    return gaussian_filter(as_view(std::as_const(rise)), deviation);
 }
 
 }  // namespace detail

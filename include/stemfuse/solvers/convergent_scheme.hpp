@@ -4,14 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <span>
-#include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
+#include <stemfuse/solvers/convergent_duals.hpp>
 #include <stemfuse/solvers/objective.hpp>
 #include <stemfuse/solvers/primal_dual_sweep.hpp>
 #include <stemfuse/solvers/stationarity.hpp>
@@ -20,12 +20,15 @@ namespace stemfuse {
 
 // Majorisation and minimisation: the elastic term is replaced by its convex majoriser at the iterate, and `sweeps`
 // primal-dual steps go down the convex problem that results, each one sweep over memory (see primal_dual_sweep). They
-// converge for every step length: Chambolle & Pock, J. Math. Imaging Vis. 40, 120 (2011),
-// doi 10.1007/s10851-010-0251-1, theorem 1. Only where the objective itself has fallen do the maps become the next
-// iterate and the anchor of the next majoriser; else the iterate stays, with its costs, and the steps go on towards the
-// minimum of the same majoriser, which lies below. So the objective never rises. It is not convex, and where the
-// iterates end is a stationary point, not always the lowest: see stationarity() for the measure that a solve can be
-// stopped by.
+// converge for every step length where each finds the pixels' minima: Chambolle & Pock, J. Math. Imaging Vis. 40, 120
+// (2011), doi 10.1007/s10851-010-0251-1, theorem 1; one Newton step comes close enough. Then the objective itself is
+// measured. If it has fallen, the maps that the steps have come to are the next iterate and the anchor of the next
+// majoriser. If not, the iterate stays, and the next iteration goes on from where they have come, towards the minimum
+// of the same majoriser: it lies below, unless the iterate is a stationary point. So the objective never rises.
+//
+// The objective is not convex, and where the iterates end is a stationary point, not always the lowest: stop by the
+// measure of stationarity(), or by a number of iterations. An iteration that lowers nothing has a relative change of 0,
+// which does not say that the next one does not, either.
 //
 // The first iteration from a start without duals solves coarser problems first, of block means of 2 x 2 pixels, again
 // and again, where both terms offer coarser(). Binning may change which elements explain the image: every coarse level
@@ -37,35 +40,30 @@ struct convergent_scheme {
     std::size_t levels = 16;            // of coarser problems at most; those below 8 rows or columns are left out
     std::size_t coarse_iterations = 3;  // on each of them
 
-    // What a result hands to a warm start: the prior's duals, and for each map the step t lambda / lambda_tv and the
-    // scale that the stationarity measure takes. Each may be empty.
     template <scalar T>
-    struct duals {
-        xt::xtensor<T, 3> p;
-        std::vector<T> steps, scales;
-    };
+    using duals = convergent_duals<T>;
     template <class Prior, class T>
     struct duals_of {
-        using type = convergent_scheme::duals<T>;
+        using type = convergent_duals<T>;
     };
 
     // What one solve carries from iteration to iteration.
     template <class T>
     struct state {
-        convergent_scheme::duals<T> duals;
+        convergent_duals<T> duals;
         costs at;                 // of the iterate
-        double stationarity = 0;  // of the iterate
+        double stationarity = 0;  // of the iterate with the duals
         double sweeps = 0;        // so far, those of coarser levels as their share of the pixels
-        xt::xtensor<T, 3> x;      // the primal-dual iterate
+        xt::xtensor<T, 3> x;      // where the steps have come
         xt::xtensor<T, 3> tangent;
         bool cold = true;
         std::size_t refused = 0;  // iterations since the objective last fell
     };
 
     // Prepares the iteration at x. Throws value_error for a step that is not finite and positive and for 0 sweeps,
-    // Newton steps or coarse iterations; shape_error for duals that belong to other maps.
+    // Newton steps or coarse iterations; see also require_duals.
     template <class E, class C, class P, class T = typename E::value_type>
-    state<T> start(const objective<E, C, P>& f, const stack_view<T>& x, convergent_scheme::duals<T> warm,
+    state<T> start(const objective<E, C, P>& f, const stack_view<T>& x, convergent_duals<T> warm,
                    const execution& exec) const {
         static_assert(majorised_term<E, T>,
                       "stemfuse: the convergent scheme needs an elastic term with row kernels and a convex majoriser: "
@@ -75,7 +73,8 @@ struct convergent_scheme {
                       "see separable_convex_term");
         static_assert(dual_prior<P, T>,
                       "stemfuse: the convergent scheme needs a specialisation of dual_kernels for the prior");
-        check(warm, dual_shape<P>(x.shape), x.shape[0]);
+        check();
+        detail::require_duals(warm, dual_shape<P>(x.shape), x.shape[0]);
         state<T> s;
         s.duals = std::move(warm);
         s.cold = s.duals.p.size() == 0;
@@ -84,15 +83,12 @@ struct convergent_scheme {
         if (s.duals.scales.empty()) s.duals.scales = map_scales<T>(x, exec);
         if (s.duals.steps.empty()) {
             for (const T scale : s.duals.scales) s.duals.steps.push_back(static_cast<T>(step) * scale);
-            if (dual_kernels<P>::couples_maps) {
-                const T sum = std::accumulate(s.duals.steps.begin(), s.duals.steps.end(), T(0));
-                std::fill(s.duals.steps.begin(), s.duals.steps.end(), sum / static_cast<T>(s.duals.steps.size()));
-            }
         }
+        if (dual_kernels<P>::couples_maps) detail::equalise_steps(s.duals);
         s.x.resize(x.shape);
-        s.tangent.resize({f.elastic().tangent_images(), x.shape[1], x.shape[2]});
+        s.tangent.resize({tangent_images(f), x.shape[1], x.shape[2]});
         copy<T>(x, as_view(s.x), exec);
-        const auto now = measure(f, s, exec);
+        const auto now = measure(f, s, as_view(s.x), exec);
         s.at = now.at;
         s.stationarity = now.measure;
         set_tangent(f, s, exec);
@@ -105,6 +101,51 @@ struct convergent_scheme {
     void advance(const objective<E, C, P>& f, state<T>& s, const stack_view<T>& x, const execution& exec) const {
         if (s.cold) start_from_coarse(f, s, x, exec);
         s.cold = false;
+        descend(f, s, exec);
+        const auto now = measure(f, s, as_view(s.x), exec);
+        if (accept(f, s, now, x, exec)) return;
+        if (!std::isfinite(now.at.total)) {
+            copy<T>(x, as_view(s.x), exec);
+            s.duals.p.fill(T(0));
+        }
+        s.stationarity = measure(f, s, x, exec).measure;
+        if (++s.refused % 2 == 0) detail::shorten_steps(s.duals);
+    }
+
+    // Bytes that a solve allocates beyond x: maps, duals, tangent, and at first the coarser problems; but for some
+    // rows.
+    template <class E, class C, class P, class T = typename E::value_type>
+    std::size_t working_memory(const objective<E, C, P>& f, const execution& = {}) const {
+        const stack_shape shape = f.shape();
+        const std::size_t n = shape[0], own = n + dual_shape<P>(shape)[0] + tangent_images(f);
+        const std::size_t coarse = has_coarser<E> && has_coarser<C> && levels > 0 ? 2 * n + 1 + 2 * (own + n) : 0;
+        return (own + (coarse + 2) / 3) * shape[1] * shape[2] * sizeof(T);
+    }
+
+private:
+    template <class P>
+    static stack_shape dual_shape(const stack_shape& x) {
+        return {dual_kernels<P>::images_per_map * x[0], x[1], x[2]};
+    }
+
+    // A HAADF term without weight is left alone.
+    template <class F>
+    static std::size_t tangent_images(const F& f) {
+        return f.lambda_haadf() > 0 ? f.elastic().tangent_images() : 0;
+    }
+
+    void check() const {
+        if (!(step > 0 && std::isfinite(step)))
+            throw value_error("step", "got " + to_string(step) + ", takes a finite number above 0");
+        if (sweeps == 0) throw value_error("sweeps", "got 0, takes 1 or more");
+        if (newton_steps == 0) throw value_error("newton_steps", "got 0, takes 1 or more");
+        if (coarse_iterations == 0) throw value_error("coarse_iterations", "got 0, takes 1 or more");
+    }
+
+    // The primal-dual steps of an iteration. Without a prior every pixel is alone, and a little inertia keeps the
+    // Newton steps in bounds.
+    template <class E, class C, class P, class T>
+    void descend(const objective<E, C, P>& f, state<T>& s, const execution& exec) const {
         const double largest = std::max({f.lambda_haadf(), f.lambda_chemical(), std::numeric_limits<double>::min()});
         const T weight = static_cast<T>(f.lambda_tv() > 0 ? f.lambda_tv() : 1e-3 * largest);
         std::vector<T> inertia, ascent;
@@ -117,52 +158,6 @@ struct convergent_scheme {
             exec);
         for (std::size_t k = 0; k < sweeps; ++k) sweep();
         s.sweeps += static_cast<double>(sweeps);
-        const auto now = measure(f, s, exec);
-        if (accept(f, s, now, x, exec)) return;
-        if (!std::isfinite(now.at.total)) {
-            copy<T>(x, as_view(s.x), exec);
-            s.duals.p.fill(T(0));
-        }
-        if (++s.refused % 2 == 0) shorten(s.duals);
-    }
-
-    // Bytes that a solve allocates beyond x: maps, duals, tangent, and at first the coarser problems.
-    template <class E, class C, class P, class T = typename E::value_type>
-    std::size_t working_memory(const objective<E, C, P>& f, const execution& = {}) const {
-        const stack_shape shape = f.shape();
-        const std::size_t n = shape[0], own = n + dual_shape<P>(shape)[0] + f.elastic().tangent_images();
-        const std::size_t coarse = has_coarser<E> && has_coarser<C> && levels > 0 ? 2 * n + 1 + 2 * (own + n) : 0;
-        return (own + (coarse + 2) / 3) * shape[1] * shape[2] * sizeof(T);
-    }
-
-private:
-    template <class P>
-    static stack_shape dual_shape(const stack_shape& x) {
-        return {dual_kernels<P>::images_per_map * x[0], x[1], x[2]};
-    }
-
-    template <class T>
-    void check(const convergent_scheme::duals<T>& warm, const stack_shape& p, std::size_t n) const {
-        if (!(step > 0 && std::isfinite(step)))
-            throw value_error("step", "got " + to_string(step) + ", takes a finite number above 0");
-        if (sweeps == 0) throw value_error("sweeps", "got 0, takes 1 or more");
-        if (newton_steps == 0) throw value_error("newton_steps", "got 0, takes 1 or more");
-        if (coarse_iterations == 0) throw value_error("coarse_iterations", "got 0, takes 1 or more");
-        if (warm.p.size() > 0) {
-            require_shape({warm.p.shape(0), warm.p.shape(1), warm.p.shape(2)}, p, "duals", "the maps'");
-        }
-        for (const std::vector<T>* values : {&warm.steps, &warm.scales}) {
-            if (!values->empty() && values->size() != n) {
-                throw shape_error("duals", "have steps or scales for " + std::to_string(values->size()) +
-                                               " maps, expected " + std::to_string(n));
-            }
-            for (const T v : *values) {
-                if (!(v > 0 && std::isfinite(v))) {
-                    throw value_error("duals", "have a step or scale of " + to_string(static_cast<double>(v)) +
-                                                   ", take finite numbers above 0");
-                }
-            }
-        }
     }
 
     template <class T>
@@ -174,12 +169,14 @@ private:
     }
 
     template <class F, class T>
-    static stationarity_report measure(const F& f, const state<T>& s, const execution& exec) {
-        return stationarity(f, as_view(s.x), as_view(s.duals.p), std::span<const T>(s.duals.scales), exec);
+    static stationarity_report measure(const F& f, const state<T>& s,
+                                       const std::type_identity_t<stack_view<const T>>& x, const execution& exec) {
+        return stationarity(f, x, as_view(s.duals.p), std::span<const T>(s.duals.scales), exec);
     }
 
     template <class F, class T>
     static void set_tangent(const F& f, state<T>& s, const execution& exec) {
+        if (s.tangent.size() == 0) return;
         const auto x = as_view(std::as_const(s.x));
         const auto tangent = as_view(s.tangent);
         for_each_row_block(x.shape[1], x.shape[2], exec, [&](std::size_t first, std::size_t last) {
@@ -203,14 +200,6 @@ private:
         return true;
     }
 
-    // Not below a thousandth of where they began: at the minimum no step helps.
-    template <class T>
-    void shorten(convergent_scheme::duals<T>& of) const {
-        for (std::size_t i = 0; i < of.steps.size(); ++i) {
-            of.steps[i] = std::max(of.steps[i] / 2, static_cast<T>(1e-3 * step) * of.scales[i]);
-        }
-    }
-
     static bool can_halve(const stack_shape& shape) { return std::min(shape[1], shape[2]) >= 16; }
 
     // The duals of the next coarser problem, and its maps where they lower the objective.
@@ -227,18 +216,18 @@ private:
             s.sweeps += result.sweeps / 4;
             spread_blocks(as_view(std::as_const(maps)), as_view(s.x), exec);
             kernels.spread(as_view(result.duals.p), as_view(s.duals.p), exec);
-            if (!accept(f, s, measure(f, s, exec), x, exec)) copy<T>(x, as_view(s.x), exec);
+            if (!accept(f, s, measure(f, s, as_view(s.x), exec), x, exec)) copy<T>(x, as_view(s.x), exec);
         }
     }
 
     // The lower of two solutions of a coarse problem: from still coarser ones, and from `maps` alone, which become it.
     template <class F, class T>
-    state<T> solve_coarse(const F& f, xt::xtensor<T, 3>& maps, const convergent_scheme::duals<T>& like,
+    state<T> solve_coarse(const F& f, xt::xtensor<T, 3>& maps, const convergent_duals<T>& like,
                           const execution& exec) const {
         const auto run = [&](xt::xtensor<T, 3>& x, std::size_t levels_below) {
             convergent_scheme scheme = *this;
             scheme.levels = levels_below;
-            auto s = scheme.start(f, as_view(x), convergent_scheme::duals<T>{{}, like.steps, like.scales}, exec);
+            auto s = scheme.start(f, as_view(x), convergent_duals<T>{{}, like.steps, like.scales}, exec);
             for (std::size_t k = 0; k < coarse_iterations; ++k) scheme.advance(f, s, as_view(x), exec);
             return s;
         };

@@ -89,16 +89,23 @@ public:
     }
 
     // A step may take the rate to a tenth: Newton's method for 1 - m / r overshoots from above.
-    void row_newton(row_segment segment, const value_type* const* x, value_type* const* g, value_type* const* d,
-                    value_type* const* lowest, value_type scale) const {
-        visit(segment, x, [&](std::size_t i, auto at, auto m, auto rate, auto&) {
-            const value_type slope = scale * scales_[i];
-            const pack<value_type> relative = scales_[i] / rate, pull = scale * m * relative;
-            at.store(g[i], at.load(g[i]) + (slope - pull));
-            at.store(d[i], at.load(d[i]) + pull * relative);
-            const pack<value_type> least = at.load(x[i]) - value_type(0.9) / relative;
-            at.store(lowest[i], m > 0 ? larger(at.load(lowest[i]), least) : at.load(lowest[i]));
-        });
+    [[gnu::flatten]] void row_newton(row_segment segment, const value_type* const* x, value_type* const* g,
+                                     value_type* const* d, value_type* const* lowest, value_type scale) const {
+        for (std::size_t i = 0; i < scales_.size(); ++i) {
+            const value_type *const counted = counts_.view().row(i, segment.y) + segment.x0, *const xi = x[i];
+            value_type *const gi = g[i], *const di = d[i], *const li = lowest[i];
+            const value_type s = scales_[i], amount = 1 / s;
+            with_background(i, segment, [=](auto background) {
+                for_each_pack<value_type>(segment.n, [=](auto at) {
+                    const pack<value_type> m = at.load(counted), b = background(at), rate = s * at.load(xi) + b;
+                    const pack<value_type> relative = s / rate, pull = scale * m * relative;
+                    at.store(gi, at.load(gi) + (scale * s - pull));
+                    at.store(di, at.load(di) + pull * relative);
+                    const pack<value_type> least = (rate * value_type(0.1) - b) * amount;
+                    at.store(li, m > 0 ? larger(at.load(li), least) : at.load(li));
+                });
+            });
+        }
     }
 
     // The same term for block means of the counts and of the background.
@@ -114,22 +121,26 @@ private:
     template <class F>
     void visit(row_segment segment, const value_type* const* x, F&& f, double* value = nullptr) const {
         const auto counts = counts_.view();
-        const auto map = as_view(background_);
         for (std::size_t i = 0; i < counts.shape[0]; ++i) {
             const value_type* const m = counts.row(i, segment.y) + segment.x0;
             pack_sum<value_type> sum;
-            const auto each = [&](auto background) {
+            with_background(i, segment, [&](auto background) {
                 for_each_pack<value_type>(segment.n, [&](auto at) {
                     f(i, at, at.load(m), scales_[i] * at.load(x[i]) + background(at), sum);
                 });
-            };
-            if (background_.size() > 0) {
-                const value_type* const b = map.row(i, segment.y) + segment.x0;
-                each([b](auto at) { return at.load(b); });
-            } else {
-                each([b = constants_[i]](auto) { return broadcast(b); });
-            }
+            });
             if (value != nullptr) *value += sum.total();
+        }
+    }
+
+    // Calls f with what gives the background of a pack.
+    template <class F>
+    void with_background(std::size_t i, row_segment segment, F&& f) const {
+        if (background_.size() > 0) {
+            const value_type* const b = &background_(i, segment.y, segment.x0);
+            f([b](auto at) { return at.load(b); });
+        } else {
+            f([b = constants_[i]](auto) { return broadcast(b); });
         }
     }
 
