@@ -14,6 +14,7 @@
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
 
+#include "count_details.hpp"
 #include "options.hpp"
 #include "progress_line.hpp"
 
@@ -37,7 +38,9 @@ template <class T>
 struct fusion {
     stemfuse::io::fusion_record<T> record;
     stemfuse::stop_reason reason;
-    double seconds;  // of the solve alone
+    double seconds;                    // of the solve alone
+    std::vector<std::string> lines{};  // what else the program says of the result
+    count_details counts{};
 };
 
 // Every parameter under the name that fused.h5 and parameters.json give it.
