@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "quality_figures.hpp"
+#include "quality_picture.hpp"
 #include "quality_recipes.hpp"
 #include "quality_specimens.hpp"
 #include "quality_tuning.hpp"
@@ -26,6 +28,7 @@ struct options {
     std::vector<double> doses{1, 5, 20};
     std::string size = "128", json;
     bool oracle = false;
+    std::string picture;
 };
 
 // "128" or "128x160": rows and columns.
@@ -57,6 +60,7 @@ void run(const quality::recipe& recipe, const quality::scan& scan, const xt::xte
     const auto setting = quality::tune(recipe, scan, truth, pool);
     auto [maps, text] = recipe.run(scan, setting, pool);
     out.by_seed.push_back(quality::figures_of(maps, truth, quality::unbiased(scan)));
+    if (out.first_maps.size() == 0) out.first_maps = std::move(maps);
     for (std::size_t k = 0; k < setting.size(); ++k) {
         text += (k == 0 ? "" : ", ") + recipe.tuned[k].name + " " + stemfuse::to_string(setting[k]);
     }
@@ -97,6 +101,9 @@ std::vector<quality::outcome> run_all(const options& o) {
                 for (const auto& scan : scans) run(recipe, scan, s.sample.truth, pool, out);
                 quality::print_row(out);
                 outcomes.push_back(std::move(out));
+            }
+            if (!o.picture.empty()) {
+                quality::write_picture(o.picture, s.sample, std::span(outcomes).last(recipes.size()));
             }
             if (o.oracle) print_excess(outcomes.back(), scans, s.sample.truth, pool);
         }
@@ -145,6 +152,7 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(0, 1024))
         ->capture_default_str();
     app.add_flag("--oracle", o.oracle, "also the best setting of the automatic recipe's grid, found by the truth");
+    app.add_option("--picture", o.picture, "PPM file for the maps of the last specimen and dose, of the first seed");
     app.add_option("--json", o.json, "file for the figures of every seed");
     CLI11_PARSE(app, argc, argv);
     try {

@@ -25,7 +25,8 @@ struct outcome {
     double dose;
     std::string recipe;
     std::vector<figures> by_seed{};
-    std::vector<std::string> settings{};  // that were best, for recipes tuned on the truth
+    std::vector<std::string> settings{};  // that were best, for recipes tuned on the truth, or that the recipe chose
+    xt::xtensor<double, 3> first_maps{};  // of the first seed
 };
 
 template <class F>

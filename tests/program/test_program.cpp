@@ -268,7 +268,7 @@ TEST_CASE("fuse: HAADF and maps as the files say, of one file or several") {
                                                             std::vector<float>(m.values.data(), m.values.data() + 120),
                                                             0.5f, 0.5f, u"nm")})}));
     fuse("Co.tif O.npy h.dm4", "several");
-    fuse("O.npy scan.h5 --haadf scan.h5:HAADF --elements O.npy:O=O,Co", "prefixed");
+    fuse("O.npy scan.h5 --haadf scan.h5:HAADF --elements Co,O.npy:O=O", "prefixed");
     const std::string inspected = s.run("inspect Co.tif O.npy h.dm4").out;
     for (const char* text : {"Co.tif: TIFF", "O.npy: npy", "h.dm4: Gatan DM4", "taken for HAADF: HAADF",
                              "to fuse: stemfuse fuse Co.tif O.npy h.dm4 -o fused"}) {
