@@ -19,9 +19,10 @@
 namespace program {
 
 struct count_options {
-    std::vector<std::string> background, k_factors;  // VALUE, or El=VALUE
-    std::optional<double> lambda_tv;                 // the smoothing is chosen where not given
-    std::int64_t seed = 1;                           // of the split of the counts
+    std::vector<std::string> background, counts_per_unit;  // VALUE, or El=VALUE
+    std::vector<std::string> k_factors;                    // El=VALUE
+    std::optional<double> lambda_tv;                       // the smoothing is chosen where not given
+    std::int64_t seed = 1;                                 // of the split of the counts
 };
 
 // A recipe by name, and why it was taken.
@@ -40,7 +41,7 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 2> re
     {{"published", "published"}, {"counts", "counts"}}};
 
 // The options that belong to one recipe alone.
-inline constexpr std::array<std::pair<std::string_view, std::string_view>, 11> owned_options{
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 12> owned_options{
     {{"gamma", "published"},
      {"weights", "published"},
      {"lambda-chemical", "published"},
@@ -50,6 +51,7 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 11> o
      {"tv-iterations", "published"},
      {"start-threshold", "published"},
      {"auto", "counts"},
+     {"counts-per-unit", "counts"},
      {"k-factors", "counts"},
      {"seed", "counts"}}};
 

@@ -10,6 +10,7 @@
 
 #include <stemfuse/analysis/composition_maps.hpp>
 #include <stemfuse/analysis/count_fusion.hpp>
+#include <stemfuse/analysis/noise_split.hpp>
 #include <stemfuse/data/thinning.hpp>
 
 #include "count_details.hpp"
@@ -72,7 +73,12 @@ void add_composition_maps(count_composition& composition, const stemfuse::k_fact
     using namespace stemfuse;
     composition.fractions = composition_maps(fused, factors, {}, exec);
     // Another seed than that of the counts held out.
-    auto halves = thin_counts<T>(counts, 0.5, options.holdout.seed + 1, exec, options.holdout.names);
+    const std::uint64_t seed = options.holdout.seed + 1;
+    auto halves = options.holdout.scaled
+                      ? split_scaled_counts<T>(as_view(counts), 0.5, seed, exec, options.holdout.names)
+                      : thin_counts<T>(counts, 0.5, seed, exec, options.holdout.names);
+    // Added noise may leave less than nothing in a pixel.
+    halves.rest = xt::maximum(halves.rest, T(0));
     const xt::xtensor<T, 3> half_background = T(0.5) * background;
     const auto a = fuse_as_chosen(halves.kept, half_background, haadf, chosen, options, exec);
     const auto b = fuse_as_chosen(halves.rest, half_background, haadf, chosen, options, exec);

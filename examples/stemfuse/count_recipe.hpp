@@ -41,6 +41,12 @@ std::string why_no_counts(const measurement<T>& m) {
     return masks ? no_counts_above_1 : "";
 }
 
+template <class T>
+bool whole_numbers(const measurement<T>& m) {
+    const std::string why = why_no_counts(m);
+    return why.empty() || why == no_counts_above_1;
+}
+
 // An executor that ends the work where the user asks for it.
 class interruptible {
 public:
@@ -171,6 +177,7 @@ stemfuse::count_fusion_options fusion_options(const measurement<T>& m, const xt:
     count_fusion_options options;
     options.holdout.seed = static_cast<std::uint64_t>(o.seed);
     options.holdout.names = m.symbols;
+    options.holdout.scaled = m.scaled;
     if (!o.lambda_tv) return options;
     double mean = 0;
     for (const double s : count_scales<T>(as_view(m.maps), as_view(background)))
@@ -259,7 +266,7 @@ fusion<T> fuse_raw_counts(measurement<T> m, const count_options& o, const recipe
     record.raw_haadf = std::move(m.haadf);
     record.raw_maps = std::move(m.maps);
     record.raw_background = std::move(background);
-    record.unit = "counts per pixel";
+    record.unit = m.scaled ? "counts per pixel (est.)" : "counts per pixel";
     record.scale = std::move(m.scale);
     return f;
 }

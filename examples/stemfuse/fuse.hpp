@@ -9,21 +9,15 @@
 #include "count_recipe.hpp"
 #include "measurement.hpp"
 #include "outputs.hpp"
+#include "scaled_counts.hpp"
 
 namespace program {
 
-// The recipe that is asked for, else the one that suits the maps. Throws read_error where maps are asked to be counts
-// and are none.
+// The recipe that is asked for, else the one that suits the maps.
 template <class T>
-recipe_choice recipe_for(const measurement<T>& m, const recipe_choice& asked, const input_files& files) {
-    if (asked.name == "published") return asked;
+recipe_choice recipe_for(const measurement<T>& m, const recipe_choice& asked) {
+    if (!asked.name.empty()) return asked;
     const std::string not_counts = why_no_counts(m);
-    if (asked.name == "counts") {
-        if (!not_counts.empty() && not_counts != no_counts_above_1)
-            throw stemfuse::read_error(files.paths(),
-                                       "the recipe counts takes whole numbers, 0 or more, and " + not_counts);
-        return asked;
-    }
     if (!not_counts.empty()) return {"published", not_counts};
     return {"counts", "every map holds whole numbers, 0 or more"};
 }
@@ -34,7 +28,7 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
     const output_folder folder(output.folder);
     auto measured = read_measurement<T>(files, plan, input);
     throw_if_interrupted("while reading");
-    const recipe_choice recipe = recipe_for(measured, request.recipe, files);
+    const recipe_choice recipe = recipe_for(measured, request.recipe);
     const bool counts = recipe.name == "counts";
     const recipe_options published = counts ? request.published : published_options(request);
     if (counts) check(request.counts);
@@ -45,6 +39,8 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
         std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
     fusion<T> result;
     try {
+        if (counts && (!request.counts.counts_per_unit.empty() || !whole_numbers(measured)))
+            scale_to_counts(measured, request.counts.counts_per_unit);
         result = counts ? fuse_raw_counts<T>(std::move(measured), request.counts, published, output.quiet)
                         : fuse_published<T>(std::move(measured), published, output.quiet);
     } catch (const stemfuse::argument_error& e) {

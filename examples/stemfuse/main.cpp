@@ -109,6 +109,13 @@ void add_fusion_options(CLI::App& command, command_line& line) {
         ->delimiter(',')
         ->allow_extra_args(false);
     command
+        .add_option(
+            "--counts-per-unit", line.counts.counts_per_unit,
+            "VALUE or El=VALUE,...: counts that 1 stands for in maps that are no counts; by default as the noise "
+            "tells (recipe counts)")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    command
         .add_option("--k-factors", line.counts.k_factors,
                     "El=VALUE,...: weight-based k-factors, for the composition (recipe counts)")
         ->delimiter(',')
