@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/analysis/count_parts.hpp>
 #include <stemfuse/analysis/count_search.hpp>
 #include <stemfuse/analysis/residue.hpp>
-#include <stemfuse/data/image_noise.hpp>
 
 namespace stemfuse {
 
@@ -50,18 +50,6 @@ struct count_fusion_result {
 
 namespace detail {
 
-template <scalar T>
-xt::xtensor<T, 3> scaled_stack(const stack_view<const T>& a, double factor) {
-    xt::xtensor<T, 3> scaled(a.shape);
-    for (std::size_t i = 0; i < a.shape[0]; ++i) {
-        for (std::size_t y = 0; y < a.shape[1]; ++y) {
-            std::transform(a.row(i, y), a.row(i, y) + a.shape[2], &scaled(i, y, 0),
-                           [f = static_cast<T>(factor)](T v) { return f * v; });
-        }
-    }
-    return scaled;
-}
-
 inline std::vector<tried_setting> compare(const std::vector<scored_setting>& fits) {
     std::vector<tried_setting> tried;
     const auto deficits_of = [&](auto&& part) {
@@ -96,6 +84,7 @@ void prefer_common(scored_path<T>& found) {
 template <scalar T>
 double choose_residue(const count_holdout<T>& holdout, const xt::xtensor<T, 2>& map, std::size_t i,
                       const std::vector<double>& residues) {
+    if (residues.empty()) return 0;
     xt::xtensor<T, 3> one = xt::zeros<T>(holdout.held_out().shape());
     std::vector<prediction_score> scores;
     for (const double r : residues) {
@@ -127,6 +116,29 @@ std::pair<xt::xtensor<T, 3>, haadf_calibration> refit(const count_problem<T>& pr
     }
     return {problem.signal(fit.maps), std::move(calibration)};
 }
+
+// Fits of all counts, each made once.
+template <scalar T>
+class whole_fits {
+public:
+    using fit_type = std::pair<xt::xtensor<T, 3>, haadf_calibration>;  // expected counts, and the response
+
+    // The fit of this number, made by make() where it is new. The reference holds until the next call.
+    template <class F>
+    const fit_type& of(std::size_t number, F&& make) {
+        const auto place =
+            static_cast<std::size_t>(std::find(numbers_.begin(), numbers_.end(), number) - numbers_.begin());
+        if (place == numbers_.size()) {
+            fits_.push_back(make());
+            numbers_.push_back(number);
+        }
+        return fits_[place];
+    }
+
+private:
+    std::vector<std::size_t> numbers_;
+    std::vector<fit_type> fits_;
+};
 
 template <scalar T>
 void check_count_fusion(const stack_view<const T>& counts, const stack_view<const T>& background,
@@ -167,40 +179,23 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     const readable<T, 2> h(haadf, "haadf");
     const stack_shape shape = m.view().shape;
     detail::check_count_fusion(m.view(), b.view(), h.view(), options);
-    const count_grid& grid = options.grid;
-
-    count_fusion_result<T> result;
-    result.haadf_noise = options.haadf_noise ? *options.haadf_noise : image_noise(h.view(), "haadf", exec);
-    const scaled_haadf<T> image(h.view(), result.haadf_noise);
-    result.scales = count_scales(m.view(), b.view(), exec);
-    const xt::xtensor<T, 3> floored = floored_background(b.view(), result.scales);
-    const auto expected = as_view(floored);
-    const count_holdout<T> holdout(m.view(), expected, options.holdout, exec);
-
-    std::vector<double> scales = result.scales;
-    for (double& s : scales) s *= holdout.fraction();
-    const xt::xtensor<T, 3> part_background = detail::scaled_stack(expected, holdout.fraction());
-    const count_problem<T> part(as_view(holdout.fit_counts()), as_view(part_background), scales, image);
-    auto found = detail::count_search<T>(part, holdout, grid).run(exec);
+    const count_parts<T> parts(m.view(), b.view(), h.view(), options.haadf_noise, options.holdout, exec);
+    auto found = detail::count_search<T>(parts.part(), parts.holdout(), options.grid).run(exec);
     detail::prefer_common(found);
+    count_fusion_result<T> result;
+    result.haadf_noise = parts.haadf_noise();
+    result.scales = parts.scales();
     result.tried = detail::compare(found.fits);
-
-    const count_problem<T> whole(m.view(), expected, result.scales, image);
-    std::vector<std::size_t> fits;  // made of all counts, each once
-    std::vector<std::pair<xt::xtensor<T, 3>, haadf_calibration>> refits;
     result.maps.resize(shape);
+    detail::whole_fits<T> whole;
     for (std::size_t i = 0; i < shape[0]; ++i) {
-        const std::size_t fit = found.best[i].fit;
-        const auto place = static_cast<std::size_t>(std::find(fits.begin(), fits.end(), fit) - fits.begin());
-        if (place == fits.size()) {
-            fits.push_back(fit);
-            refits.push_back(detail::refit(whole, found.fits[fit], exec));
-        }
-        xt::view(result.maps, i) = xt::view(refits[place].first, i);
-        const double residue =
-            options.residues.empty() ? 0 : detail::choose_residue(holdout, found.best[i].map, i, options.residues);
+        const std::size_t number = found.best[i].fit;
+        const detail::scored_setting& fit = found.fits[number];
+        const auto& [maps, calibration] = whole.of(number, [&] { return detail::refit(parts.whole(), fit, exec); });
+        xt::view(result.maps, i) = xt::view(maps, i);
+        const double residue = detail::choose_residue(parts.holdout(), found.best[i].map, i, options.residues);
         remove_residue(as_view(result.maps).image(i), residue);
-        result.chosen.push_back({found.fits[fit].setting, residue, refits[place].second});
+        result.chosen.push_back({fit.setting, residue, calibration});
     }
     return result;
 }

@@ -18,12 +18,16 @@
 
 namespace stemfuse {
 
+// Whether counts are averaged over places that look alike, in the image or in the image and in maps of a first fit.
+enum class averaging { none, by_image, by_maps };
+
 // One way to weigh counts, image and prior against one another. All of it has no unit.
 struct count_setting {
     bool directed = true;     // whether edges of the HAADF image direct the prior, see directional_field
     double haadf_weight = 0;  // of the HAADF term, relative to what noise and misfit of the image say; 0: counts alone
     double gamma = 1;         // exponent of the HAADF response
-    double smoothing = 4;     // lambda_tv / sqrt(mean of the scales): near 4 whatever the dose
+    double smoothing = 4;     // lambda_tv / sqrt(mean of the scales): near 4 whatever the dose, less for averages
+    averaging averaged = averaging::none;
 };
 
 // The counts that a bright part of every map has: the 99th percentile of (counts - background) under a Gaussian of 3
@@ -125,22 +129,38 @@ public:
     }
 
     stack_shape shape() const { return counts_.shape; }
+    stack_view<const T> counts() const { return counts_; }
+    stack_view<const T> background() const { return as_view(background_); }
     const std::vector<double>& scales() const noexcept { return scales_; }
     const scaled_haadf<T>& haadf() const noexcept { return haadf_; }
 
     // lambda_tv of a smoothing of 1.
     double unit() const noexcept { return unit_; }
 
-    // Counts under a Gaussian of 1.5 pixels, without background.
-    fit_type start(const execution& exec = {}) const {
-        fit_type fit;
-        xt::xtensor<T, 3> net(counts_.shape);
+    // The counts without background.
+    xt::xtensor<T, 3> net() const {
+        xt::xtensor<T, 3> left(counts_.shape);
         for_each_map_row([&](std::size_t i, std::size_t y) {
             for (std::size_t x = 0; x < counts_.shape[2]; ++x)
-                net(i, y, x) = (counts_.row(i, y)[x] - background_(i, y, x)) / static_cast<T>(scales_[i]);
+                left(i, y, x) = counts_.row(i, y)[x] - background_(i, y, x);
         });
-        fit.maps = gaussian_filter(as_view(std::as_const(net)), 1.5, exec);
-        for (T& v : fit.maps) v = std::max(v, T(1e-3));
+        return left;
+    }
+
+    // Counts under a Gaussian of 1.5 pixels, without background.
+    fit_type start(const execution& exec = {}) const {
+        return start_at(gaussian_filter(as_view(std::as_const(net())), 1.5, exec));
+    }
+
+    // Expected counts without background, at least 1e-3 of the scales.
+    fit_type start_at(const xt::xtensor<T, 3>& signal) const {
+        fit_type fit;
+        fit.maps.resize(signal.shape());
+        for_each_map_row([&](std::size_t i, std::size_t y) {
+            const T scale = static_cast<T>(scales_[i]);
+            for (std::size_t x = 0; x < counts_.shape[2]; ++x)
+                fit.maps(i, y, x) = std::max(signal(i, y, x) / scale, T(1e-3));
+        });
         return fit;
     }
 

@@ -102,6 +102,16 @@ void refine(const count_problem<T>& problem, typename count_problem<T>::fit_type
     }
 }
 
+// Calls f(k, execution) for k < n, several at a time where the images are small.
+template <class F>
+void for_each_fit(const stack_shape& shape, std::size_t n, const execution& exec, F&& f) {
+    if (shape[1] * shape[2] <= std::size_t{1} << 18) {
+        exec.for_each(n, [&](std::size_t k) { f(k, execution()); });
+    } else {
+        for (std::size_t k = 0; k < n; ++k) f(k, exec);
+    }
+}
+
 // Fits to one part of the counts, scored by the other.
 template <scalar T>
 class count_search {
@@ -115,13 +125,13 @@ public:
     scored_path<T> run(const execution& exec) const {
         const std::size_t n = grid_.directed.size(), weights = grid_.haadf_weights.size();
         std::vector<counts_path> first(n);
-        for_each_path(
-            n, exec, [&](std::size_t k, const execution& inner) { first[k] = counts_alone(grid_.directed[k], inner); });
+        for_each_fit(problem_.shape(), n, exec,
+                     [&](std::size_t k, const execution& inner) { first[k] = counts_alone(grid_.directed[k], inner); });
         scored_path<T> all;
         if (weights > 0 && !grid_.gammas.empty()) {
             const std::size_t each = weights * grid_.gammas.size();
             std::vector<scored_path<T>> rest(n * each);
-            for_each_path(rest.size(), exec, [&](std::size_t k, const execution& inner) {
+            for_each_fit(problem_.shape(), rest.size(), exec, [&](std::size_t k, const execution& inner) {
                 rest[k] = with_image(first[k / each], grid_.haadf_weights[k % weights],
                                      grid_.gammas[k % each / weights], inner);
             });
@@ -188,15 +198,6 @@ private:
              const execution& exec) const {
         const xt::xtensor<T, 3> signal = problem_.signal(fit.maps);
         return path.add({setting, first_smoothing, holdout_.score(as_view(signal), exec)}, signal);
-    }
-
-    template <class F>
-    void for_each_path(std::size_t n, const execution& exec, F&& f) const {
-        if (problem_.shape()[1] * problem_.shape()[2] <= std::size_t{1} << 18) {
-            exec.for_each(n, [&](std::size_t k) { f(k, execution()); });
-        } else {
-            for (std::size_t k = 0; k < n; ++k) f(k, exec);
-        }
     }
 
     static constexpr int patience = 1;  // settings in a row that predict no element better

@@ -38,6 +38,12 @@ inline void require_in_range(double value, double lowest, double highest, std::s
     }
 }
 
+// Throws value_error unless the value is finite and above 0.
+inline void require_positive(double value, std::string_view argument) {
+    if (!(value > 0 && std::isfinite(value)))
+        throw value_error(argument, "got " + to_string(value) + ", takes a finite number above 0");
+}
+
 // Throws value_error unless the value is finite and at least 0.
 inline void require_non_negative(double value, std::string_view argument) {
     if (!(value >= 0 && std::isfinite(value))) {

@@ -160,11 +160,6 @@ private:
                                         std::to_string(shape()[0]) + " elements");
     }
 
-    static void require_positive(double value, std::string_view argument) {
-        if (value > 0 && std::isfinite(value)) return;
-        throw value_error(argument, "got " + to_string(value) + ", takes finite numbers above 0");
-    }
-
     held_array<Stack, 3> counts_;
     std::vector<value_type> scales_, constants_;
     xt::xtensor<value_type, 3> background_;
