@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/blind_spot.hpp>
@@ -25,11 +26,11 @@ inline blind_spot spot_of(const spotted_perovskite_options& options) {
 }
 
 // Columns of Sc, Dy and O as of a perovskite, randomly displaced. From left to right, over two thirds of a cell at
-// n_x / 2, Dy rises from 0.15 to 1 and Sc falls from 1 to 0.75. In the spot O has the share `spot_oxygen` of what it
-// has elsewhere, and rises back over the next four pixels: an anion that nobody maps is in its place and shines as much
-// in the HAADF, sum_i (Z_i x_i)^1.6 of the maps without the spot, which does not differ by a digit. Widths are in
-// units of `cell`, the spot is in pixels, and the field of view grows with the image. Throws value_error for an option
-// out of range.
+// n_x / 2, Dy rises from 0.15 to 1 and Sc falls from 1 to 0.75. In the spot O is at `spot_oxygen` of what it would be
+// and rises back over the next four pixels. An anion that nobody maps takes its place and is as bright: the HAADF,
+// sum_i (Z_i x_i)^1.6 of the maps without the spot, is the same for every `spot_oxygen`. Widths of columns are in units
+// of `cell`, the spot is in pixels, and the field of view grows with the image. Throws value_error for an option out of
+// range.
 template <scalar T = double>
 specimen<T> spotted_perovskite(const spotted_perovskite_options& options = {}) {
     detail::require_extents(options.ny, options.nx);
