@@ -98,9 +98,8 @@ inline std::vector<std::string> specimen_names() {
 
 // Those of the table of lattices, with controls that are none.
 inline std::vector<std::string> lattice_names() {
-    return {
-        "spotted-perovskite", "antisite-superlattice", "dumbbells", "lattice", "core", "core-shell", "nponc", "multi",
-        "hidden-element"};
+    return {"spotted-perovskite", "superlattice", "dumbbells", "lattice",       "core",
+            "core-shell",         "nponc",        "multi",     "hidden-element"};
 }
 
 inline std::vector<std::string> all_names() {

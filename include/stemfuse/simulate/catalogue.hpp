@@ -60,7 +60,7 @@ const std::vector<catalogue_entry<T>>& specimen_catalogue() {
          [](std::size_t ny, std::size_t nx) { return segregated_alloy<T>({.ny = ny, .nx = nx}); }, alloy},
         {"spotted-perovskite", "atomic columns with a spot poor in O that the HAADF does not show (Sc Dy O)",
          [](std::size_t ny, std::size_t nx) { return spotted_perovskite<T>({.ny = ny, .nx = nx}); }, lattice},
-        {"antisite-superlattice", "layers beside rock salt, 8% of the cations on wrong sites (Ba Sr Mn O)",
+        {"superlattice", "layers beside rock salt, 8% of the cations on wrong sites (Ba Sr Mn O)",
          [](std::size_t ny, std::size_t nx) { return antisite_superlattice<T>({.ny = ny, .nx = nx}); }, ordered},
         {"dumbbells", "dumbbells with a quantum well, in a wedge beside vacuum (Ga In As)",
          [](std::size_t ny, std::size_t nx) { return dumbbells<T>({.ny = ny, .nx = nx}); }, thin},
