@@ -1,5 +1,6 @@
 // How good the estimators are on specimens of known truth: a Markdown table, and JSON on request.
 //   bench_quality --seeds 5 --json quality.json
+//   bench_quality --table lattices --dose 10 --seeds 1
 //   bench_quality --specimen nponc,segregated-alloy --dose 5 --size 128x160 --seeds 1
 #include <algorithm>
 #include <charconv>
@@ -15,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "quality_figures.hpp"
+#include "quality_lattices.hpp"
 #include "quality_picture.hpp"
 #include "quality_recipes.hpp"
 #include "quality_specimens.hpp"
@@ -24,8 +26,9 @@ namespace {
 
 struct options {
     std::size_t seeds = 5, threads = 2;
-    std::vector<std::string> specimens = quality::specimen_names();
-    std::vector<double> doses{1, 5, 20};
+    std::string table = "study";
+    std::vector<std::string> specimens{};  // the table's own if empty
+    std::vector<double> doses{};
     std::string size = "128", json;
     bool oracle = false;
     std::string picture;
@@ -55,11 +58,13 @@ quality::scan measure(const quality::measured_specimen& s, double dose, std::uin
 }
 
 // Adds the figures of one recipe on one scan.
-void run(const quality::recipe& recipe, const quality::scan& scan, const xt::xtensor<double, 3>& truth,
+void run(const quality::recipe& recipe, const quality::scan& scan, const quality::measured_specimen& s,
          stemfuse::thread_pool& pool, quality::outcome& out) {
+    const auto& truth = s.sample.truth;
     const auto setting = quality::tune(recipe, scan, truth, pool);
     auto [maps, text] = recipe.run(scan, setting, pool);
     out.by_seed.push_back(quality::figures_of(maps, truth, quality::unbiased(scan)));
+    if (s.spotted) out.spot_levels.push_back(quality::level_of(maps, *s.spotted));
     if (out.first_maps.size() == 0) out.first_maps = std::move(maps);
     for (std::size_t k = 0; k < setting.size(); ++k) {
         text += (k == 0 ? "" : ", ") + recipe.tuned[k].name + " " + stemfuse::to_string(setting[k]);
@@ -85,29 +90,32 @@ void print_excess(const quality::outcome& automatic, const std::vector<quality::
 
 std::vector<quality::outcome> run_all(const options& o) {
     const auto [ny, nx] = parse_size(o.size);
+    const bool lattices = o.table == "lattices";
+    if (lattices && o.oracle) throw stemfuse::value_error("--oracle", "goes with --table study alone");
     std::vector<quality::measured_specimen> specimens;
     for (const auto& name : o.specimens) specimens.push_back(quality::make_specimen(name, ny, nx));
     std::printf("%zu x %zu pixels, means over %zu seeds; the setting is that of the first seed\n\n", ny, nx, o.seeds);
-    quality::print_head();
+    lattices ? quality::print_lattice_head() : quality::print_head();
     stemfuse::thread_pool pool(o.threads);
-    const auto recipes = quality::recipes();
+    const auto recipes = lattices ? quality::lattice_recipes() : quality::recipes();
     std::vector<quality::outcome> outcomes;
     for (const auto& s : specimens) {
         for (const double dose : o.doses) {
+            if (lattices && s.spotted)
+                quality::print_true_spot(s.name, dose, quality::level_of(s.sample.truth, *s.spotted));
             std::vector<quality::scan> scans;
             for (std::uint64_t seed = 1; seed <= o.seeds; ++seed) scans.push_back(measure(s, dose, seed));
+            const std::size_t first = outcomes.size();
             for (const auto& recipe : recipes) {
-                quality::outcome out{s.name, dose, recipe.name};
-                for (const auto& scan : scans) run(recipe, scan, s.sample.truth, pool, out);
-                quality::print_row(out);
-                outcomes.push_back(std::move(out));
+                auto& out = outcomes.emplace_back(quality::outcome{s.name, dose, recipe.name});
+                for (const auto& scan : scans) run(recipe, scan, s, pool, out);
+                lattices ? quality::print_lattice_row(out, outcomes[first]) : quality::print_row(out);
             }
-            if (!o.picture.empty()) {
-                quality::write_picture(o.picture, s.sample, std::span(outcomes).last(recipes.size()));
-            }
+            if (!o.picture.empty()) quality::write_picture(o.picture, s.sample, std::span(outcomes).subspan(first));
             if (o.oracle) print_excess(outcomes.back(), scans, s.sample.truth, pool);
         }
     }
+    if (lattices) quality::print_lattice_summary(outcomes, recipes.size());
     return outcomes;
 }
 
@@ -124,6 +132,7 @@ void write_json(const options& o, const std::vector<quality::outcome>& outcomes)
                              {"composition", f.composition},
                              {"setting", out.settings[k]}});
         }
+        for (std::size_t k = 0; k < out.spot_levels.size(); ++k) seeds[k]["spot"] = out.spot_levels[k];
         results.push_back({{"specimen", out.specimen}, {"dose", out.dose}, {"recipe", out.recipe}, {"seeds", seeds}});
     }
     std::ofstream file(o.json);
@@ -139,14 +148,15 @@ int main(int argc, char** argv) {
     app.add_option("--seeds", o.seeds, "measurements of each specimen at each dose")
         ->check(CLI::Range(std::size_t{1}, std::size_t{1000}))
         ->capture_default_str();
-    app.add_option("--specimen", o.specimens, "specimens, separated by commas")
-        ->delimiter(',')
-        ->check(CLI::IsMember(quality::specimen_names()))
+    app.add_option("--table", o.table, "study, or lattices: each recipe beside the published one, and blind spots")
+        ->check(CLI::IsMember({"study", "lattices"}))
         ->capture_default_str();
-    app.add_option("--dose", o.doses, "doses, separated by commas")
+    app.add_option("--specimen", o.specimens, "specimens, separated by commas; the table's own if none")
         ->delimiter(',')
-        ->check(CLI::Range(1e-3, 1e6))
-        ->capture_default_str();
+        ->check(CLI::IsMember(quality::all_names()));
+    app.add_option("--dose", o.doses, "doses, separated by commas; 1,5,20 if none, 2,10,20 for lattices")
+        ->delimiter(',')
+        ->check(CLI::Range(1e-3, 1e6));
     app.add_option("--size", o.size, "pixels, N or NYxNX")->capture_default_str();
     app.add_option("--threads", o.threads, "threads, 0 for one a core")
         ->check(CLI::Range(0, 1024))
@@ -155,6 +165,9 @@ int main(int argc, char** argv) {
     app.add_option("--picture", o.picture, "PPM file for the maps of the last specimen and dose, of the first seed");
     app.add_option("--json", o.json, "file for the figures of every seed");
     CLI11_PARSE(app, argc, argv);
+    const bool lattices = o.table == "lattices";
+    if (o.specimens.empty()) o.specimens = lattices ? quality::lattice_names() : quality::specimen_names();
+    if (o.doses.empty()) o.doses = lattices ? std::vector<double>{2, 10, 20} : std::vector<double>{1, 5, 20};
     try {
         const auto outcomes = run_all(o);
         if (!o.json.empty()) write_json(o, outcomes);

@@ -27,6 +27,7 @@ struct outcome {
     std::vector<figures> by_seed{};
     std::vector<std::string> settings{};  // that were best, for recipes tuned on the truth, or that the recipe chose
     xt::xtensor<double, 3> first_maps{};  // of the first seed
+    std::vector<double> spot_levels{};    // by seed, where the specimen has a blind spot
 };
 
 template <class F>

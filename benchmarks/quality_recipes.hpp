@@ -1,5 +1,5 @@
 // The estimators that the quality bench compares. A recipe takes a measured scan and returns maps; a new one is one
-// line in recipes().
+// line in recipes() or lattice_recipes().
 #pragma once
 
 #include <cmath>
@@ -107,17 +107,30 @@ inline estimated counts_automatic(const scan& s, const stemfuse::execution& exec
     return {std::move(maps), std::move(chosen)};
 }
 
-inline std::vector<recipe> recipes() {
-    return {
-        {"raw", [](const scan& s, const auto&, const auto&) { return unbiased(s); }},
-        {"TV alone, tuned on the truth",
-         [](const scan& s, const auto& p, const auto& exec) { return tv_alone(s, p[0], exec); },
-         {{"lambda_tv", 0.05, 51.2}}},
-        {"published, tuned on the truth",
-         [](const scan& s, const auto& p, const auto& exec) { return published(s, p[0], p[1], exec); },
-         {{"lambda_chemical", 0.0005, 0.512}, {"lambda_tv", 0.002, 0.512}}},
-        {"counts, automatic", [](const scan& s, const auto&, const auto& exec) { return counts_automatic(s, exec); }},
-    };
+inline recipe raw() {
+    return {"raw", [](const scan& s, const auto&, const auto&) { return unbiased(s); }};
 }
+
+inline recipe tuned_tv_alone() {
+    return {"TV alone, tuned on the truth",
+            [](const scan& s, const auto& p, const auto& exec) { return tv_alone(s, p[0], exec); },
+            {{"lambda_tv", 0.05, 51.2}}};
+}
+
+inline recipe tuned_published() {
+    return {"published, tuned on the truth",
+            [](const scan& s, const auto& p, const auto& exec) { return published(s, p[0], p[1], exec); },
+            {{"lambda_chemical", 0.0005, 0.512}, {"lambda_tv", 0.002, 0.512}}};
+}
+
+inline recipe automatic_counts() {
+    return {"counts, automatic",
+            [](const scan& s, const auto&, const auto& exec) { return counts_automatic(s, exec); }};
+}
+
+inline std::vector<recipe> recipes() { return {raw(), tuned_tv_alone(), tuned_published(), automatic_counts()}; }
+
+// Those of the table of lattices, the published one first.
+inline std::vector<recipe> lattice_recipes() { return {tuned_published(), raw(), automatic_counts()}; }
 
 }  // namespace quality

@@ -1,9 +1,10 @@
 // The specimens of the quality bench: the four of the study whose figures are the targets, with the study's own
-// particles, and those of the library that it did not have.
+// particles, and those of the library.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,11 +13,24 @@
 
 namespace quality {
 
+// An element with a spot that the HAADF does not show, and its map without the spot.
+struct spotted_element {
+    stemfuse::blind_spot spot;
+    std::size_t element;
+    xt::xtensor<double, 2> even;
+};
+
 struct measured_specimen {
     std::string name;
     stemfuse::specimen<double> sample;
     stemfuse::acquisition_options usual;  // at dose 1
+    std::optional<spotted_element> spotted{};
 };
+
+// How much of the element maps of the specimen show in its spot, relative to its surroundings: 1 if they show no spot.
+inline double level_of(const xt::xtensor<double, 3>& maps, const spotted_element& s) {
+    return stemfuse::spot_level(xt::xtensor<double, 2>(xt::view(maps, s.element)), s.even, s.spot);
+}
 
 // The study's core-shell spheres: centre in n_y and n_x, radius in sqrt(n_y n_x). Where they overlap the thicker
 // counts.
@@ -82,7 +96,21 @@ inline std::vector<std::string> specimen_names() {
     return {"core", "lattice", "multi", "nponc", "core-shell", "perovskite", "segregated-alloy"};
 }
 
-// Throws value_error for a name that is none of specimen_names().
+// Those of the table of lattices, with controls that are none.
+inline std::vector<std::string> lattice_names() {
+    return {"spotted-perovskite", "superlattice", "dumbbells", "lattice",       "core",
+            "core-shell",         "nponc",        "multi",     "hidden-element"};
+}
+
+inline std::vector<std::string> all_names() {
+    auto names = specimen_names();
+    for (const auto& name : lattice_names()) {
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    return names;
+}
+
+// Throws value_error for a name that is none of all_names().
 inline measured_specimen make_specimen(const std::string& name, std::size_t ny, std::size_t nx) {
     const auto usual = [](const char* of) { return stemfuse::specimen_by_name(of).usual; };
     if (name == "core") return {name, study_spheres(ny, nx), usual("core-shell")};
@@ -93,7 +121,12 @@ inline measured_specimen make_specimen(const std::string& name, std::size_t ny, 
                 usual("particles-on-carbon")};
     }
     const auto& entry = stemfuse::specimen_by_name(name);
-    return {name, entry.make(ny, nx), entry.usual};
+    measured_specimen s{name, entry.make(ny, nx), entry.usual};
+    if (name == "spotted-perovskite") {
+        const stemfuse::spotted_perovskite_options even{.ny = ny, .nx = nx, .spot_oxygen = 1};
+        s.spotted = {stemfuse::spot_of(even), 2, xt::view(stemfuse::spotted_perovskite(even).truth, 2)};
+    }
+    return s;
 }
 
 }  // namespace quality

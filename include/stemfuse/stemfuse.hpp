@@ -46,12 +46,17 @@
 #include <stemfuse/priors/structured_total_variation.hpp>
 #include <stemfuse/priors/total_variation.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
+#include <stemfuse/simulate/antisite_superlattice.hpp>
+#include <stemfuse/simulate/blind_spot.hpp>
 #include <stemfuse/simulate/catalogue.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
+#include <stemfuse/simulate/dumbbells.hpp>
+#include <stemfuse/simulate/hidden_element.hpp>
 #include <stemfuse/simulate/multilayer.hpp>
 #include <stemfuse/simulate/particles_on_carbon.hpp>
 #include <stemfuse/simulate/perovskite_columns.hpp>
 #include <stemfuse/simulate/segregated_alloy.hpp>
+#include <stemfuse/simulate/spotted_perovskite.hpp>
 #include <stemfuse/solvers/convergent_scheme.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/solvers/published_scheme.hpp>

@@ -7,11 +7,15 @@
 #include <vector>
 
 #include <stemfuse/simulate/acquisition.hpp>
+#include <stemfuse/simulate/antisite_superlattice.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
+#include <stemfuse/simulate/dumbbells.hpp>
+#include <stemfuse/simulate/hidden_element.hpp>
 #include <stemfuse/simulate/multilayer.hpp>
 #include <stemfuse/simulate/particles_on_carbon.hpp>
 #include <stemfuse/simulate/perovskite_columns.hpp>
 #include <stemfuse/simulate/segregated_alloy.hpp>
+#include <stemfuse/simulate/spotted_perovskite.hpp>
 
 namespace stemfuse {
 
@@ -39,6 +43,10 @@ const std::vector<catalogue_entry<T>>& specimen_catalogue() {
     amplified.haadf_offset = on_film.haadf_offset = alloy.haadf_offset = 130;
     on_film.background = 0.05;
     alloy.sensitivities = {1, 1.1, 0.9, 0.6, 0.8};
+    acquisition_options lattice = plain, ordered = plain, thin = amplified;
+    lattice.haadf_noise = ordered.haadf_noise = 0.025;
+    ordered.sensitivities = {1, 0.9, 0.8, 0.5};
+    thin.haadf_noise = 0.03;
     static const std::vector<catalogue_entry<T>> entries{
         {"core-shell", "overlapping core-shell nanocrystals (Co Mn O)",
          [](std::size_t ny, std::size_t nx) { return core_shell_particles<T>({.ny = ny, .nx = nx}); }, plain},
@@ -50,6 +58,14 @@ const std::vector<catalogue_entry<T>>& specimen_catalogue() {
          [](std::size_t ny, std::size_t nx) { return particles_on_carbon<T>({.ny = ny, .nx = nx}); }, on_film},
         {"segregated-alloy", "a grain boundary with a trace of Hf, grains of unequal HAADF (Ni Cr Co Al Hf)",
          [](std::size_t ny, std::size_t nx) { return segregated_alloy<T>({.ny = ny, .nx = nx}); }, alloy},
+        {"spotted-perovskite", "atomic columns with a spot poor in O that the HAADF does not show (Sc Dy O)",
+         [](std::size_t ny, std::size_t nx) { return spotted_perovskite<T>({.ny = ny, .nx = nx}); }, lattice},
+        {"superlattice", "layers beside rock salt, 8% of the cations on wrong sites (Ba Sr Mn O)",
+         [](std::size_t ny, std::size_t nx) { return antisite_superlattice<T>({.ny = ny, .nx = nx}); }, ordered},
+        {"dumbbells", "dumbbells with a quantum well, in a wedge beside vacuum (Ga In As)",
+         [](std::size_t ny, std::size_t nx) { return dumbbells<T>({.ny = ny, .nx = nx}); }, thin},
+        {"hidden-element", "precipitates that the HAADF does not see, in a crystal that it shows (La Ni Li)",
+         [](std::size_t ny, std::size_t nx) { return hidden_element<T>({.ny = ny, .nx = nx}); }, lattice},
     };
     return entries;
 }
