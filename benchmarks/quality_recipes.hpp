@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <stemfuse/analysis/count_fusion.hpp>
+#include <stemfuse/analysis/guided_fusion.hpp>
 #include <stemfuse/analysis/quantification.hpp>
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/priors/total_variation.hpp>
@@ -107,6 +107,29 @@ inline estimated counts_automatic(const scan& s, const stemfuse::execution& exec
     return {std::move(maps), std::move(chosen)};
 }
 
+// What fuse_counts_guided() makes of the same.
+inline estimated guided_automatic(const scan& s, const stemfuse::execution& exec) {
+    const xt::xtensor<float, 3> counts = xt::cast<float>(s.counts), background = xt::cast<float>(s.background);
+    const xt::xtensor<float, 2> haadf = xt::cast<float>(s.haadf);
+    const auto fused =
+        stemfuse::fuse_counts_guided(counts, background, haadf, {.counts = {.holdout = {.names = s.elements}}}, exec);
+    maps_type maps = stemfuse::mass_balance(fused.maps, stemfuse::total_counts(s.counts, s.background)).maps;
+    std::string chosen;
+    for (std::size_t i = 0; i < s.elements.size(); ++i) {
+        xt::view(maps, i) /= s.counts_per_amount[i];
+        chosen += (i == 0 ? "" : ", ") + s.elements[i] + ": " + short_text(fused.chosen[i].setting);
+        const stemfuse::kernel_choice& kernel = fused.kernels[i];
+        if (kernel.guide != stemfuse::averaging::none)
+            chosen += std::string(kernel.guide == stemfuse::averaging::by_maps ? " maps" : " image") +
+                      std::to_string(kernel.patches) + "/" + stemfuse::to_string(kernel.softness);
+        if (fused.chosen[i].residue > 0) chosen += " r" + stemfuse::to_string(fused.chosen[i].residue);
+    }
+    if (const auto worst = stemfuse::worst_places(fused.disagreement, 1); !worst.empty())
+        chosen += ", flagged " + s.elements[worst[0].element] + " at " + std::to_string(worst[0].y) + "," +
+                  std::to_string(worst[0].x);
+    return {std::move(maps), std::move(chosen)};
+}
+
 inline recipe raw() {
     return {"raw", [](const scan& s, const auto&, const auto&) { return unbiased(s); }};
 }
@@ -128,9 +151,16 @@ inline recipe automatic_counts() {
             [](const scan& s, const auto&, const auto& exec) { return counts_automatic(s, exec); }};
 }
 
+inline recipe automatic_guided() {
+    return {"counts, averaged, automatic",
+            [](const scan& s, const auto&, const auto& exec) { return guided_automatic(s, exec); }};
+}
+
 inline std::vector<recipe> recipes() { return {raw(), tuned_tv_alone(), tuned_published(), automatic_counts()}; }
 
 // Those of the table of lattices, the published one first.
-inline std::vector<recipe> lattice_recipes() { return {tuned_published(), raw(), automatic_counts()}; }
+inline std::vector<recipe> lattice_recipes() {
+    return {tuned_published(), raw(), automatic_counts(), automatic_guided()};
+}
 
 }  // namespace quality

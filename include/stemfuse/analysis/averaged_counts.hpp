@@ -170,7 +170,7 @@ private:
     // One image of a stack, as a stack.
     template <class U>
     static stack_view<U> one(const stack_view<U>& stack, std::size_t i) {
-        return stack_view<U>{stack.row(i, 0), {1, stack.shape[1], stack.shape[2]}};
+        return {stack.row(i, 0), {1, stack.shape[1], stack.shape[2]}, stack.strides};
     }
 
     const count_parts<T>& parts_;

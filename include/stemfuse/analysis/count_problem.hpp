@@ -149,7 +149,8 @@ public:
 
     // Counts under a Gaussian of 1.5 pixels, without background.
     fit_type start(const execution& exec = {}) const {
-        return start_at(gaussian_filter(as_view(std::as_const(net())), 1.5, exec));
+        const xt::xtensor<T, 3> left = net();
+        return start_at(gaussian_filter(as_view(left), 1.5, exec));
     }
 
     // Expected counts without background, at least 1e-3 of the scales.

@@ -133,16 +133,25 @@ private:
     pack<float> limit_{};
 };
 
-// Descriptors row by row, all dimensions of a row together, with far-away values past both ends.
+// Descriptors row by row, all dimensions of a row together, filled up with zeros to a multiple of four, and with
+// far-away values past both ends.
 class descriptor_rows {
 public:
     descriptor_rows(const patch_descriptors& from, std::size_t margin)
-        : dimensions_(from.values.shape(0)), margin_(margin), width_(from.values.shape(2) + 2 * margin + lanes<float>) {
+        : dimensions_((from.values.shape(0) + 3) / 4 * 4),
+          margin_(margin),
+          width_(from.values.shape(2) + 2 * margin + lanes<float>) {
         const std::size_t ny = from.values.shape(1), nx = from.values.shape(2);
         values_.assign(ny * dimensions_ * width_, 1e18f);
         for (std::size_t y = 0; y < ny; ++y) {
-            for (std::size_t d = 0; d < dimensions_; ++d)
-                std::copy_n(&from.values(d, y, 0), nx, values_.data() + (y * dimensions_ + d) * width_ + margin);
+            for (std::size_t d = 0; d < dimensions_; ++d) {
+                float* const row = values_.data() + (y * dimensions_ + d) * width_;
+                if (d < from.values.shape(0)) {
+                    std::copy_n(&from.values(d, y, 0), nx, row + margin);
+                } else {
+                    std::fill_n(row, width_, 0.0f);
+                }
+            }
         }
     }
 
@@ -169,6 +178,8 @@ inline void search_pack(const descriptor_rows& rows, const displacements& window
     const std::size_t dimensions = rows.dimensions(), width = rows.width();
     const float* const here = rows.at(y, column);
     const std::uint32_t in_image = nx - x >= lanes<float> ? ~0u : (1u << (nx - x)) - 1;
+    const pack<float> own[4] = {load(here), load(here + width), load(here + 2 * width), load(here + 3 * width)};
+    const auto squared = [](pack<float> v) { return v * v; };
     nearest.clear();
     // At least one pixel of the pack has a neighbour inside the image.
     const std::ptrdiff_t from = std::max(-r, -(column + static_cast<std::ptrdiff_t>(lanes<float>) - 1)),
@@ -179,13 +190,13 @@ inline void search_pack(const descriptor_rows& rows, const displacements& window
         const float* const first = rows.at(static_cast<std::size_t>(other), column);
         for (std::ptrdiff_t dx = from; dx <= to; ++dx) {
             const float* const there = first + dx;
-            pack<float> distance{};
-            std::uint32_t closer = in_image;
-            for (std::size_t d = 0; d < dimensions && closer != 0;) {
-                for (const std::size_t stop = std::min(d + 4, dimensions); d < stop; ++d) {
-                    const pack<float> difference = load(here + d * width) - load(there + d * width);
-                    distance += difference * difference;
-                }
+            pack<float> distance =
+                squared(own[0] - load(there)) + squared(own[1] - load(there + width)) +
+                (squared(own[2] - load(there + 2 * width)) + squared(own[3] - load(there + 3 * width)));
+            std::uint32_t closer = in_image & lanes_up_to(distance, nearest.limit());
+            for (std::size_t d = 4; d < dimensions && closer != 0; d += 4) {
+                for (std::size_t k = d; k < d + 4; ++k)
+                    distance += squared(load(here + k * width) - load(there + k * width));
                 closer &= lanes_up_to(distance, nearest.limit());
             }
             if (closer == 0) continue;
