@@ -44,9 +44,9 @@ public:
     template <scalar T>
     xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const {
         auto [plane, axis] = planes_.at(image.index);
-        if (axis) file_.require_plausible(image.place);
         auto sum = file_.read_plane<T>(image.place, plane);
         if (axis && frames != frame_choice::first) {
+            file_.require_plausible(image.place);
             for (std::size_t frame = 1; frame < image.frames; ++frame) {
                 plane.at[*axis] = frame;
                 const auto next = file_.read_plane<T>(image.place, plane);
