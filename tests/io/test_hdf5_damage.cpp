@@ -269,11 +269,11 @@ bool reads_after(const fs::path& path, const std::string& bytes, const std::func
     return read(path).has_value();
 }
 
-// Lengths to which files are cut: all near the start, where the superblock is, and near the end; between them some
-// 1000.
+// The lengths to which a file is cut: all of one below 100 kB; else those near the start, where the superblock is, and
+// near the end, and every 997th.
 std::vector<std::size_t> lengths(std::size_t size) {
     std::vector<std::size_t> all;
-    for (std::size_t n = 1; n < size; n += n < 1024 || n + 512 >= size ? 1 : 37 + size / 1000) all.push_back(n);
+    for (std::size_t n = 1; n < size; n += size < 100'000 || n < 1024 || n + 512 >= size ? 1 : 997) all.push_back(n);
     return all;
 }
 
