@@ -1,7 +1,6 @@
 // Builds HDF5 files for the tests of the readers, groups on the way as needed.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -42,12 +41,11 @@ public:
         REQUIRE(g);
     }
 
-    // In chunks where there are some.
+    // In chunks where there are some, and then extendible.
     template <class Value>
     void data(const std::string& path, const std::vector<hsize_t>& shape, const std::vector<Value>& values,
               const std::vector<hsize_t>& chunk = {}) const {
-        std::vector<hsize_t> most = shape;  // chunks may be larger than what is there
-        for (std::size_t d = 0; d < chunk.size(); ++d) most[d] = std::max(most[d], chunk[d]);
+        const std::vector<hsize_t> most = chunk.empty() ? shape : std::vector<hsize_t>(shape.size(), H5S_UNLIMITED);
         const handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), most.data()), H5Sclose);
         const handle layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
         if (!chunk.empty()) {
@@ -60,6 +58,12 @@ public:
         REQUIRE(set);
         if (!values.empty())
             REQUIRE(H5Dwrite(set.get(), type_of<Value>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0);
+    }
+
+    // Announces more of a data set in chunks than is stored.
+    void extend(const std::string& path, const std::vector<hsize_t>& shape) const {
+        const handle set(H5Dopen2(id(), path.c_str(), H5P_DEFAULT), H5Dclose);
+        REQUIRE(H5Dset_extent(set.get(), shape.data()) >= 0);
     }
 
     // A data set of one variable-length string in one dimension, or of several.

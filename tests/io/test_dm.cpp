@@ -201,6 +201,25 @@ TEST_CASE("announced sizes are not trusted") {
     }
 }
 
+TEST_CASE("more tags than memory should be taken for are refused") {
+    const dm_writer::writer w(layout{3, std::endian::little});
+    const std::string empty = w.group("", {});
+    std::string body = std::string("\1\0", 2) + w.length((1 << 20) + 1);
+    for (int i = 0; i <= 1 << 20; ++i) body += empty;
+    const std::string bytes = w.file({}).substr(0, 12) + body;
+    support::check_throws<read_error>([&] { reader_of(bytes); }, "x.dm: has more than 1048576 tags");
+}
+
+TEST_CASE("equal names of many images") {
+    const dm_writer::writer w(layout{3, std::endian::little});
+    const std::vector<std::string> images(2000, w.image(u"a", 6, 10, {1, 1}, std::vector<std::uint8_t>{1}, 1, 1, u""));
+    const std::string bytes = w.file({w.group("ImageList", images)});
+    const auto reader = reader_of(bytes);
+    REQUIRE(reader.contents().images.size() == 2000);
+    CHECK(reader.contents().images[0].name == "a");
+    CHECK(reader.contents().images[1999].name == "a (2000)");
+}
+
 TEST_CASE("random damage: read_error, or images that the bytes hold") {
     std::mt19937 random(support::seed());
     for (const layout& l : layouts) {

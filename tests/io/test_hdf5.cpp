@@ -123,6 +123,27 @@ TEST_CASE("links that loop, and links to nothing") {
           }) == "");
 }
 
+TEST_CASE("groups nested too deep are refused") {
+    const scratch::folder dir;
+    for (const int depth : {60, 5000}) {
+        {
+            const hdf5_handle file = create_file(dir / "a.h5");
+            std::vector<hdf5_handle> groups;
+            for (int i = 0; i < depth; ++i) {
+                const hid_t in = groups.empty() ? file.get() : groups.back().get();
+                groups.emplace_back(H5Gcreate2(in, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+            }
+        }
+        const io::hdf5_reader reader(dir / "a.h5");
+        if (depth == 60) {
+            CHECK(reader.links().size() == 60);
+            CHECK(reader.arrays().empty());
+        } else {
+            support::check_throws<read_error>([&] { reader.arrays(); }, "a.h5: has groups nested deeper than 64");
+        }
+    }
+}
+
 TEST_CASE("sizes in a file are not trusted") {
     const scratch::folder dir;
     add(create_file(dir / "a.h5"), "map", {std::uint64_t(1) << 40, 1000}, H5T_STD_U8LE, H5T_NATIVE_INT,

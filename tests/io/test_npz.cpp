@@ -133,6 +133,22 @@ TEST_CASE("an archive that announces more than deflate can give is refused") {
                                       "a.npz: HAADF.npy", "announces more bytes");
 }
 
+TEST_CASE("an archive that announces more compressed bytes than it has is refused") {
+    const scratch::folder dir;
+    std::string bytes = small_file(dir, io::npz_storage::deflated);
+    const std::size_t entry = bytes.find("PK\1\2");
+    REQUIRE(entry != std::string::npos);
+    bytes.replace(entry + 20, 8, "\xf0\xff\xff\x1f\xf0\xff\xff\x7f");  // compressed and uncompressed size
+    scratch::write(dir / "a.npz", bytes);
+    const std::string announces = "a.npz: HAADF.npy announces more compressed bytes than the archive has";
+    support::check_throws<read_error>([&] { io::npz_reader(dir / "a.npz").read<double, 2>("HAADF"); }, announces);
+    support::check_throws<read_error>(
+        [&] {
+            io::npz_reader(io::memory_input{scratch::bytes_of(bytes), "a.npz"}).arrays();
+        },
+        announces);
+}
+
 TEST_CASE("a changed pixel is noticed by its checksum") {
     const scratch::folder dir;
     std::string bytes = small_file(dir, io::npz_storage::stored);

@@ -294,6 +294,45 @@ TEST_CASE("announced sizes are not trusted") {
                                       "announces 1000000 x 1000000 pixels");
 }
 
+TEST_CASE("what is stored vouches for no more than it can hold") {
+    const scratch::folder dir;
+    const auto extended = [&](const std::string& path, const std::vector<hsize_t>& shape) {
+        const h5_builder::file file(dir / "a.emd");
+        file.text("Version", R"({"version": "13", "format": "Velox"})");
+        add_image<float>(file, "aa", {2, 3, 1}, {0, 1, 2, 3, 4, 5}, metadata("HAADF"));
+        add_image<float>(file, "bb", {2, 3, 1}, {0, 1, 2, 3, 4, 5}, metadata("X"));
+        add_display(file, "bb", "Fe");
+        add_stream(file, "s", {7, next, 7, next, next, next, next, next}, "7", {0});
+        file.data("Data/EelsSpectrumImage/e/Data", {3, 4, 2}, std::vector<float>(24, 1), {3, 4, 2});
+        add_table(file, "Data/EelsSpectrumImage/e/AcquisitionMetadata",
+                  R"({"Data": {"offset": "0", "dispersion": "0.5"}})", 1);
+        file.extend(path, shape);
+    };
+    const auto refused = [&](const std::string& path, auto&& read) {
+        const io::velox_reader reader(dir / "a.emd");
+        support::check_throws<read_error>([&] { read(reader); }, path, "has shape (", "more than a file of");
+    };
+    constexpr hsize_t huge = hsize_t(1) << 50;
+    extended("Data/Image/aa/Data", {2, 3, huge});
+    refused("Data/Image/aa/Data", [](const auto& r) { r.template read<float>(r.contents().images.at(0)); });
+    extended("Data/SpectrumStream/s/Data", {huge, 1});
+    refused("Data/SpectrumStream/s/Data", [](const auto& r) {
+        r.template read_windows<float>(r.contents().spectra.at(0), windows{{0, 1}});
+    });
+    extended("Data/EelsSpectrumImage/e/Data", {3, huge, 2});
+    refused("Data/EelsSpectrumImage/e/Data", [](const auto& r) {
+        r.template read_windows<float>(r.contents().spectra.at(1), windows{{0, 1}});
+    });
+    extended("Data/EelsSpectrumImage/e/Data", {hsize_t(1) << 20, 4, hsize_t(1) << 20});
+    refused("Data/EelsSpectrumImage/e/Data", [](const auto& r) {
+        r.template read_windows<float>(r.contents().spectra.at(1), windows{{0, 1}});
+    });
+    for (const hsize_t side : {hsize_t(1) << 20, hsize_t(1) << 32}) {
+        extended("Data/Image/bb/Data", {side, side, 1});
+        CHECK(io::velox_reader(dir / "a.emd").contents().spectra.at(0).shape == image_shape{2, 3});  // of the image
+    }
+}
+
 TEST_CASE("JSON of any kind is read or ignored") {
     for (const std::string text :
          {"", "{", "[]", "null", "1", "{\"BinaryResult\": 3}", "{\"BinaryResult\": {\"PixelSize\": []}}",
@@ -307,6 +346,9 @@ TEST_CASE("JSON of any kind is read or ignored") {
     }
     const std::string deep(100000, '[');
     CHECK(io::velox_json(deep).find({"a"}) == nullptr);
+    const std::string spaces(std::size_t(1) << 22, ' '), valid = R"({"a": 1})";
+    CHECK(io::velox_json(valid + spaces.substr(valid.size())).number({"a"}) == 1);
+    CHECK(io::velox_json(valid + spaces).number({"a"}) == std::nullopt);
     CHECK(io::velox_json(R"({"a": "0x10"})").number({"a"}) == std::nullopt);
     CHECK(io::velox_json(R"({"a": 2.5})").number({"a"}) == 2.5);
     const std::vector<std::uint8_t> unended{'{', '}'};

@@ -115,7 +115,7 @@ private:
         std::set<double> items;
         const dm_tag* const list = root.find("Thumbnails");
         for (std::size_t k = 0; list != nullptr && k < list->tags.size(); ++k) {
-            if (const auto index = list->tags[k].number_at("ImageIndex")) items.insert(*index);
+            if (const auto index = list->tags[k].number_at("ImageIndex"); index >= 0) items.insert(*index);
         }
         return items;
     }
@@ -184,15 +184,21 @@ private:
         const bool stack = shape.size() == 3;
         const std::size_t count = stack ? shape[0] : 1, ny = shape[stack ? 1 : 0], nx = shape[stack ? 2 : 1];
         require_numbers(label, shape, type, data);
-        for (std::size_t k = 0; k < std::min<std::size_t>(count, 10000); ++k) {
-            image_info image;
-            image.label = label + (stack ? "[" + std::to_string(k) + "]" : "");
-            if (!stack) image.element = element_of(label);
-            image.shape = {ny, nx};
-            image.type = type_name(type);
-            image.scale = {axis(item, 0), axis(item, 1)};
-            image.intensity = brightness(item);
-            image.place = place;
+        image_info image;
+        image.label = label;
+        if (!stack) image.element = element_of(label);
+        image.shape = {ny, nx};
+        image.type = type_name(type);
+        image.scale = {axis(item, 0), axis(item, 1)};
+        image.intensity = brightness(item);
+        image.place = place;
+        const std::size_t listed = std::min<std::size_t>(count, 10000);
+        if (!has_room(contents_, image, listed)) {
+            contents_.others.push_back(place + ": too many images to list, left out");
+            return;
+        }
+        for (std::size_t k = 0; k < listed; ++k) {
+            if (stack) image.label = label + "[" + std::to_string(k) + "]";
             image.index = data_.size();
             contents_.images.push_back(image);
             data_.push_back({type, data.offset + k * ny * nx * type.size});

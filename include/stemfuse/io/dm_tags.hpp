@@ -113,7 +113,7 @@ public:
 
 private:
     static constexpr int deepest = 64;
-    static constexpr std::uint64_t longest_text = 4096;
+    static constexpr std::uint64_t longest_text = 4096, most_tags = 1 << 20;
 
     std::uint64_t big_endian(std::size_t bytes) {
         std::array<std::byte, 8> raw{};
@@ -139,6 +139,7 @@ private:
     void entry(dm_tag& into, int depth) {
         const std::uint64_t kind = big_endian(1);
         if (kind != 20 && kind != 21) source_.fail("has a damaged tag: of kind " + std::to_string(kind));
+        if (++tags_ > most_tags) source_.fail("has more than " + std::to_string(most_tags) + " tags");
         std::string name = characters(big_endian(2));
         if (long_size_ == 8) big_endian(8);  // the length of what follows
         dm_tag& tag = into.tags.emplace_back();
@@ -229,7 +230,7 @@ private:
     }
 
     S& source_;
-    std::uint64_t size_;
+    std::uint64_t size_, tags_ = 0;
     std::size_t long_size_ = 4;
     std::endian order_ = std::endian::little;
 };

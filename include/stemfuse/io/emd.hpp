@@ -65,6 +65,8 @@ inline void list_emd_group(hdf5_images& images, const std::string& group) {
     image.place = place;
     if (image.scale.x.unit == "eV" || image.scale.y.unit == "eV" || (rank == 3 && axis(k_axis).unit.ends_with("eV")))
         return images.other(group, to_string(array.shape) + " " + array.type + ", spectra, left out");
+    if (!has_room(images.contents(), image, count))
+        return images.other(group.substr(0, 100), "too many images to list, left out");
     for (std::size_t k = 0; k < count; ++k) {
         image.label = label + (rank == 2 ? "" : "[" + std::to_string(k) + "]");
         std::vector<hsize_t> at(rank, 0);

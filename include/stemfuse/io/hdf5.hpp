@@ -48,10 +48,15 @@ public:
         return found;
     }
 
-    // The paths of all that the file has, in their order.
+    // The paths of all that the file has, in their order. Throws read_error for groups nested deeper than 64: the HDF5
+    // library takes some stack for every one.
     std::vector<std::string> links() const {
         std::vector<std::string> paths;
-        if (H5Lvisit(root(), H5_INDEX_NAME, H5_ITER_INC, collect, &paths) < 0) fail("cannot be listed");
+        if (H5Lvisit(root(), H5_INDEX_NAME, H5_ITER_INC, collect, &paths) < 0) {
+            if (!paths.empty() && too_deep(paths.back()))
+                throw read_error(path_.string(), "has groups nested deeper than 64");
+            fail("cannot be listed");
+        }
         return paths;
     }
 
@@ -166,16 +171,31 @@ public:
         return read_block<std::uint8_t>(path, {0, 0}, {array->shape[0], 1});
     }
 
+    // Whether there is a data set of numbers at `path`, in this file, that can hold all that its shape announces.
+    bool plausible(const std::string& path) const {
+        const hdf5_data_set set(root(), path);
+        return set && set.holds_numbers() && !set.lies_elsewhere() && set.plausible(file_size_);
+    }
+
+    // Throws read_error where a data set announces more than the file can hold.
+    void require_plausible(const std::string& path) const {
+        if (!plausible(path))
+            refuse(path, "has shape " + to_string(open(path).shape()) + ", more than a file of " +
+                             std::to_string(file_size_) + " bytes can hold");
+    }
+
     [[noreturn]] void refuse(const std::string& path, const std::string& message) const {
         throw read_error(path_.string(), "data set \"" + path + "\" " + message);
     }
 
 private:
+    static bool too_deep(std::string_view path) { return std::count(path.begin(), path.end(), '/') > 64; }
+
     template <class Info>
     static herr_t collect(hid_t, const char* name, const Info*, void* list) {
         try {
             static_cast<std::vector<std::string>*>(list)->emplace_back(name);
-            return 0;
+            return too_deep(name) ? -1 : 0;
         } catch (...) {
             return -1;
         }

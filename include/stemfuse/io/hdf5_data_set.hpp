@@ -49,6 +49,14 @@ public:
         const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(id()), file_size);
         return (chunked_ ? 1032 * stored : stored) / element_bytes_;
     }
+    // Whether all that the shape announces can be there.
+    bool plausible(std::uint64_t file_size) const {
+        std::uint64_t left = most_elements(file_size);
+        if (std::find(shape_.begin(), shape_.end(), hsize_t(0)) != shape_.end()) return true;
+        if (chunk_elements() > left) return false;
+        for (const hsize_t extent : shape_) left /= extent;
+        return left > 0;
+    }
     // The elements of one chunk, or as many as can be counted.
     std::uint64_t chunk_elements() const {
         std::uint64_t elements = 1;

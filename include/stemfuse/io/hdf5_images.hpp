@@ -46,6 +46,7 @@ public:
         auto [plane, axis] = planes_.at(image.index);
         auto sum = file_.read_plane<T>(image.place, plane);
         if (axis && frames != frame_choice::first) {
+            file_.require_plausible(image.place);
             for (std::size_t frame = 1; frame < image.frames; ++frame) {
                 plane.at[*axis] = frame;
                 const auto next = file_.read_plane<T>(image.place, plane);
@@ -136,6 +137,10 @@ inline void list_plain_hdf5(hdf5_images& images) {
         image.background = hdf5_number_attribute(set.get(), "background").value_or(0);
         image.place = a.name;
         if (rank == 2) image.element = element_of(detail::last_part(a.name));
+        if (!has_room(images.contents(), image, rank == 2 ? 1 : a.shape[0])) {
+            images.other(a.name.substr(0, 100), "too many images to list, left out");
+            continue;
+        }
         for (std::size_t k = 0; k < (rank == 2 ? 1 : a.shape[0]); ++k) {
             const std::string slice = rank == 2 ? "" : "[" + std::to_string(k) + "]";
             image.name = a.name + slice;

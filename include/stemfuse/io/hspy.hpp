@@ -110,7 +110,9 @@ inline void list_hspy_experiment(hdf5_images& images, const std::string& path) {
     image.type = array->type;
     image.scale = {axes[rank - 1].scale, axes[rank - 2].scale};
     image.intensity.unit = hspy_intensity_unit(hspy_attribute(file, metadata + "/Signal", "quantity"));
-    image.place = place;
+    image.place = place, image.label = label;
+    if (!has_room(images.contents(), image, rank == 2 ? 1 : array->shape[0]))
+        return images.other(path.substr(0, 100), "too many images to list, left out");
     for (std::size_t k = 0; k < (rank == 2 ? 1 : array->shape[0]); ++k) {
         image.label = label + (rank == 2 ? "" : "[" + std::to_string(k) + "]");
         if (rank == 2) {

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,15 @@ struct file_contents {
     std::vector<std::string> warnings;  // what was not as expected, one line each
 };
 
+// Whether `count` more images like this one are listed: about 130000 in all, fewer where their texts are long, so that
+// a small file of many slices, or of links to the same long text, has no large list.
+inline bool has_room(const file_contents& contents, const image_info& image, std::size_t count = 1) {
+    constexpr std::size_t most_bytes = 1 << 26, of_one = 512;
+    const std::size_t texts = 2 * image.place.size() + image.label.size() + image.scale.x.unit.size() +
+                              image.scale.y.unit.size() + image.intensity.unit.size();
+    return contents.images.size() + count <= most_bytes / (of_one + texts);
+}
+
 // How several frames become one image.
 enum class frame_choice { mean, sum, first };
 
@@ -108,15 +118,11 @@ inline std::string one_line(std::string text) {
 
 // Gives the images names of their labels, "Fe", "Fe (2)": what is repeated gets a number.
 inline void name_by_labels(std::vector<image_info>& images) {
-    for (std::size_t i = 0; i < images.size(); ++i) {
-        images[i].label = one_line(images[i].label);
-        const auto taken = [&](const std::string& name) {
-            return std::any_of(images.begin(), images.begin() + static_cast<std::ptrdiff_t>(i),
-                               [&](const image_info& earlier) { return earlier.name == name; });
-        };
-        images[i].name = images[i].label;
-        for (std::size_t n = 2; taken(images[i].name); ++n)
-            images[i].name = images[i].label + " (" + std::to_string(n) + ")";
+    std::map<std::string, std::size_t> taken;  // names, with the last number that follows them
+    for (image_info& image : images) {
+        image.name = image.label = one_line(image.label);
+        while (!taken.emplace(image.name, 1).second)
+            image.name = image.label + " (" + std::to_string(++taken[image.label]) + ")";
     }
 }
 

@@ -64,7 +64,8 @@ inline zip_handle open_zip(std::span<const std::byte> bytes, std::string& reason
 // One member of an archive, inflated as it is read. The archive must outlive it.
 class npz_member_source {
 public:
-    npz_member_source(zip_t* archive, zip_uint64_t index, const std::filesystem::path& path)
+    // Of an archive of so many bytes.
+    npz_member_source(zip_t* archive, zip_uint64_t index, std::uint64_t archive_size, const std::filesystem::path& path)
         : path_(path), name_(zip_get_name(archive, index, 0)) {
         zip_stat_t stat;
         zip_stat_init(&stat);
@@ -73,6 +74,7 @@ public:
             fail("has no size in the archive's directory");
         }
         // Deflate shrinks at most 1032-fold: more is not there, whatever the directory says.
+        if (stat.comp_size > archive_size) fail("announces more compressed bytes than the archive has");
         if (stat.size / 1032 > stat.comp_size) fail("announces more bytes than its compressed data can give");
         remaining_ = stat.size;
         member_.reset(zip_fopen_index(archive, index, 0));
@@ -117,13 +119,12 @@ private:
 // Reads a .npz file. Throws read_error for what is no whole zip archive, and for one without arrays.
 class npz_reader {
 public:
-    explicit npz_reader(const std::filesystem::path& path) : path_(path) {
-        input_file_size(path);
+    explicit npz_reader(const std::filesystem::path& path) : path_(path), size_(input_file_size(path)) {
         std::string reason;
         archive_ = detail::open_zip(path, ZIP_RDONLY, reason);
         require_arrays(reason);
     }
-    explicit npz_reader(const memory_input& input) : path_(input.name) {
+    explicit npz_reader(const memory_input& input) : path_(input.name), size_(input.bytes.size()) {
         std::string reason;
         archive_ = detail::open_zip(input.bytes, reason);
         require_arrays(reason);
@@ -140,7 +141,7 @@ public:
     std::vector<array_info> arrays() const {
         std::vector<array_info> found;
         for_each_array([&](zip_uint64_t index, const std::string& name) {
-            npz_member_source source(archive_.get(), index, path_);
+            npz_member_source source(archive_.get(), index, size_, path_);
             const npy_header header = read_npy_header(source);
             if (header.type) found.push_back({name, header.shape, type_name(header), ""});
         });
@@ -181,12 +182,13 @@ private:
     npz_member_source member(std::string_view name) const {
         for (const std::string& candidate : {std::string(name) + ".npy", std::string(name)}) {
             const zip_int64_t index = zip_name_locate(archive_.get(), candidate.c_str(), 0);
-            if (index >= 0) return {archive_.get(), static_cast<zip_uint64_t>(index), path_};
+            if (index >= 0) return {archive_.get(), static_cast<zip_uint64_t>(index), size_, path_};
         }
         throw read_error(path_.string(), "has no array \"" + std::string(name) + "\", has " + joined(names()));
     }
 
     std::filesystem::path path_;
+    std::uint64_t size_;
     detail::zip_handle archive_;
 };
 

@@ -29,6 +29,10 @@ void add_array_images(file_contents& contents, const array_info& a, Name&& name)
     image.type = a.type;
     image.place = a.name;
     if (rank == 2) image.element = element_of(a.name);
+    if (!has_room(contents, image, rank == 2 ? 1 : a.shape[0])) {
+        contents.others.push_back(one_line(image.place.substr(0, 100)) + ": too many images to list, left out");
+        return;
+    }
     for (std::size_t k = 0; k < (rank == 2 ? 1 : a.shape[0]); ++k) {
         image.name = image.label = rank == 2 ? a.name : name(k);
         image.index = k;

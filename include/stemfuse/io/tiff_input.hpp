@@ -82,6 +82,21 @@ public:
     bool failed() const { return !reason_.empty(); }
     std::string reason() const { return reason_.empty() ? "libtiff gives no reason" : reason_; }
 
+    // Whether the file ends before the link that follows the entries of the current directory; libtiff then takes the
+    // directory for the last.
+    bool ends_before_link() {
+        const bool big = TIFFIsBigTIFF(get()) != 0;
+        const std::uint64_t at = TIFFCurrentDirOffset(get()), entry_bytes = big ? 20 : 12, link_bytes = big ? 8 : 4;
+        std::array<std::byte, 8> raw{};
+        const std::size_t count_bytes = big ? 8 : 2;
+        stream_.seek(at, SEEK_SET);
+        stream_.read(raw.data(), static_cast<tmsize_t>(count_bytes));
+        std::uint64_t entries = 0;
+        for (std::size_t i = 0; i < count_bytes; ++i)
+            entries |= std::to_integer<std::uint64_t>(raw[i]) << 8 * (TIFFIsBigEndian(get()) ? count_bytes - 1 - i : i);
+        return entries > size() / entry_bytes || at + count_bytes + entries * entry_bytes + link_bytes > size();
+    }
+
     // What compressed data of a file can become at most (deflate: 1032-fold, and a buffer that libtiff rounds up).
     static tmsize_t most_memory(std::uint64_t file_size) {
         return static_cast<tmsize_t>(std::min<std::uint64_t>(1032 * file_size + 65536, std::uint64_t(1) << 40));

@@ -65,7 +65,7 @@ template <class Input = file_input>
 class tiff_reader {
 public:
     explicit tiff_reader(Input input) : input_(std::move(input)) {
-        const detail::open_tiff<Input> file(input_);
+        detail::open_tiff<Input> file(input_);
         if (file.get() == nullptr) fail(file);
         contents_.format = std::string(TIFFIsBigTIFF(file.get()) ? "BigTIFF" : "TIFF") +
                            (TIFFIsBigEndian(file.get()) ? ", big-endian" : ", little-endian");
@@ -73,6 +73,8 @@ public:
         std::size_t page = 0;
         do {
             add_page(file, page);
+            if (TIFFLastDirectory(file.get()) && file.ends_before_link())
+                input_.open().fail("is truncated: ends within the directory of page " + std::to_string(page));
         } while (++page < most_pages && TIFFReadDirectory(file.get()));
         if (file.failed()) fail(file);
         const bool one = contents_.images.size() == 1;
@@ -174,6 +176,7 @@ private:
         image.scale = detail::tiff_calibration(tiff);
         image.place = place;
         image.index = page;
+        if (!has_room(contents_, image)) return other("too many images to list, left out");
         contents_.images.push_back(image);
     }
 

@@ -86,6 +86,7 @@ public:
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
         require_windows(windows);
+        for (const std::string& place : spectrum.places) file().require_plausible(place + "/Data");
         xt::xtensor<T, 3> maps({windows.size(), spectrum.shape[0], spectrum.shape[1]}, T(0));
         for (const std::string& place : spectrum.places) {
             if (spectrum.unit == "keV") {
@@ -125,6 +126,10 @@ private:
             image.scale = meta.scale.readable(array->shape[1]);
             image.intensity = meta.intensity;
             image.place = group + "/Data";
+            if (!has_room(contents(), image, all.size() + 1)) {
+                images_.other(name.substr(0, 100), "too many images to list, left out");
+                continue;
+            }
             all.push_back({image, image.element.empty() ? 0 : atomic_number(image.element)});
         }
         std::stable_sort(all.begin(), all.end(), [](const found& a, const found& b) { return a.order < b.order; });

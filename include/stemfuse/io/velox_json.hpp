@@ -20,8 +20,9 @@ namespace stemfuse::io {
 // A parsed text; asked for what is not there, or is of another kind, it answers with nothing.
 class velox_json {
 public:
-    // Text that is no JSON is like an empty object.
-    explicit velox_json(std::string_view text) : root_(nlohmann::json::parse(text, nullptr, false)) {
+    // Text that is no JSON, or longer than 4 MiB, is like an empty object.
+    explicit velox_json(std::string_view text)
+        : root_(nlohmann::json::parse(text.substr(0, text.size() > longest ? 0 : longest), nullptr, false)) {
         if (root_.is_discarded()) root_ = nlohmann::json::object();
     }
 
@@ -52,6 +53,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t longest = 1 << 22;  // what it is parsed into takes some 60 times as much
+
     nlohmann::json root_;
 };
 

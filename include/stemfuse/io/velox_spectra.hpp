@@ -38,6 +38,7 @@ void for_velox_events(const hdf5_reader& file, const std::string& stream, F&& f)
     const std::string path = stream + "/Data";
     const auto array = file.describe(path);
     if (!array || array->shape.empty()) file.refuse(path, "holds no events");
+    file.require_plausible(path);
     constexpr hsize_t step = 1 << 19;
     const hsize_t size = array->shape[0];
     std::vector<hsize_t> start(array->shape.size(), 0), count(array->shape.size(), 1);
@@ -52,7 +53,9 @@ void for_velox_events(const hdf5_reader& file, const std::string& stream, F&& f)
 // there is none.
 inline bool set_velox_raster(const hdf5_images& listed, spectrum_info& eds) {
     const auto& images = listed.contents().images;
-    auto like = std::find_if(images.begin(), images.end(), [](const image_info& i) { return !i.element.empty(); });
+    auto like = std::find_if(images.begin(), images.end(), [&](const image_info& i) {
+        return !i.element.empty() && listed.file().plausible(i.place);
+    });
     if (like == images.end()) {
         std::size_t pixels = 0;
         for_velox_events(listed.file(), eds.places[0], [&](auto events) {
@@ -60,7 +63,7 @@ inline bool set_velox_raster(const hdf5_images& listed, spectrum_info& eds) {
         });
         like = std::find_if(images.begin(), images.end(), [&](const image_info& i) {
             const std::size_t n = i.shape[0] * i.shape[1] * eds.frames;
-            return pixels == n || pixels + 1 == n;
+            return (pixels == n || pixels + 1 == n) && listed.file().plausible(i.place);
         });
     }
     if (like == images.end() || like->shape[0] * like->shape[1] == 0) return false;

@@ -1,0 +1,161 @@
+// Small whole files of every format that has a parser of ours or reads from memory: what fuzzers and the tests of
+// damaged files start from.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <tiffio.h>
+
+#include <stemfuse/io/npz.hpp>
+#include <stemfuse/io/tiff.hpp>
+
+#include "dm_writer.hpp"
+#include "read_all.hpp"
+#include "scratch.hpp"
+
+namespace corpus {
+
+struct sample {
+    std::string name, bytes;
+};
+
+// A thumbnail, an image, a map with a brightness, a stack, a spectrum image, and tags of the other kinds.
+inline std::string dm_file(const dm_writer::layout& layout) {
+    const dm_writer::writer w(layout);
+    const std::vector<std::uint16_t> counts{1, 2, 3, 4, 5, 65535};
+    const std::vector<float> map{0.5f, -1, 2, 3, 4, 1e30f};
+    const std::string one(1, '\1'), two(2, '\2'), four(4, '\4');
+    return w.file({w.tag(21, "struct", w.data({15, 0, 2, 0, 3, 0, 2}, four + two)),
+                   w.tag(21, "structs", w.data({20, 15, 0, 2, 0, 8, 0, 5, 2}, one + four + one + four)),
+                   w.tag(21, "arrays", w.data({20, 20, 4, 2, 2}, four + four)),
+                   w.tag(21, "text", w.data({18, 5}, "hello")), w.number("long", 11, std::int64_t(-5)),
+                   w.group("ImageList",
+                           {w.image(u"small", 23, 3, {1, 1}, std::vector<std::uint32_t>{7}, 1, 1, u""),
+                            w.image(u"HAADF", 10, 4, {3, 2}, counts, 0.25f, 0.5f, u"nm"),
+                            w.image(u"Fe K\u03b1", 2, 6, {3, 2}, map, 0.25f, 0.25f, u"\u00b5m",
+                                    {w.number("Origin", 6, 1.0f), w.number("Scale", 6, 2.0f), w.text("Units", u"e-")}),
+                            w.image(u"stack", 10, 4, {1, 2, 3}, counts, 1, 1, u"nm"),
+                            w.image(u"EELS", 2, 6, {1, 2, 3}, map, 1, 1, u"nm", {}, {-100, 0.5f, u"eV"})}),
+                   w.group("Thumbnails", {w.group("", {w.number("ImageIndex", 5, std::uint32_t(0))})})});
+}
+
+inline std::vector<sample> dm_files() {
+    return {{"little.dm3", dm_file({3, std::endian::little})},
+            {"big.dm3", dm_file({3, std::endian::big})},
+            {"little.dm4", dm_file({4, std::endian::little})},
+            {"big.dm4", dm_file({4, std::endian::big})}};
+}
+
+// An npy file, version 1 or 2, with this dictionary and `count` bytes 0, 1, ... of elements.
+inline std::string npy_file(int version, const std::string& dictionary, std::size_t count) {
+    std::string bytes = std::string("\x93NUMPY") + static_cast<char>(version) + '\0';
+    bytes += static_cast<char>(dictionary.size());
+    bytes.append(version == 1 ? 1 : 3, '\0');
+    bytes += dictionary;
+    for (std::size_t i = 0; i < count; ++i) bytes += static_cast<char>(i);
+    return bytes;
+}
+
+inline std::vector<sample> npy_files() {
+    const xt::xtensor<float, 2> image{{1, 2, 3}, {4, 5, 6}};
+    return {{"f4.npy", stemfuse::io::npy_bytes(image)},
+            {"i2.npy", npy_file(1, "{'descr': '>i2', 'fortran_order': True, 'shape': (3, 2), }\n", 12)},
+            {"stack.npy", npy_file(2, "{'descr': '|u1', 'fortran_order': True, 'shape': (3, 2, 2), }\n", 12)},
+            {"half.npy", npy_file(1, "{'descr': '<f2', 'fortran_order': False, 'shape': (2L, 2L, 1), }\n", 8)},
+            {"record.npy", npy_file(1, "{'descr': [('x', '<f8')], 'fortran_order': False, 'shape': (1,), }\n", 8)}};
+}
+
+inline std::vector<sample> npz_files() {
+    const scratch::folder dir;
+    std::vector<sample> files;
+    for (const auto storage : {stemfuse::io::npz_storage::stored, stemfuse::io::npz_storage::deflated}) {
+        const std::string name = storage == stemfuse::io::npz_storage::stored ? "stored.npz" : "deflated.npz";
+        stemfuse::io::npz_writer writer(dir / name, storage);
+        writer.add("HAADF", xt::xtensor<float, 2>{{1, 2, 3}, {4, 5, 6}});
+        writer.add("maps", xt::xtensor<double, 3>({2, 2, 1}, 7.0));
+        writer.commit();
+        files.push_back({name, scratch::read(dir / name)});
+    }
+    return files;
+}
+
+struct tiff_layout {
+    std::string name;
+    const char* mode;  // as TIFFOpen takes it: "b" big-endian, "8" BigTIFF
+    std::uint16_t compression, bits, format;
+    bool tiles;
+};
+
+// Two grey pages of 20 x 9 pixels (of 16 x 16 in tiles), their bytes 0, 1, 2, ...
+inline void write_tiff_layout(const std::filesystem::path& path, const tiff_layout& l) {
+    TIFF* const file = TIFFOpen(path.string().c_str(), l.mode);
+    REQUIRE(file != nullptr);
+    for (int page = 0; page < 2; ++page) {
+        const std::uint32_t nx = 20, ny = 9;
+        TIFFSetField(file, TIFFTAG_IMAGEWIDTH, nx);
+        TIFFSetField(file, TIFFTAG_IMAGELENGTH, ny);
+        TIFFSetField(file, TIFFTAG_BITSPERSAMPLE, static_cast<int>(l.bits));
+        TIFFSetField(file, TIFFTAG_SAMPLESPERPIXEL, 1);
+        TIFFSetField(file, TIFFTAG_SAMPLEFORMAT, static_cast<int>(l.format));
+        TIFFSetField(file, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+        TIFFSetField(file, TIFFTAG_COMPRESSION, static_cast<int>(l.compression));
+        std::string row;
+        for (std::uint32_t i = 0; i < (l.tiles ? 256 : nx) * l.bits / 8; ++i) row += static_cast<char>(i);
+        if (l.tiles) {
+            TIFFSetField(file, TIFFTAG_TILEWIDTH, 16);
+            TIFFSetField(file, TIFFTAG_TILELENGTH, 16);
+            for (const std::uint32_t x : {0u, 16u}) REQUIRE(TIFFWriteTile(file, row.data(), x, 0, 0, 0) > 0);
+        } else {
+            TIFFSetField(file, TIFFTAG_ROWSPERSTRIP, 4);
+            for (std::uint32_t y = 0; y < ny; ++y) REQUIRE(TIFFWriteScanline(file, row.data(), y, 0) == 1);
+        }
+        REQUIRE(TIFFWriteDirectory(file) == 1);
+    }
+    TIFFClose(file);
+}
+
+inline std::vector<sample> tiff_files() {
+    const scratch::folder dir;
+    std::vector<sample> files;
+    for (const tiff_layout& l : {tiff_layout{"u8.tif", "wl", COMPRESSION_NONE, 8, SAMPLEFORMAT_UINT, false},
+                                 {"u16.tif", "wb", COMPRESSION_LZW, 16, SAMPLEFORMAT_UINT, false},
+                                 {"i32.tif", "wl", COMPRESSION_ADOBE_DEFLATE, 32, SAMPLEFORMAT_INT, false},
+                                 {"i8.tif", "wb", COMPRESSION_PACKBITS, 8, SAMPLEFORMAT_INT, false},
+                                 {"f64.tif", "w8", COMPRESSION_NONE, 64, SAMPLEFORMAT_IEEEFP, false},
+                                 {"tiles.tif", "wl", COMPRESSION_ADOBE_DEFLATE, 16, SAMPLEFORMAT_UINT, true},
+                                 {"tiles8.tif", "wb", COMPRESSION_LZW, 8, SAMPLEFORMAT_UINT, true}}) {
+        write_tiff_layout(dir / l.name, l);
+        files.push_back({l.name, scratch::read(dir / l.name)});
+    }
+    stemfuse::io::write_tiff_stack(dir / "f32.tif", xt::xtensor<float, 3>({2, 2, 3}, 1.5f), {0.25, "nm"});
+    files.push_back({"f32.tif", scratch::read(dir / "f32.tif")});
+    return files;
+}
+
+inline std::vector<sample> velox_texts() {
+    return {{"image.json",
+             R"({"BinaryResult": {"Detector": "HAADF", "DetectorIndex": "7", "PixelSize": {"width": "2e-09", )"
+             R"("height": "4.0e-09"}, "PixelUnitX": "m", "PixelUnitY": "m", "IntensityUnit": "A", )"
+             R"("IntensityScale": "2", "IntensityOffset": "-1"}, "Detectors": {"Detector-7": {"DetectorName": "X", )"
+             R"("Dispersion": "10", "OffsetEnergy": "-20"}}})"},
+            {"loss.json", R"({"Data": {"offset": 100, "dispersion": 0.25, "intensityScale": "2", )"
+                          R"("intensityOffset": -1e-3}, "other": [null, true, {"a": "\u00e9\ud83d\ude00"}]})"}};
+}
+
+// A format's whole files, and how all of one is read.
+struct format {
+    std::string name;
+    std::vector<sample> (*files)();
+    std::vector<double> (*read)(read_all::bytes);
+};
+
+inline const format formats[] = {{"dm", dm_files, read_all::dm},
+                                 {"npy", npy_files, read_all::npy},
+                                 {"npz", npz_files, read_all::npz},
+                                 {"tiff", tiff_files, read_all::tiff},
+                                 {"velox_json", velox_texts, read_all::velox_json}};
+
+}  // namespace corpus

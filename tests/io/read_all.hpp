@@ -1,0 +1,60 @@
+// Reads what the readers list, for the tests and fuzzers that damage files: whatever is no read_error gets through.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <stemfuse/io/dm.hpp>
+#include <stemfuse/io/npz_images.hpp>
+#include <stemfuse/io/numpy_images.hpp>
+#include <stemfuse/io/tiff_reader.hpp>
+#include <stemfuse/io/velox_spectra.hpp>
+
+namespace read_all {
+
+namespace io = stemfuse::io;
+using bytes = std::span<const std::byte>;
+
+// The pixels of the first and last images that a reader lists, and of the first spectra's maps, one after another.
+template <class Reader>
+std::vector<double> pixels(const Reader& reader) {
+    constexpr std::size_t most = 4;
+    const io::file_contents& contents = reader.contents();
+    std::vector<double> all;
+    const std::size_t n = contents.images.size();
+    for (std::size_t i = 0; i < n; i = i + 1 == most ? std::max(most, n - std::min(n, most)) : i + 1) {
+        const auto image = reader.template read<double>(contents.images[i]);
+        all.insert(all.end(), image.begin(), image.end());
+    }
+    if constexpr (requires { reader.template read_windows<double>(contents.spectra[0], {}); }) {
+        for (std::size_t i = 0; i < std::min(contents.spectra.size(), most); ++i) {
+            const io::spectrum_info& s = contents.spectra[i];
+            const double step = io::channel_step(s);
+            if (!(s.last > s.first)) continue;
+            const auto maps =
+                reader.template read_windows<double>(s, {{s.first, s.first + 2 * step}, {s.first, s.last + step}});
+            all.insert(all.end(), maps.begin(), maps.end());
+        }
+    }
+    return all;
+}
+
+inline std::vector<double> dm(bytes file) { return pixels(io::dm_reader<io::memory_input>({file})); }
+inline std::vector<double> npy(bytes file) { return pixels(io::npy_reader<io::memory_input>({file})); }
+inline std::vector<double> npz(bytes file) { return pixels(io::npz_images(io::npz_reader(io::memory_input{file}))); }
+inline std::vector<double> tiff(bytes file) { return pixels(io::tiff_reader<io::memory_input>({file})); }
+
+// The numbers of a Velox metadata text.
+inline std::vector<double> velox_json(bytes file) {
+    const std::string_view text = io::velox_text({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
+    const io::velox_metadata m = io::read_velox_metadata(text);
+    const stemfuse::io::calibration scale = m.scale.readable(512);
+    std::vector<double> all{scale.x.pixel, scale.y.pixel, m.intensity.scale, m.intensity.offset, m.energy_step};
+    if (const auto axis = io::detail::read_velox_loss_axis(text)) all.insert(all.end(), {axis->offset, axis->step});
+    return all;
+}
+
+}  // namespace read_all
