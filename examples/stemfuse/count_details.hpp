@@ -9,12 +9,13 @@
 #include <vector>
 
 #include <stemfuse/analysis/choose.hpp>
-#include <stemfuse/analysis/count_fusion.hpp>
 #include <stemfuse/analysis/count_problem.hpp>
 #include <stemfuse/analysis/count_search.hpp>
+#include <stemfuse/analysis/guided_fusion.hpp>
 #include <stemfuse/analysis/quantification.hpp>
 #include <stemfuse/io/report.hpp>
 #include <stemfuse/io/report_holdout.hpp>
+#include <stemfuse/io/report_trust.hpp>
 
 namespace program {
 
@@ -32,6 +33,7 @@ struct count_details {
     std::vector<stemfuse::element_choice> chosen{};
     stemfuse::count_totals totals{};
     count_composition composition{};
+    stemfuse::io::trust_section trust{};
     std::vector<std::string> warnings{};
 
     bool known() const { return !tried.empty(); }
@@ -44,7 +46,8 @@ inline std::string text_of(double value, const char* format) {
 }
 
 inline bool same_variant(const stemfuse::count_setting& a, const stemfuse::count_setting& b) {
-    return a.directed == b.directed && a.haadf_weight == b.haadf_weight && a.gamma == b.gamma;
+    return a.directed == b.directed && a.haadf_weight == b.haadf_weight && a.gamma == b.gamma &&
+           a.averaged == b.averaged;
 }
 
 inline bool same_setting(const stemfuse::count_setting& a, const stemfuse::count_setting& b) {
@@ -53,6 +56,8 @@ inline bool same_setting(const stemfuse::count_setting& a, const stemfuse::count
 
 // "HAADF weight 0.3, exponent 1.6, prior directed by the HAADF", or "counts alone, ...".
 inline std::string variant_in_words(const stemfuse::count_setting& s) {
+    if (s.averaged == stemfuse::averaging::by_image) return "averaged by the HAADF";
+    if (s.averaged == stemfuse::averaging::by_maps) return "averaged by the HAADF and first maps";
     return (s.haadf_weight > 0
                 ? "HAADF weight " + stemfuse::to_string(s.haadf_weight) + ", exponent " + stemfuse::to_string(s.gamma)
                 : std::string("counts alone")) +
@@ -101,7 +106,7 @@ inline std::string reason_of(const count_details& d, const std::vector<std::stri
     }
     const stemfuse::score_deficit* alone = nullptr;
     for (const auto& t : d.tried) {
-        if (t.setting.haadf_weight > 0) continue;
+        if (t.setting.haadf_weight > 0 || t.setting.averaged != stemfuse::averaging::none) continue;
         if (alone == nullptr || t.by_element[i].value < alone->value) alone = &t.by_element[i];
     }
     if (d.chosen[i].setting.haadf_weight > 0 && alone != nullptr)
@@ -158,6 +163,24 @@ inline stemfuse::io::report_table amounts_table(const count_details& d, const st
         if (c.known()) table.rows.back().insert(table.rows.back().end(), {percent(c.atomic, i), percent(c.weight, i)});
     }
     return table;
+}
+
+// Where the maps rest on averaging and where counts and maps disagree, for the report.
+template <class T>
+stemfuse::io::trust_section trust_of(const stemfuse::guided_fusion_result<T>& result,
+                                     const std::vector<std::string>& symbols) {
+    stemfuse::io::trust_section section{{}, {}, result.disagreement.threshold};
+    for (std::size_t i = 0; i < symbols.size(); ++i)
+        section.maps.push_back({symbols[i], xt::view(result.share, i), xt::view(result.disagreement.deviation, i)});
+    for (const auto& p : worst_places(result.disagreement)) {
+        section.sentences.push_back(symbols[p.element] + " around row " + std::to_string(p.y) + ", column " +
+                                    std::to_string(p.x) + ": the counts are " + text_of(p.ratio, "%.2f") +
+                                    " times what averaging expects, " + text_of(std::abs(p.deviation), "%.1f") +
+                                    " standard deviations beyond a tolerance of 5%");
+    }
+    if (section.sentences.empty())
+        section.sentences.push_back("Nowhere do counts and maps disagree by more than 5% beyond chance.");
+    return section;
 }
 
 inline stemfuse::io::holdout_section holdout_section_of(const count_details& d,

@@ -98,8 +98,17 @@ inline void add_composition(const hdf5_addition& file, const count_composition& 
     }
 }
 
-// Writes fused.h5 as write_fused_file() does, with /holdout and /composition. Throws what it throws; the file is whole
-// or not there.
+// /averaging: of every element how far its map rests on averaging, and where counts disagree with it.
+inline void add_trust(const hdf5_addition& file, const stemfuse::io::trust_section& trust) {
+    for (const auto& map : trust.maps) {
+        file.add("averaging/" + map.name + "_share", map.share.data(), {map.share.shape(0), map.share.shape(1)});
+        file.add("averaging/" + map.name + "_deviation", map.deviation.data(),
+                 {map.deviation.shape(0), map.deviation.shape(1)});
+    }
+}
+
+// Writes fused.h5 as write_fused_file() does, with /holdout, /composition and /averaging. Throws what it throws; the
+// file is whole or not there.
 template <class T>
 void write_count_file(const std::filesystem::path& path, const stemfuse::io::fusion_record<T>& record,
                       const count_details& d) {
@@ -109,6 +118,7 @@ void write_count_file(const std::filesystem::path& path, const stemfuse::io::fus
     const hdf5_addition file(target, stemfuse::io::detail::fused_file_bytes(target, record));
     add_holdout(file, d, record.elements);
     add_composition(file, d.composition, record.elements);
+    add_trust(file, d.trust);
     target.write(file.bytes());
     target.commit();
 }

@@ -23,6 +23,7 @@ struct count_options {
     std::vector<std::string> k_factors;                    // El=VALUE
     std::optional<double> lambda_tv;                       // the smoothing is chosen where not given
     std::int64_t seed = 1;                                 // of the split of the counts
+    bool averaging = true;                                 // over places that look alike
 };
 
 // A recipe by name, and why it was taken.
@@ -41,7 +42,7 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 2> re
     {{"published", "published"}, {"counts", "counts"}}};
 
 // The options that belong to one recipe alone.
-inline constexpr std::array<std::pair<std::string_view, std::string_view>, 12> owned_options{
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 13> owned_options{
     {{"gamma", "published"},
      {"weights", "published"},
      {"lambda-chemical", "published"},
@@ -52,6 +53,7 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 12> o
      {"start-threshold", "published"},
      {"auto", "counts"},
      {"counts-per-unit", "counts"},
+     {"no-averaging", "counts"},
      {"k-factors", "counts"},
      {"seed", "counts"}}};
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <stemfuse/analysis/composition_maps.hpp>
-#include <stemfuse/analysis/count_fusion.hpp>
+#include <stemfuse/analysis/guided_fusion.hpp>
 #include <stemfuse/analysis/noise_split.hpp>
 #include <stemfuse/data/thinning.hpp>
 
@@ -80,8 +80,15 @@ void add_composition_maps(count_composition& composition, const stemfuse::k_fact
     // Added noise may leave less than nothing in a pixel.
     halves.rest = xt::maximum(halves.rest, T(0));
     const xt::xtensor<T, 3> half_background = T(0.5) * background;
-    const auto a = fuse_as_chosen(halves.kept, half_background, haadf, chosen, options, exec);
-    const auto b = fuse_as_chosen(halves.rest, half_background, haadf, chosen, options, exec);
+    // With averages every half chooses anew: kernels depend on the counts that they are made for.
+    const bool averaged =
+        std::any_of(chosen.begin(), chosen.end(), [](const auto& c) { return c.setting.averaged != averaging::none; });
+    const auto fuse_half = [&](const xt::xtensor<T, 3>& half) {
+        if (!averaged) return fuse_as_chosen(half, half_background, haadf, chosen, options, exec);
+        const auto maps = fuse_counts_guided(half, half_background, haadf, {.counts = options}, exec).maps;
+        return mass_balance(maps, total_counts(half, half_background)).maps;
+    };
+    const auto a = fuse_half(halves.kept), b = fuse_half(halves.rest);
     composition.errors = composition_errors(a, b, factors, {}, exec);
 }
 

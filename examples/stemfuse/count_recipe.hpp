@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include <stemfuse/analysis/count_fusion.hpp>
+#include <stemfuse/analysis/guided_fusion.hpp>
 #include <stemfuse/analysis/quantification.hpp>
 #include <stemfuse/data/min_max.hpp>
 
@@ -133,6 +133,10 @@ inline std::vector<std::pair<std::string, stemfuse::io::parameter_value>> parame
         if (c.setting.haadf_weight > 0) p.emplace_back(e + "_gamma", c.setting.gamma);
         p.emplace_back(e + "_smoothing", c.setting.smoothing);
         p.emplace_back(e + "_lambda_tv", c.setting.smoothing * std::sqrt(mean));
+        p.emplace_back(e + "_averaged", std::string(c.setting.averaged == stemfuse::averaging::none ? "no"
+                                                    : c.setting.averaged == stemfuse::averaging::by_image
+                                                        ? "by the HAADF"
+                                                        : "by the HAADF and first maps"));
         p.emplace_back(e + "_residue", c.residue);
         p.emplace_back(e + "_scale", scales[i]);
         p.emplace_back(e + "_counts", d.totals.counts[i]);
@@ -158,15 +162,21 @@ inline std::string in_words(const stemfuse::composition& c, const std::vector<st
 
 // Prints what is fused and how much memory it takes, where not quiet.
 template <class T>
-void announce(const measurement<T>& m, const stemfuse::thread_pool& pool) {
+void announce(const measurement<T>& m, const stemfuse::thread_pool& pool, bool averaging) {
     // Measured on maps of 128 to 1024 pixels a side, with two to eight elements.
     constexpr double stacks = 14, stacks_of_path = 14, images = 20, largest_image_for_paths = 1 << 18;
     const double stack = static_cast<double>(m.maps.size() * sizeof(T)),
                  image = static_cast<double>(m.haadf.size() * sizeof(T));
     const double paths =
         static_cast<double>(m.haadf.size()) <= largest_image_for_paths ? static_cast<double>(pool.concurrency()) : 1;
+    // The averages of all counts and of the part, the list of neighbours, and descriptors in two layouts.
+    constexpr double stacks_of_averages = 12, descriptor_bytes = 2 * 28 * sizeof(float);
+    const double extra = averaging
+                             ? stacks_of_averages * stack + descriptor_bytes * static_cast<double>(m.haadf.size()) +
+                                   static_cast<double>(stemfuse::neighbour_bytes(m.haadf.shape(0), m.haadf.shape(1)))
+                             : 0;
     std::fprintf(stderr, "expected peak of memory: %.0f MiB\n",
-                 std::ceil(10 + ((stacks + stacks_of_path * paths) * stack + images * image) / 1048576));
+                 std::ceil(10 + ((stacks + stacks_of_path * paths) * stack + images * image + extra) / 1048576));
 }
 
 // The options of the library for these. Throws usage_error for a --lambda-tv out of range.
@@ -215,9 +225,21 @@ fusion<T> fuse_raw_counts(measurement<T> m, const count_options& o, const recipe
 
     thread_pool pool(r.threads);
     interruptible work(pool);
-    if (!quiet) announce(m, pool);
+    if (!quiet) announce(m, pool, o.averaging);
     const auto begin = std::chrono::steady_clock::now();
-    auto result = fuse_counts(m.maps, background, m.haadf, options, work);
+    count_fusion_result<T> result;
+    if (o.averaging) {
+        auto guided = fuse_counts_guided(m.maps, background, m.haadf, {.counts = options}, work);
+        details.trust = trust_of(guided, m.symbols);
+        for (const auto& p : worst_places(guided.disagreement)) {
+            details.warnings.push_back(
+                m.symbols[p.element] + ": around row " + std::to_string(p.y) + ", column " + std::to_string(p.x) +
+                " the counts disagree with what averaging makes of places " + "that look alike, see the report");
+        }
+        result = std::move(guided);
+    } else {
+        result = fuse_counts(m.maps, background, m.haadf, options, work);
+    }
     throw_if_interrupted("after the fusion");
     options.haadf_noise = result.haadf_noise;
     details.tried = std::move(result.tried);

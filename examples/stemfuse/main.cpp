@@ -120,6 +120,8 @@ void add_fusion_options(CLI::App& command, command_line& line) {
                     "El=VALUE,...: weight-based k-factors, for the composition (recipe counts)")
         ->delimiter(',')
         ->allow_extra_args(false);
+    command.add_flag("!--no-averaging", line.counts.averaging,
+                     "Do not average counts over places that look alike in the image (recipe counts)");
     command.add_option("--seed", line.counts.seed, "Seed of the split that settings are chosen by (recipe counts)")
         ->capture_default_str();
     add_recipe_options(command, line.recipe);

@@ -76,6 +76,7 @@ void write_outputs(const output_folder& folder, const fusion<T>& f, const figure
     options.figure.limits = f.counts.known() ? stemfuse::io::limits_source::fused : stemfuse::io::limits_source::both;
     options.figure.haadf_unit = "scaled to [0, 1]";
     options.holdout = holdout_section_of(f.counts, f.record.elements);
+    options.trust = f.counts.trust;
     if (f.counts.known()) options.tables.push_back(amounts_table(f.counts, f.record.elements));
     stemfuse::io::write_figure(path / "fused.png", f.record, options.figure);
     stemfuse::io::write_report(path / "report.html", f.record, options);

@@ -1,14 +1,20 @@
 // Everything but input and output: the headers in io/ need their own libraries and are included one by one.
 #pragma once
 
+#include <stemfuse/analysis/averaged_counts.hpp>
 #include <stemfuse/analysis/choose.hpp>
 #include <stemfuse/analysis/composition_maps.hpp>
 #include <stemfuse/analysis/count_discrepancy.hpp>
 #include <stemfuse/analysis/count_fusion.hpp>
+#include <stemfuse/analysis/count_parts.hpp>
 #include <stemfuse/analysis/count_problem.hpp>
 #include <stemfuse/analysis/count_search.hpp>
+#include <stemfuse/analysis/disagreement.hpp>
 #include <stemfuse/analysis/discrepancy.hpp>
+#include <stemfuse/analysis/guided_fusion.hpp>
 #include <stemfuse/analysis/haadf_calibration.hpp>
+#include <stemfuse/analysis/local_balance.hpp>
+#include <stemfuse/analysis/local_excess.hpp>
 #include <stemfuse/analysis/noise_split.hpp>
 #include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/analysis/quality.hpp>
@@ -37,8 +43,11 @@
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
+#include <stemfuse/operators/guided_average.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 #include <stemfuse/operators/mixing.hpp>
+#include <stemfuse/operators/neighbour_search.hpp>
+#include <stemfuse/operators/patch_descriptors.hpp>
 #include <stemfuse/priors/directional_field.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
 #include <stemfuse/priors/dual_prox.hpp>

@@ -63,6 +63,13 @@ inline std::string embedded_image(const rgb_image& picture, std::string_view alt
            escape_html(alternative_text) + "\">";
 }
 
+// A picture, what lies over it and what is below it.
+inline std::string panel_html(const rgb_image& picture, std::string_view caption, std::string_view alternative_text,
+                              const std::string& scale_bar) {
+    return "<figure><div class=\"picture\">" + embedded_image(picture, alternative_text) + scale_bar +
+           "</div><figcaption>" + escape_html(caption) + "</figcaption></figure>\n";
+}
+
 // A table with a caption; the first cell of every row is its heading. The cells are text and become escaped.
 inline std::string table_html(std::string_view caption, const std::vector<std::string>& header,
                               const std::vector<std::vector<std::string>>& rows) {

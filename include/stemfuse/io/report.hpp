@@ -20,6 +20,7 @@
 #include <stemfuse/io/record.hpp>
 #include <stemfuse/io/report_holdout.hpp>
 #include <stemfuse/io/report_style.hpp>
+#include <stemfuse/io/report_trust.hpp>
 
 namespace stemfuse::io {
 
@@ -34,6 +35,7 @@ struct report_options {
     std::vector<std::pair<std::string, std::string>> figures_of_merit{};  // shown as name and value
     std::vector<std::string> warnings{};                                  // shown first
     holdout_section holdout{};           // stands in place of the history where there is none
+    trust_section trust{};               // shown after the maps
     std::vector<report_table> tables{};  // shown first of all tables
     figure_options figure{};             // limits, colours, overlay
 };
@@ -65,12 +67,6 @@ inline std::string pixel_html(const calibration& scale) {
     const auto shown = [](const axis_calibration& a) { return short_number(a.pixel) + " " + shown_unit(a); };
     const bool square = scale.x == scale.y || !scale.y.known();
     return " of " + escape_html(shown(scale.x) + (square ? "" : " by " + shown(scale.y)));
-}
-
-inline std::string panel_html(const rgb_image& picture, std::string_view caption, std::string_view alternative_text,
-                              const std::string& scale_bar) {
-    return "<figure><div class=\"picture\">" + embedded_image(picture, alternative_text) + scale_bar +
-           "</div><figcaption>" + escape_html(caption) + "</figcaption></figure>\n";
 }
 
 // Two panels side by side and their colour bar.
@@ -217,7 +213,7 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
            std::to_string(shape[0]) + " pixels" + detail::pixel_html(record.scale.readable(shape[1])) + " \u00b7 " +
            escape_html(record.unit) + "</p></header>\n<main>\n" + warnings +
            "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps + "</div>\n" +
-           choice + "<h2>Numbers</h2>\n<div class=\"tables\">\n" + tables +
+           trust_html(options.trust, size, scale_bar) + choice + "<h2>Numbers</h2>\n<div class=\"tables\">\n" + tables +
            "</div>\n</main>\n<footer>Written by stemfuse.</footer>\n</body>\n</html>\n";
 }
 
