@@ -4,9 +4,7 @@
 #include <CLI/App.hpp>
 
 #include <chrono>
-#include <cstddef>
 #include <cstdio>
-#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,30 +17,9 @@
 #include "explore_server.hpp"
 #include "explore_session.hpp"
 #include "measurement.hpp"
+#include "reproduction.hpp"
 
 namespace program {
-
-// The files and options of a command line that the page does not tune, as `stemfuse fuse` takes them.
-inline std::vector<std::string> words_of(const CLI::App& command) {
-    std::set<std::string> left_out{"output", "port"};
-    for (const auto& p : tuned_parameters) left_out.insert(std::string(p.option).substr(2));
-    std::vector<std::string> words;
-    for (const CLI::Option* const option : command.get_options()) {
-        const std::string name = option->get_single_name();
-        if (option->count() == 0 || left_out.contains(name)) continue;
-        const auto& values = option->results();
-        if (option->get_positional()) {
-            words.insert(words.end(), values.begin(), values.end());
-            continue;
-        }
-        words.push_back("--" + name);
-        if (option->get_expected_max() == 0) continue;  // a flag
-        std::string joined;
-        for (const auto& value : values) joined += (joined.empty() ? "" : ",") + value;
-        words.push_back(joined);
-    }
-    return words;
-}
 
 template <class T>
 void explore_as(const input_files& files, fusion_plan plan, const input_options& input, const recipe_options& recipe,

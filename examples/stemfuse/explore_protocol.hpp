@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -30,30 +29,30 @@ inline std::string page_text(const nlohmann::json& json) {
 struct tuned_parameter {
     const char *name, *option, *label, *help;
     double low, high;  // of the slider; the number beside it takes more
-    bool whole;        // else the slider is logarithmic where `low` is above 0
+    bool whole;
     double (*get)(const recipe_options&, std::size_t n_elements);
     void (*set)(recipe_options&, double);
 };
 
 inline const std::array<tuned_parameter, 7> tuned_parameters{
-    {{"lambda_haadf", "--lambda-haadf", "\u03bb HAADF", "trust in the HAADF image", 0.001, 10, false,
+    {{"lambda_haadf", "--lambda-haadf", "\u03bb HAADF", "the HAADF image", 0.001, 10, false,
       [](const recipe_options& o, std::size_t n) { return o.lambda_haadf.value_or(1 / static_cast<double>(n)); },
       [](recipe_options& o, double v) { o.lambda_haadf = v; }},
-     {"lambda_chemical", "--lambda-chemical", "\u03bb chem", "trust in the counts", 0.0001, 1, false,
+     {"lambda_chemical", "--lambda-chemical", "\u03bb chem", "the counts", 0.0001, 1, false,
       [](const recipe_options& o, std::size_t) { return o.lambda_chemical; },
       [](recipe_options& o, double v) { o.lambda_chemical = v; }},
      {"lambda_tv", "--lambda-tv", "\u03bb TV", "smoothing", 0.0001, 2, false,
       [](const recipe_options& o, std::size_t) { return o.lambda_tv; },
       [](recipe_options& o, double v) { o.lambda_tv = v; }},
-     {"gamma", "--gamma", "\u03b3", "exponent of the HAADF model", 1, 3, false,
+     {"gamma", "--gamma", "\u03b3", "HAADF exponent", 1, 3, false,
       [](const recipe_options& o, std::size_t) { return o.gamma; }, [](recipe_options& o, double v) { o.gamma = v; }},
-     {"background", "--background", "background", "rate added to every pixel", 0.001, 1, false,
+     {"background", "--background", "background", "rate a pixel", 0.001, 1, false,
       [](const recipe_options& o, std::size_t) { return o.background; },
       [](recipe_options& o, double v) { o.background = v; }},
-     {"iterations", "--iterations", "iterations", "when the scheme is stopped", 1, 200, true,
+     {"iterations", "--iterations", "iterations", "early stop", 1, 200, true,
       [](const recipe_options& o, std::size_t) { return static_cast<double>(o.iterations); },
       [](recipe_options& o, double v) { o.iterations = static_cast<std::size_t>(v); }},
-     {"tv_iterations", "--tv-iterations", "TV iterations", "steps of the TV prox in an iteration", 1, 30, true,
+     {"tv_iterations", "--tv-iterations", "TV iterations", "prox steps", 1, 30, true,
       [](const recipe_options& o, std::size_t) { return static_cast<double>(o.tv_iterations); },
       [](recipe_options& o, double v) { o.tv_iterations = static_cast<std::size_t>(v); }}}};
 
@@ -102,33 +101,6 @@ inline nlohmann::json sliders_of(const recipe_options& o, std::size_t n_elements
                        {"value", p.get(o, n_elements)}});
     }
     return all;
-}
-
-// The shortest text that is read back as the same number.
-inline std::string exact_text(double value) {
-    std::array<char, 32> text{};
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-    return {text.data(), end};
-}
-
-// A word as a POSIX shell takes it.
-inline std::string shell_word(const std::string& text) {
-    constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=,+@%-";
-    if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
-    std::string word = "'";
-    for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return word + "'";
-}
-
-// The command that makes the same maps: `words` are files and options that are not tuned.
-inline std::string fuse_command(const std::vector<std::string>& words, const std::string& folder,
-                                const recipe_options& o, std::size_t n_elements) {
-    std::string command = "stemfuse fuse";
-    for (const std::string& word : words) command += " " + shell_word(word);
-    command += " -o " + shell_word(folder) + " --recipe published";
-    for (const auto& p : tuned_parameters)
-        command += " " + std::string(p.option) + " " + exact_text(p.get(o, n_elements));
-    return command;
 }
 
 // Adds an image to `bytes`: 16 bits a pixel, from the lowest (0) to the highest number (65535), in this machine's byte

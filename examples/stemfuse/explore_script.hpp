@@ -14,6 +14,7 @@ let panels = [];                            // two for each image: measured and 
 const view = {x: 0, y: 0, zoom: 1};         // centre in pixels of the images
 let cursor = null;                          // in pixels of the images
 const values = {};                          // of the parameters
+const overlay = -1;                         // the index of a panel that mixes the elements
 
 // Answers of the program: a header with its images, see packed() of the program.
 function unpack(buffer) {
@@ -56,25 +57,60 @@ function tableOf(anchors) {
   return table;
 }
 
-function colour(panel, source, [low, high]) {
-  const image = source.images[panel.index], {levels} = image, {columns, rows} = source;
+// Makes the picture of a panel of the colours that fill() writes.
+function paint(panel, {columns, rows, factor}, fill) {
   if (panel.picture.width !== columns || panel.picture.height !== rows)
     Object.assign(panel.picture, {width: columns, height: rows});
   const context = panel.picture.getContext('2d'), data = context.createImageData(columns, rows);
-  const out = new Uint32Array(data.data.buffer), table = panel.table;
-  const a = 255 / (high - low) * (image.high - image.low) / 65535, b = 255 / (high - low) * (image.low - low) + 0.5;
-  for (let k = 0; k < out.length; ++k) {
-    const t = levels[k] * a + b;
-    out[k] = table[t < 0 ? 0 : t > 255 ? 255 : t | 0];
-  }
+  fill(new Uint32Array(data.data.buffer));
   context.putImageData(data, 0, 0);
-  panel.factor = source.factor;
+  panel.factor = factor;
+}
+
+// What takes the levels of an image to 0 .. 255 between the limits, rounded down.
+function toBytes(image, [low, high]) {
+  const step = 255 / (high - low);
+  return [step * (image.high - image.low) / 65535, step * (image.low - low) + 0.5];
+}
+
+function colour(panel, source, limits) {
+  const image = source.images[panel.index], {levels} = image, {table} = panel, [a, b] = toBytes(image, limits);
+  paint(panel, source, out => {
+    for (let k = 0; k < out.length; ++k) {
+      const t = levels[k] * a + b;
+      out[k] = table[t < 0 ? 0 : t > 255 ? 255 : t | 0];
+    }
+  });
+}
+
+// Adds the hues of up to four elements.
+function mix(panel, source, limits) {
+  const count = source.rows * source.columns, sums = new Uint16Array(3 * count);
+  for (let i = 1; i <= Math.min(4, info.elements.length); ++i) {
+    const image = source.images[i], {levels} = image, [a, b] = toBytes(image, limits[i]);
+    const [red, green, blue] = info.hues[i - 1].at(-1);
+    for (let k = 0, at = 0; k < count; ++k, at += 3) {
+      const t = Math.min(255, Math.max(0, levels[k] * a + b)) / 255;
+      sums[at] += red * t;
+      sums[at + 1] += green * t;
+      sums[at + 2] += blue * t;
+    }
+  }
+  paint(panel, source, out => {
+    const bytes = new Uint8ClampedArray(out.buffer);
+    for (let k = 0, at = 0; at < bytes.length; k += 3, at += 4) {
+      bytes[at] = sums[k];
+      bytes[at + 1] = sums[k + 1];
+      bytes[at + 2] = sums[k + 2];
+      bytes[at + 3] = 255;
+    }
+  });
 }
 
 function colourAll(both) {
-  const palette = $('colours').value;
+  const palette = $('colours').value, limitsOfMaps = [];
   for (const [index, raw] of panels.entries()) {
-    if (raw.fused) continue;
+    if (raw.fused || raw.index === overlay) continue;
     const pair = [raw, panels[index + 1]], i = raw.index;
     const anchors = i === 0 ? info.grey : palette === 'hues' ? info.hues[i - 1] : info[palette];
     const own = [raw.limits ??= limitsOf(measured.images[i]), fused ? limitsOf(fused.images[i]) : raw.limits];
@@ -87,7 +123,11 @@ function colourAll(both) {
       colour(panel, source, limits[k]);
       panel.key = key;
     }
+    limitsOfMaps[i] = limits;
   }
+  const [rawOverlay, fusedOverlay] = panels.filter(panel => panel.index === overlay);
+  if (rawOverlay) mix(rawOverlay, measured, limitsOfMaps.map(limits => limits[0]));
+  if (fusedOverlay && fused) mix(fusedOverlay, fused, limitsOfMaps.map(limits => limits[1]));
   draw();
 }
 
@@ -139,8 +179,8 @@ function draw() {
 function readOut() {
   for (const panel of panels) {
     const source = panel.fused ? fused : measured;
-    let text = panel.fused && source?.factor > 1 ? `preview 1/${source.factor}` : '';
-    if (cursor && source) {
+    let text = panel.fused && source?.factor > 1 ? 'preview' : '';
+    if (cursor && source && panel.index >= 0) {
       const x = Math.floor(cursor.x / source.factor), y = Math.floor(cursor.y / source.factor);
       const image = source.images[panel.index], level = image.levels[y * source.columns + x];
       text = (image.low + (image.high - image.low) * level / 65535).toFixed(3);
@@ -164,6 +204,7 @@ function layout() {
   for (const {canvas} of panels) {
     canvas.style.width = `${best}px`;
     canvas.style.height = `${Math.round(best / aspect)}px`;
+    canvas.parentElement.style.gridTemplateColumns = `${best}px ${best}px`;
     canvas.width = Math.round(best * devicePixelRatio);
     canvas.height = Math.round(best / aspect * devicePixelRatio);
   }
@@ -191,10 +232,10 @@ function showAll() {
   draw();
 }
 
-function addPanel(figure, caption, index, isFused) {
+function addPanel(figure, caption, name, index, isFused) {
   const canvas = element('canvas', figure);
   canvas.setAttribute('role', 'img');
-  canvas.setAttribute('aria-label', `${index ? info.elements[index - 1] : 'HAADF'}, ${isFused ? 'fused' : 'raw'}`);
+  canvas.setAttribute('aria-label', `${name}, ${isFused ? 'fused' : 'raw'}`);
   const number = element('span', caption);
   panels.push({canvas, index, fused: isFused, picture: document.createElement('canvas'), number, factor: 0});
   canvas.onpointermove = event => {
@@ -216,15 +257,17 @@ function addPanel(figure, caption, index, isFused) {
 }
 
 function addPairs() {
-  for (const [index, name] of ['HAADF', ...info.elements].entries()) {
+  const names = ['HAADF', ...info.elements].map((name, index) => [name, index]);
+  if (names.length > 2) names.push([info.elements.slice(0, 4).join('+'), overlay]);
+  for (const [name, index] of names) {
     const figure = element('figure', $('maps'), {className: 'pair'});
     const captions = ['raw', index ? 'fused' : 're-projected'].map(kind => {
       const caption = element('div', figure);
       element('span', caption).append(Object.assign(document.createElement('b'), {textContent: name}), ' ' + kind);
       return caption;
     });
-    addPanel(figure, captions[0], index, false);
-    addPanel(figure, captions[1], index, true);
+    addPanel(figure, captions[0], name, index, false);
+    addPanel(figure, captions[1], name, index, true);
   }
 }
 
@@ -279,11 +322,15 @@ function addSlider(slider) {
   slider.reset();
 }
 
+const brief = v => Math.abs(v) < 1e5 ? Number(v.toPrecision(4)) : v.toExponential(2);
+
 function chart(name, history) {
   const low = Math.min(...history), high = Math.max(...history), n = Math.max(1, history.length - 1);
   const figure = element('figure', $('charts'));
   const path = history.map((v, k) => `${k ? 'L' : 'M'}${100 * k / n} ${high > low ? 38 - 36 * (v - low) / (high - low) : 20}`);
-  element('figcaption', figure, {textContent: `${name} ${history[0].toPrecision(4)} → ${history[n].toPrecision(4)}`});
+  const caption = element('figcaption', figure, {textContent: name});
+  element('br', caption);
+  caption.append(`${brief(history[0])} → ${brief(history[n])}`);
   const svg = `<svg viewBox="0 0 100 40" preserveAspectRatio="none" aria-hidden="true"><path d="${path.join('')}"/></svg>`;
   figure.insertAdjacentHTML('beforeend', svg);
 }
@@ -374,7 +421,7 @@ async function start() {
   info.sliders.forEach(addSlider);
   layout();
   colourAll(true);
-  addEventListener('resize', layout);
+  new ResizeObserver(layout).observe($('maps'));
   $('maps').onkeydown = mapKeys;
   $('colours').onchange = $('same').onchange = () => colourAll(true);
   $('save').onclick = save;

@@ -18,6 +18,7 @@
 #include "explore_server.hpp"
 #include "live_fusion.hpp"
 #include "outputs.hpp"
+#include "reproduction.hpp"
 
 namespace program {
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -55,8 +56,7 @@ public:
     live_result<T> solve(const recipe_options& o, bool preview, const std::atomic<bool>& cancelled) {
         const std::size_t k = preview ? preview_level(o) : 0;
         const level& at = levels_[k];
-        recipe_options own = o;
-        own.lambda_tv /= static_cast<double>(std::size_t{1} << k);  // a coarse step is as many fine ones
+        const recipe_options own = coarse_recipe(o, k);
         const auto begin = std::chrono::steady_clock::now();
         const auto elapsed = [&] {
             return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -78,6 +78,15 @@ private:
         xt::xtensor<T, 3> maps, start;
     };
 
+    // The recipe that at 1 / 2^k of the resolution looks most like `o` at the full one. Less smoothing, as there is
+    // less noise, and fewer steps of the prox, as each goes as many times farther: found by trial on simulated
+    // measurements.
+    static recipe_options coarse_recipe(recipe_options o, std::size_t k) {
+        o.lambda_tv /= std::pow(2, 1.25 * static_cast<double>(k));
+        o.tv_iterations = std::max<std::size_t>(1, o.tv_iterations >> (2 * k));
+        return o;
+    }
+
     // What an iteration takes, in pixels: a gradient weighs as much as some steps of the prox.
     static double steps(const level& at, const recipe_options& o) {
         return static_cast<double>(at.maps.size()) * (4 + static_cast<double>(o.tv_iterations));
@@ -86,16 +95,16 @@ private:
     std::size_t preview_level(const recipe_options& o) const {
         std::size_t k = 0;
         const auto seconds = [&] {
-            return seconds_per_step_ * steps(levels_[k], o) * static_cast<double>(o.iterations);
+            return seconds_per_step_ * steps(levels_[k], coarse_recipe(o, k)) * static_cast<double>(o.iterations);
         };
-        while (k + 1 < levels_.size() && seconds() > 1.0 / 30) ++k;
+        while (k + 1 < levels_.size() && seconds() > 0.04) ++k;
         return k;
     }
 
     std::vector<std::string> symbols_;
     stemfuse::thread_pool pool_;
     std::vector<level> levels_;
-    double seconds_per_step_ = 1e-9;
+    double seconds_per_step_ = 3e-9;
 };
 
 }  // namespace program
