@@ -4,7 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "explore_script.hpp"
+#include "explore_controls.hpp"
+#include "explore_pictures.hpp"
+#include "explore_view.hpp"
 
 namespace program {
 
@@ -99,7 +101,8 @@ inline std::string explore_page() {
     page +=
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><link rel=\"icon\" href=\"data:,\">";
     page.append("<style>").append(explore_style).append("</style></head><body>").append(explore_body);
-    return page.append("<script>").append(explore_script).append("</script></body></html>\n");
+    page.append("<script>").append(explore_pictures).append(explore_view).append(explore_controls);
+    return page.append("</script></body></html>\n");
 }
 
 }  // namespace program
