@@ -91,7 +91,7 @@ async function fuse(preview, signal) {
 
 async function run() {
   running = true;
-  for (let done = -1; done !== version;) {
+  for (let done = -1, tries = 0; done !== version;) {
     const own = version, since = changed;
     try {
       let result = await fuse(true);
@@ -102,9 +102,12 @@ async function run() {
         show(result, since);
       }
       done = own;
+      tries = 0;
     } catch (failure) {
-      if (own === version) say(failure.message, true);
-      done = own;
+      // A request that was given up may overtake this one; another page may, too, but not for ever.
+      const again = failure.status === 409 && ++tries < 4;
+      if (own === version && !again) say(failure.message, true);
+      if (!again) done = own;
     }
     refining = null;
   }

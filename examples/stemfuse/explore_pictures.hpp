@@ -30,7 +30,7 @@ function unpack(buffer) {
 async function ask(path, body, signal) {
   const post = {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body), signal};
   const answer = await fetch(path, body ? post : {});
-  if (!answer.ok) throw new Error((await answer.json()).error);
+  if (!answer.ok) throw Object.assign(new Error((await answer.json()).error), {status: answer.status});
   return answer;
 }
 
