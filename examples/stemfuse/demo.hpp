@@ -77,7 +77,8 @@ inline void demo(const output_options& output, const std::string& program) {
     print_outputs(folder, result);
     std::printf(
         "The truth is in truth.h5, the measurement in measurement.h5. To try other parameters:\n"
-        "  %s fuse %s -o fused --elements Co,Mn,O --background %g --lambda-chemical %g --lambda-tv %g "
+        "  %s fuse %s -o fused --recipe published --elements Co,Mn,O --background %g --lambda-chemical %g --lambda-tv "
+        "%g "
         "--tv-iterations %zu\n",
         program.c_str(), (folder.path() / "measurement.h5").string().c_str(), demo_recipe.background,
         demo_recipe.lambda_chemical, demo_recipe.lambda_tv, demo_recipe.tv_iterations);

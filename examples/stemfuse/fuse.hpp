@@ -9,44 +9,66 @@
 #include "count_recipe.hpp"
 #include "measurement.hpp"
 #include "outputs.hpp"
+#include "scaled_counts.hpp"
 
 namespace program {
 
+// The recipe that is asked for, else the one that suits the maps.
 template <class T>
-void fuse_as(const input_files& files, fusion_plan plan, const input_options& input, const recipe_options& recipe,
-             const count_options* counts, const output_options& output) {
+recipe_choice recipe_for(const measurement<T>& m, const recipe_choice& asked) {
+    if (!asked.name.empty()) return asked;
+    const std::string not_counts = why_no_counts(m);
+    if (!not_counts.empty()) return {"published", not_counts};
+    return {"counts", "every map holds whole numbers, 0 or more"};
+}
+
+template <class T>
+void fuse_as(const input_files& files, fusion_plan plan, const input_options& input, const recipe_request& request,
+             const output_options& output) {
     const output_folder folder(output.folder);
     auto measured = read_measurement<T>(files, plan, input);
     throw_if_interrupted("while reading");
+    const recipe_choice recipe = recipe_for(measured, request.recipe);
+    const bool counts = recipe.name == "counts";
+    const recipe_options published = counts ? request.published : published_options(request);
+    if (counts) check(request.counts);
+    std::printf("recipe %s: %s\n", recipe.name.c_str(), recipe.reason.c_str());
+    measured.sources.emplace_back("recipe_reason", recipe.reason);
     check_drift(measured, input.align, plan.warnings);
     for (const std::string& warning : plan.warnings)
         std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
     fusion<T> result;
     try {
-        result = counts != nullptr ? fuse_raw_counts<T>(std::move(measured), *counts, recipe, output.quiet)
-                                   : fuse_published<T>(std::move(measured), recipe, output.quiet);
+        if (counts && (!request.counts.counts_per_unit.empty() || !whole_numbers(measured)))
+            scale_to_counts(measured, request.counts.counts_per_unit);
+        result = counts ? fuse_raw_counts<T>(std::move(measured), request.counts, published, output.quiet)
+                        : fuse_published<T>(std::move(measured), published, output.quiet);
     } catch (const stemfuse::argument_error& e) {
         throw stemfuse::read_error(files.paths(), e.what());
+    }
+    for (const std::string& warning : result.counts.warnings) {
+        std::fprintf(stderr, "stemfuse: warning: %s\n", warning.c_str());
+        plan.warnings.push_back(warning);
     }
     write_outputs(folder, result, {}, plan.warnings);
     print_outputs(folder, result);
 }
 
-// `counts`: null for the published recipe.
-inline void fuse(const input_options& input, const recipe_options& recipe, const count_options* counts,
-                 const output_options& output) {
-    check(recipe);
+inline void fuse(const input_options& input, const recipe_request& request, const output_options& output) {
+    check(request.published);
     check(input);
+    if (request.recipe.name == "published") published_options(request);
+    if (request.recipe.name == "counts") check(request.counts);
     const auto elements = parse_elements(input.elements);
     const auto windows = parse_windows(input.windows);
     require_once(elements, windows);
-    const bool precise = by_name(precision_names, recipe.precision, "--precision") == sizeof(double);
+    const bool precise = by_name(precision_names, request.published.precision, "--precision") == sizeof(double);
     const input_files files(input.files);
     auto plan = plan_fusion(files, input, elements, windows);
     if (precise) {
-        fuse_as<double>(files, std::move(plan), input, recipe, counts, output);
+        fuse_as<double>(files, std::move(plan), input, request, output);
     } else {
-        fuse_as<float>(files, std::move(plan), input, recipe, counts, output);
+        fuse_as<float>(files, std::move(plan), input, request, output);
     }
 }
 

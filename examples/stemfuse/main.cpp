@@ -23,12 +23,10 @@
 namespace {
 
 struct command_line {
-    std::string recipe_name = "published";
+    std::string recipe_name;
     program::input_options input;
     program::recipe_options recipe;
     program::count_options counts;
-    std::optional<double> lambda_tv;
-    std::vector<std::string> background;
     program::output_options output;
     program::simulate_options simulation;
     program::explore_options exploration;
@@ -99,16 +97,25 @@ void add_recipe_options(CLI::App& command, program::recipe_options& o) {
 
 void add_fusion_options(CLI::App& command, command_line& line) {
     add_input_options(command, line.input);
-    command
-        .add_option("--recipe", line.recipe_name,
-                    "Recipe: published, or counts, which takes raw counts and chooses its weights by itself")
-        ->capture_default_str();
-    command.add_option("--lambda-tv", line.lambda_tv,
+    command.add_option(
+        "--recipe", line.recipe_name,
+        "Recipe, one of " + program::joined_names(program::recipe_names) +
+            "; by default counts, which chooses its weights by itself, where every map holds raw counts");
+    command.add_flag("--auto")->description("Choose all weights by counts held out: the default of the recipe counts");
+    command.add_option("--lambda-tv", line.counts.lambda_tv,
                        "Weight of total variation; by default 0.15, or as the counts say in the recipe counts");
     command
-        .add_option("--background", line.background,
-                    "Background rate: in units of the scaled maps, 0.24 by default; in the recipe counts in counts per "
-                    "pixel, as VALUE or El=VALUE,...")
+        .add_option(
+            "--background", line.counts.background,
+            "Background rate: in the recipe counts in counts per pixel, as VALUE or El=VALUE,..., by default as "
+            "the files have it; in the published one in units of the scaled maps, by default 0.24")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    command
+        .add_option(
+            "--counts-per-unit", line.counts.counts_per_unit,
+            "VALUE or El=VALUE,...: counts that 1 stands for in maps that are no counts; by default as the noise "
+            "tells (recipe counts)")
         ->delimiter(',')
         ->allow_extra_args(false);
     command
@@ -117,30 +124,21 @@ void add_fusion_options(CLI::App& command, command_line& line) {
         ->delimiter(',')
         ->allow_extra_args(false);
     command.add_option("--seed", line.counts.seed, "Seed of the split that settings are chosen by (recipe counts)")
-        ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     add_recipe_options(command, line.recipe);
 }
 
-void fuse(const command_line& line) {
-    program::recipe_options recipe = line.recipe;
-    program::count_options counts = line.counts;
-    if (line.recipe_name == "counts") {
-        counts.background = line.background;
-        counts.lambda_tv = line.lambda_tv;
-        if (line.lambda_tv && !(*line.lambda_tv > 0 && *line.lambda_tv <= 1e6)) {
-            throw program::usage_error("--lambda-tv: got " + stemfuse::to_string(*line.lambda_tv) +
-                                       ", takes a number above 0, up to 1e6");
-        }
-        return program::fuse(line.input, recipe, &counts, line.output);
+// The names of the options that were given.
+std::vector<std::string> given_options(const CLI::App& command) {
+    std::vector<std::string> given;
+    for (const CLI::Option* const option : command.get_options()) {
+        if (option->count() > 0) given.push_back(option->get_single_name());
     }
-    if (line.recipe_name != "published") {
-        throw program::usage_error("--recipe: got \"" + line.recipe_name + "\", takes one of published, counts");
-    }
-    recipe.lambda_tv = line.lambda_tv.value_or(recipe.lambda_tv);
-    if (!line.background.empty())
-        recipe.background = program::parse_by_element(line.background, {""}, "--background", true).front();
-    program::fuse(line.input, recipe, nullptr, line.output);
+    return given;
+}
+
+void fuse(const command_line& line, const std::vector<std::string>& given) {
+    program::fuse(line.input, {program::asked_recipe(line.recipe_name, given), line.recipe, line.counts}, line.output);
 }
 
 // A line of a list; its options come after those of the command.
@@ -154,10 +152,12 @@ program::batch_entry parse_entry(const std::string& text, const command_line& co
     } catch (const CLI::ParseError& e) {
         throw program::usage_error(text + ": " + e.what());
     }
+    std::vector<std::string> given = given_options(command), own = given_options(app);
+    given.insert(given.end(), own.begin(), own.end());
     line.input.request = "stemfuse " STEMFUSE_VERSION "\n" + program::request_of(command) + program::request_of(app);
-    return {line.input.files, line.input.request, [line](const std::string& folder) mutable {
+    return {line.input.files, line.input.request, [line, given](const std::string& folder) mutable {
                 line.output.folder = folder;
-                fuse(line);
+                fuse(line, given);
             }};
 }
 
@@ -207,7 +207,7 @@ void run(int argc, char** argv) {
         return program::batch(line.list, line.output.folder,
                               [&](const std::string& text) { return parse_entry(text, line, *batch); });
     }
-    fuse(line);
+    fuse(line, given_options(*fuse_one));
 }
 
 int fail(const char* what, int code) {

@@ -19,6 +19,7 @@
 #include <stemfuse/io/report.hpp>
 #include <stemfuse/io/tiff.hpp>
 
+#include "count_file.hpp"
 #include "recipe.hpp"
 
 namespace program {
@@ -56,7 +57,11 @@ void write_outputs(const output_folder& folder, const fusion<T>& f, const figure
                    const std::vector<std::string>& warnings = {}) {
     const auto& path = folder.path();
     throw_if_interrupted("before writing");
-    stemfuse::io::write_fused_file(path / "fused.h5", f.record);
+    if (f.counts.known()) {
+        write_count_file(path / "fused.h5", f.record, f.counts);
+    } else {
+        stemfuse::io::write_fused_file(path / "fused.h5", f.record);
+    }
     stemfuse::io::write_hspy(path / "fused.hspy", f.record);
     stemfuse::io::write_fused_npz(path / "fused.npz", f.record);
     stemfuse::io::write_tiff_stack(path / "fused_maps.tif", f.record.fused_maps, f.record.scale);
@@ -68,8 +73,10 @@ void write_outputs(const output_folder& folder, const fusion<T>& f, const figure
     stemfuse::io::report_options options;
     options.figures_of_merit = figures;
     options.warnings = warnings;
-    options.figure.limits = stemfuse::io::limits_source::both;
-    options.figure.haadf_unit = f.record.unit;
+    options.figure.limits = f.counts.known() ? stemfuse::io::limits_source::fused : stemfuse::io::limits_source::both;
+    options.figure.haadf_unit = "scaled to [0, 1]";
+    options.holdout = holdout_section_of(f.counts, f.record.elements);
+    if (f.counts.known()) options.tables.push_back(amounts_table(f.counts, f.record.elements));
     stemfuse::io::write_figure(path / "fused.png", f.record, options.figure);
     stemfuse::io::write_report(path / "report.html", f.record, options);
     stemfuse::io::write_parameters(path / "parameters.json", f.record);
@@ -86,6 +93,7 @@ void print_outputs(const output_folder& folder, const fusion<T>& f) {
                     total.size() - 1);
     }
     std::printf("\n");
+    for (const std::string& line : f.lines) std::printf("%s\n", line.c_str());
     std::printf(
         "Report: %s (beside it fused.h5, .hspy, .npz and .png, fused_maps.tif and one TIFF an element, profile.csv, "
         "parameters.json)\n",

@@ -14,6 +14,7 @@
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
 
+#include "count_details.hpp"
 #include "options.hpp"
 #include "progress_line.hpp"
 
@@ -27,6 +28,7 @@ struct measurement {
     xt::xtensor<T, 2> haadf;
     xt::xtensor<T, 3> maps;
     stemfuse::io::calibration scale{};
+    bool scaled = false;             // the maps are counts times an estimated number, no whole numbers
     xt::xtensor<T, 3> background{};  // counts expected in the maps that are none of the elements'; may be empty
     std::vector<stemfuse::io::input_record> inputs{};                              // the files
     std::string request{};                                                         // see input_options
@@ -37,7 +39,9 @@ template <class T>
 struct fusion {
     stemfuse::io::fusion_record<T> record;
     stemfuse::stop_reason reason;
-    double seconds;  // of the solve alone
+    double seconds;                    // of the solve alone
+    std::vector<std::string> lines{};  // what else the program says of the result
+    count_details counts{};
 };
 
 // Every parameter under the name that fused.h5 and parameters.json give it.

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include <stemfuse/core/atomic_weights.hpp>
 #include <stemfuse/io/atomic_file.hpp>
 #include <stemfuse/io/hdf5_writer.hpp>
 #include <stemfuse/io/npz.hpp>
@@ -57,6 +58,7 @@ inline std::pair<std::size_t, std::size_t> parse_size(const std::string& text) {
 struct simulated_file {
     std::vector<std::pair<std::string, xt::xtensor<float, 2>>> images, truth;
     std::vector<std::pair<std::string, stemfuse::io::parameter_value>> parameters;
+    std::string fuse_options;  // what is known of background and sensitivities, as stemfuse fuse takes it
 };
 
 inline simulated_file simulated(const stemfuse::catalogue_entry<float>& entry, std::size_t ny, std::size_t nx,
@@ -67,14 +69,21 @@ inline simulated_file simulated(const stemfuse::catalogue_entry<float>& entry, s
     const auto background = stemfuse::background_counts(sample, conditions);
     simulated_file f;
     f.images.emplace_back("HAADF", acquired.haadf);
-    std::string sensitivities;
+    std::string sensitivities, factors;
     for (std::size_t i = 0; i < sample.elements.size(); ++i) {
         const std::string& element = sample.elements[i];
         f.images.emplace_back(element, xt::view(acquired.maps, i));
         f.truth.emplace_back(element, xt::view(sample.truth, i));
-        sensitivities += (i == 0 ? "" : ",") + element + "=" + stemfuse::to_string(conditions.sensitivities[i]);
+        const double sensitivity = conditions.sensitivities[i];
+        sensitivities += (i == 0 ? "" : ",") + element + "=" + stemfuse::to_string(sensitivity);
+        // Of atoms, a count stands for 1 / sensitivity.
+        char factor[32];
+        std::snprintf(factor, sizeof factor, "%.6g", stemfuse::atomic_weight(element) / sensitivity);
+        factors += (i == 0 ? "" : ",") + element + "=" + factor;
     }
     const bool varies = sample.background_profile.size() > 0;
+    f.fuse_options =
+        (varies ? "" : "--background " + stemfuse::to_string(conditions.background) + " ") + "--k-factors " + factors;
     if (varies) {
         for (std::size_t i = 0; i < sample.elements.size(); ++i)
             f.images.emplace_back(sample.elements[i] + "_background", xt::view(background, i));
@@ -149,7 +158,8 @@ inline void simulate(const simulate_options& o) {
     std::string elements;
     for (const auto& [name, image] : file.truth) elements += (elements.empty() ? "" : ",") + name;
     std::printf("%s: %s, %zu x %zu pixels, dose %g\n", o.file.c_str(), o.specimen.c_str(), ny, nx, o.dose);
-    std::printf("to fuse: stemfuse fuse %s -o fused --elements %s\n", o.file.c_str(), elements.c_str());
+    std::printf("to fuse: stemfuse fuse %s -o fused --elements %s %s\n", o.file.c_str(), elements.c_str(),
+                file.fuse_options.c_str());
 }
 
 }  // namespace program

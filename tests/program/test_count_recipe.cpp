@@ -6,6 +6,7 @@
 
 #include <stemfuse/analysis/quality.hpp>
 #include <stemfuse/io/image_file.hpp>
+#include <stemfuse/io/npy.hpp>
 
 #include "program/session.hpp"
 
@@ -22,7 +23,7 @@ TEST_CASE("simulated counts become better maps with the same totals, the same fo
     CHECK(done.out.find("atomic percent: Co ") != std::string::npos);
     for (const char* element : {"Co", "Mn", "O"}) {
         CAPTURE(element);
-        CHECK(done.err.find(std::string(element) + ": prior ") != std::string::npos);
+        CHECK(done.out.find(std::string("\n") + element + ": ") != std::string::npos);
         const auto raw = io::read_image<double>(s.path("scan.h5"), element);
         const auto truth = io::read_image<double>(s.path("scan.h5"), std::string("truth/") + element);
         const auto fused = io::read_image<double>(s.path("out/fused.h5"), std::string("fused/") + element);
@@ -33,14 +34,87 @@ TEST_CASE("simulated counts become better maps with the same totals, the same fo
     const auto again = s.run(fuse + "-o again --quiet");
     REQUIRE(again.code == 0);
     CHECK(again.err.empty());
-    CHECK(again.out.find("--k-factors") != std::string::npos);
+    CHECK(again.out.find("needs --k-factors") != std::string::npos);
     CHECK(io::read_image<float>(s.path("again/fused.h5"), "fused/Mn") ==
           io::read_image<float>(s.path("out/fused.h5"), "fused/Mn"));
     const std::string report = scratch::read(s.path("out/report.html"));
-    for (const char* text : {"choice_Co", "atomic_percent", "counts per pixel"}) {
+    for (const char* text : {"Choice of the settings", "atomic %", "counts per pixel", "Held-out counts"}) {
         CAPTURE(text);
         CHECK(report.find(text) != std::string::npos);
     }
+}
+
+TEST_CASE("fractions of every pixel with their errors, and what was tried, are in fused.h5") {
+    const session s;
+    REQUIRE(s.run("simulate core-shell -o scan.h5 --dose 10 --size 48x40").code == 0);
+    REQUIRE(
+        s.run("fuse scan.h5 -o out --quiet --elements Co,Mn,O --background 0.2 --k-factors Co=1.2,Mn=1.1,O=1.9").code ==
+        0);
+    xt::xtensor<double, 2> sum = xt::zeros<double>({48, 40});
+    for (const char* element : {"Co", "Mn", "O"}) {
+        CAPTURE(element);
+        const auto fraction = io::read_image<double>(s.path("out/fused.h5"), std::string("composition/") + element);
+        const auto error =
+            io::read_image<double>(s.path("out/fused.h5"), std::string("composition/") + element + "_error");
+        CHECK(fraction.shape() == sum.shape());
+        sum += xt::nan_to_num(fraction);
+        CHECK(xt::nanmin(error)() >= 0);
+        CHECK(xt::nanmax(error)() < 1);
+    }
+    // 0 where there is nothing, else 1.
+    for (const double total : sum) CHECK((total == 0 || std::abs(total - 1) < 1e-9));
+}
+
+TEST_CASE("whole counts are fused as counts unless an option says otherwise") {
+    const session s;
+    REQUIRE(s.run("simulate core-shell -o scan.h5 --dose 10 --size 32x32").code == 0);
+    const std::string fuse = "fuse scan.h5 --quiet --elements Co,Mn,O -o ";
+    const auto counts = s.run(fuse + "a"), published = s.run(fuse + "b --iterations 2"),
+               named = s.run(fuse + "c --recipe published");
+    CHECK(counts.out.find("recipe counts: every map holds whole numbers") != std::string::npos);
+    CHECK(published.out.find("recipe published: --iterations belongs to it") != std::string::npos);
+    CHECK(named.out.find("recipe published: as --recipe says") != std::string::npos);
+    s.fails(2, fuse + "d --iterations 2 --seed 3", "--seed", "belongs to the recipe counts", "--iterations");
+    s.fails(2, fuse + "d --recipe published --k-factors Co=1", "--k-factors", "belongs to the recipe counts",
+            "published");
+}
+
+TEST_CASE("maps that are counts times a number are brought back to counts") {
+    const session s;
+    REQUIRE(s.run("simulate core-shell -o scan.h5 --dose 10 --size 64x64 --seed 4").code == 0);
+    xt::xtensor<float, 2> haadf = io::read_image<float>(s.path("scan.h5"), "HAADF");
+    io::write_npy(s.path("HAADF.npy"), haadf);
+    for (const char* element : {"Co", "Mn", "O"}) {
+        const auto counts = io::read_image<float>(s.path("scan.h5"), element);
+        io::write_npy(s.path(std::string(element) + ".npy"), xt::xtensor<float, 2>(counts / 37.0f));
+    }
+    const std::string fuse = "fuse HAADF.npy Co.npy Mn.npy O.npy --quiet ";
+    const auto plain = s.run(fuse + "-o plain");
+    CHECK(plain.out.find("recipe published: ") != std::string::npos);
+    const auto found = s.run(fuse + "-o found --recipe counts");
+    CAPTURE(found.err);
+    REQUIRE(found.code == 0);
+    CHECK(found.out.find("Mn: counts per unit 37 as its values are whole steps apart") != std::string::npos);
+    const auto given = s.run(fuse + "-o given --counts-per-unit 37 --k-factors Co=1.2,Mn=1.1,O=1.9");
+    CAPTURE(given.err);
+    REQUIRE(given.code == 0);
+    for (const char* element : {"Co", "Mn", "O"}) {
+        CAPTURE(element);
+        const auto truth = io::read_image<double>(s.path("scan.h5"), std::string("truth/") + element);
+        const auto raw = io::read_image<double>(s.path("scan.h5"), element);
+        for (const char* folder : {"found", "given"}) {
+            const auto fused =
+                io::read_image<double>(s.path(std::string(folder) + "/fused.h5"), std::string("fused/") + element);
+            CHECK(nrmse(fused, truth) < nrmse(raw, truth) / 2);
+            CHECK(std::abs(xt::sum(fused)() - xt::sum(raw)()) <= 1e-3 * xt::sum(raw)());
+        }
+    }
+    xt::xtensor<float, 2> below = haadf;
+    below(3, 4) = -2;
+    io::write_npy(s.path("O.npy"), below);
+    s.fails(3, fuse + "-o below --recipe counts", "O", "-2", "0 or more");
+    io::write_npy(s.path("O.npy"), xt::xtensor<float, 2>(xt::ones<float>({64, 64}) / 3));
+    s.fails(3, fuse + "-o flat --recipe counts", "O", "--counts-per-unit O=NUMBER");
 }
 
 TEST_CASE("what the recipe for counts does not take") {
@@ -53,5 +127,5 @@ TEST_CASE("what the recipe for counts does not take") {
     s.fails(2, fuse + "--recipe counts --k-factors Co=1,Mn=2", "--k-factors", "for O");
     s.fails(2, fuse + "--recipe counts --k-factors Co=x", "--k-factors", "Co=x");
     s.fails(2, fuse + "--recipe counts --lambda-tv 0", "--lambda-tv", "above 0");
-    s.fails(2, fuse + "--background Co=1", "--background", "Co=1");
+    s.fails(2, fuse + "--recipe published --background Co=1", "--background", "Co=1");
 }

@@ -14,9 +14,10 @@
 
 namespace stemfuse::io {
 
-// What the limits of raw and fused, which are the same, are taken from: the raw map, or the wider ones of both, so that
-// a fused map brighter than the raw one is not cut off.
-enum class limits_source { raw, both };
+// What the limits of raw and fused, which are the same, are taken from: the raw map; the wider ones of both, so that a
+// fused map brighter than the raw one is not cut off; or, of an element, the fused map, beside which single counts
+// would be the brightest.
+enum class limits_source { raw, both, fused };
 
 struct figure_options {
     double low_percentile = 0.5, high_percentile = 99.5;
@@ -61,9 +62,12 @@ figure_column column_of(const fusion_record<T>& record, std::size_t i, std::size
                         const figure_options& options) {
     const auto draw = [&](figure_column column, const image_view<const T>& raw, const image_view<const T>& fused) {
         column.limits = limits_of(raw, options.low_percentile, options.high_percentile);
-        if (options.limits == limits_source::both) {
+        if (options.limits != limits_source::raw) {
             const display_limits other = limits_of(fused, options.low_percentile, options.high_percentile);
-            column.limits = {std::min(column.limits.low, other.low), std::max(column.limits.high, other.high)};
+            column.limits =
+                options.limits == limits_source::fused && i > 0
+                    ? other
+                    : display_limits{std::min(column.limits.low, other.low), std::max(column.limits.high, other.high)};
         }
         // A limit of 4e-10 beside one of 0.9 reads as 0.
         if (std::abs(column.limits.low) < 1e-3 * column.limits.high) column.limits.low = 0;

@@ -18,14 +18,24 @@
 #include <stemfuse/io/history_chart.hpp>
 #include <stemfuse/io/html.hpp>
 #include <stemfuse/io/record.hpp>
+#include <stemfuse/io/report_holdout.hpp>
 #include <stemfuse/io/report_style.hpp>
 
 namespace stemfuse::io {
 
+// A table as text; the first cell of every row is its heading.
+struct report_table {
+    std::string caption;
+    std::vector<std::string> header;
+    std::vector<std::vector<std::string>> rows;
+};
+
 struct report_options {
     std::vector<std::pair<std::string, std::string>> figures_of_merit{};  // shown as name and value
     std::vector<std::string> warnings{};                                  // shown first
-    figure_options figure{};                                              // limits, colours, overlay
+    holdout_section holdout{};           // stands in place of the history where there is none
+    std::vector<report_table> tables{};  // shown first of all tables
+    figure_options figure{};             // limits, colours, overlay
 };
 
 namespace detail {
@@ -182,7 +192,9 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
     }
     if (options.figure.overlay && columns.size() > 2) maps += detail::overlay_html(columns, scale_bar);
 
-    std::string warnings, tables = detail::elements_table(record, columns);
+    std::string warnings, tables;
+    for (const auto& t : options.tables) tables += table_html(t.caption, t.header, t.rows);
+    tables += detail::elements_table(record, columns);
     for (const auto& warning : options.warnings) warnings += "<li>" + escape_html(warning) + "</li>\n";
     if (!warnings.empty())
         warnings = "<div class=\"warnings\" role=\"note\"><h2>Warnings</h2><ul>" + warnings + "</ul></div>\n";
@@ -192,6 +204,10 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
     if (!merits.empty()) tables += table_html("Figures of merit", {}, merits);
     if (!parameters.empty()) tables += table_html("Parameters", {}, parameters);
 
+    std::string choice = holdout_html(options.holdout);
+    if (choice.empty() || !record.history.total.empty())
+        choice += "<h2>Convergence</h2>\n" + detail::history_html(record.history);
+
     const std::string title = escape_html(record.title);
     return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>" + title +
            " \u2013 stemfuse</title>\n" + std::string(report_head) +
@@ -200,9 +216,8 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
            title + "</h1><p>" + escape_html(names) + " \u00b7 " + std::to_string(shape[1]) + " \u00d7 " +
            std::to_string(shape[0]) + " pixels" + detail::pixel_html(record.scale.readable(shape[1])) + " \u00b7 " +
            escape_html(record.unit) + "</p></header>\n<main>\n" + warnings +
-           "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps +
-           "</div>\n<h2>Convergence</h2>\n" + detail::history_html(record.history) +
-           "<h2>Numbers</h2>\n<div class=\"tables\">\n" + tables +
+           "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps + "</div>\n" +
+           choice + "<h2>Numbers</h2>\n<div class=\"tables\">\n" + tables +
            "</div>\n</main>\n<footer>Written by stemfuse.</footer>\n</body>\n</html>\n";
 }
 

@@ -44,6 +44,9 @@ svg path { fill: none; }
 svg .grid { stroke: var(--line); }
 svg .axis { stroke: var(--soft); }
 svg .curve { stroke: var(--curve); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+svg .other { stroke: #b4bcc8; stroke-width: 1.2; }
+svg .error { stroke: var(--curve); stroke-width: 1.2; }
+svg .taken { fill: none; stroke: #b35c00; stroke-width: 2; }
 .tables { display: flex; flex-wrap: wrap; gap: 1.6rem 3rem; align-items: flex-start; }
 table { min-width: min(24rem, 100%); border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding-bottom: .35rem; }
