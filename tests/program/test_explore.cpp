@@ -411,6 +411,7 @@ TEST_CASE("explore: a session from outside") {
     s.fails(3, "explore none.h5", "none.h5");
     s.fails(2, "explore scan.h5 --gamma 9", "--gamma");
     s.fails(2, "explore scan.h5 --port 70000", "port");
+    s.fails(2, "fuse scan.h5 -o out --lambda-haadf -1", "--lambda-haadf", "got -1");
 }
 
 #else
