@@ -29,6 +29,11 @@ struct live_result {
     double seconds;  // of the solve alone
 };
 
+// How long a preview takes, in seconds: as it is planned, and before it is cut short.
+struct preview_time {
+    double planned = 0.04, most = 0.1;
+};
+
 // Holds the images of a measurement, scaled to [0, 1], at full resolution and, by means over blocks of 2 x 2 pixels, at
 // halves of it. For one thread at a time.
 template <class T>
@@ -36,7 +41,8 @@ class live_fusion {
 public:
     // Of `o` the threads and the start threshold count here. Throws what fuse_published() throws for such a
     // measurement.
-    live_fusion(const measurement<T>& m, const recipe_options& o) : symbols_(m.symbols), pool_(o.threads) {
+    live_fusion(const measurement<T>& m, const recipe_options& o, preview_time time = {})
+        : symbols_(m.symbols), pool_(o.threads), time_(time) {
         levels_.push_back({stemfuse::min_max(m.haadf, "HAADF"), stemfuse::min_max_each(m.maps, m.symbols), {}});
         levels_[0].start = stemfuse::threshold_start(levels_[0].maps, o.start_threshold);
         while (levels_.size() < 6 && std::min(levels_.back().haadf.shape(0), levels_.back().haadf.shape(1)) >= 64) {
@@ -50,9 +56,8 @@ public:
     const xt::xtensor<T, 2>& haadf() const { return levels_[0].haadf; }
     const xt::xtensor<T, 3>& maps() const { return levels_[0].maps; }
 
-    // The whole solve, or a preview at the finest resolution that takes about a thirtieth of a second, as earlier
-    // solves tell; a coarse preview ends after a tenth of a second in any case. Ends early when `cancelled`. Throws
-    // usage_error and the library's errors.
+    // The whole solve, or a preview at the finest resolution that earlier solves let expect in time. Ends early when
+    // `cancelled`. Throws usage_error and the library's errors.
     live_result<T> solve(const recipe_options& o, bool preview, const std::atomic<bool>& cancelled) {
         const std::size_t k = preview ? preview_level(o) : 0;
         const level& at = levels_[k];
@@ -63,7 +68,7 @@ public:
         };
         live_result<T> result{at.start, xt::xtensor<T, 2>(at.haadf.shape()), std::size_t{1} << k, {}, 0};
         const auto solver = published_solver(at.haadf, at.maps, symbols_, own);
-        const auto go_on = [&](const stemfuse::progress&) { return !cancelled && (k == 0 || elapsed() < 0.1); };
+        const auto go_on = [&](const stemfuse::progress&) { return !cancelled && (k == 0 || elapsed() < time_.most); };
         result.report = solver.solve_in_place(result.maps, {.iterations = own.iterations}, pool_, go_on);
         solver.terms().elastic().project(result.maps, result.haadf, pool_);
         result.seconds = elapsed();
@@ -97,12 +102,13 @@ private:
         const auto seconds = [&] {
             return seconds_per_step_ * steps(levels_[k], coarse_recipe(o, k)) * static_cast<double>(o.iterations);
         };
-        while (k + 1 < levels_.size() && seconds() > 0.04) ++k;
+        while (k + 1 < levels_.size() && seconds() > time_.planned) ++k;
         return k;
     }
 
     std::vector<std::string> symbols_;
     stemfuse::thread_pool pool_;
+    preview_time time_;
     std::vector<level> levels_;
     double seconds_per_step_ = 3e-9;
 };
