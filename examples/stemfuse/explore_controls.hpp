@@ -64,6 +64,7 @@ function show(result, since) {
   colourAll(false);
   $('command').value = result.command;
   const preview = result.factor > 1, now = performance.now();
+  $('status').setAttribute('aria-live', preview ? 'off' : 'polite');
   performance.measure(preview ? 'preview' : 'full', {start: since, end: now});
   $('charts').classList.toggle('old', preview);
   say((preview ? `preview at 1/${result.factor} of the resolution` : `full resolution, ${result.iterations} iterations`) +
@@ -147,7 +148,7 @@ async function start() {
   $('reset').onclick = () => { info.sliders.forEach(slider => slider.reset()); touch(); };
   $('copy').onclick = () => navigator.clipboard.writeText($('command').value);
   $('controls').onsubmit = event => event.preventDefault();
-  if (info.warnings.length) $('saved').textContent = 'warning: ' + info.warnings.join('; ');
+  for (const warning of info.warnings) element('p', $('warnings'), {textContent: warning});
   touch();
 }
 

@@ -41,6 +41,7 @@ button { white-space: nowrap; background: var(--paper); border: 1px solid var(--
 button.main { background: var(--mark); border-color: var(--mark); color: var(--panel); font-weight: 600; }
 button:disabled { opacity: .5; cursor: default; }
 :focus-visible { outline: 3px solid var(--mark); outline-offset: 1px; }
+#warnings p { margin: 0 0 .4rem; border-left: 4px solid #c77700; padding-left: .5rem; font-size: .85rem; }
 .buttons { display: flex; gap: .5rem; margin: .4rem 0; }
 #charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .3rem .7rem; margin: .5rem 0; }
 #charts figure { margin: 0; }
@@ -84,6 +85,7 @@ inline constexpr std::string_view explore_body = R"body(
 </div>
 </header>
 <form id="controls" aria-label="Parameters">
+<div id="warnings"></div>
 <div id="sliders"></div>
 <div class="buttons"><button type="button" class="main" id="save">Save</button>
 <button type="button" id="reset">Reset</button><button type="button" id="copy">Copy command</button></div>
