@@ -69,6 +69,28 @@ function(stemfuse_find_io)
   return(PROPAGATE stemfuse_io_missing)
 endfunction()
 
+# cpp-httplib, for the page of stemfuse explore: as stemfuse::httplib, where it is found. Debian's has no package file for
+# CMake, and must be used with the definitions that it was built with.
+function(stemfuse_find_httplib)
+  stemfuse_find(httplib::httplib httplib QUIET)
+  if(NOT TARGET httplib::httplib)
+    find_package(PkgConfig QUIET)
+    if(PKG_CONFIG_FOUND)
+      pkg_check_modules(STEMFUSE_HTTPLIB QUIET IMPORTED_TARGET GLOBAL cpp-httplib)
+    endif()
+  endif()
+  foreach(target IN ITEMS httplib::httplib PkgConfig::STEMFUSE_HTTPLIB)
+    if(TARGET ${target} AND NOT TARGET stemfuse::httplib)
+      add_library(stemfuse::httplib INTERFACE IMPORTED GLOBAL)
+      target_link_libraries(stemfuse::httplib INTERFACE ${target})
+      target_compile_definitions(stemfuse::httplib INTERFACE STEMFUSE_HAS_HTTPLIB)
+    endif()
+  endforeach()
+  if(NOT TARGET stemfuse::httplib)
+    message(STATUS "stemfuse: not found: cpp-httplib, the program has no page to explore (Debian: libcpp-httplib-dev pkg-config)")
+  endif()
+endfunction()
+
 # g++ in C++20 is silently wrong with xtensor before 0.26 unless told to match template template parameters as before.
 set(stemfuse_guard_flag -fno-new-ttp-matching)
 function(stemfuse_guard_xtensor target)

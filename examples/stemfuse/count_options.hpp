@@ -45,6 +45,7 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 2> re
 inline constexpr std::array<std::pair<std::string_view, std::string_view>, 13> owned_options{
     {{"gamma", "published"},
      {"weights", "published"},
+     {"lambda-haadf", "published"},
      {"lambda-chemical", "published"},
      {"iterations", "published"},
      {"tv", "published"},

@@ -15,6 +15,7 @@
 
 #include "batch.hpp"
 #include "demo.hpp"
+#include "explore_command.hpp"
 #include "fuse.hpp"
 #include "inspect.hpp"
 #include "simulate.hpp"
@@ -28,6 +29,7 @@ struct command_line {
     program::count_options counts;
     program::output_options output;
     program::simulate_options simulation;
+    program::explore_options exploration;
     std::string list;
 };
 
@@ -77,6 +79,7 @@ void add_recipe_options(CLI::App& command, program::recipe_options& o) {
     command.add_option("--gamma", o.gamma, "Exponent of the HAADF model, 1 to 3")->capture_default_str();
     command.add_option("--weights", o.weights, "Weights of the elements in it" + one_of(stemfuse::weighting_names))
         ->capture_default_str();
+    command.add_option("--lambda-haadf", o.lambda_haadf, "Weight of the HAADF term; by default 1 / number of elements");
     command.add_option("--lambda-chemical", o.lambda_chemical, "Weight of the chemical term")->capture_default_str();
     command.add_option("--iterations", o.iterations, "Iterations")->capture_default_str();
     command.add_option("--tv", o.tv, "Algorithm of the TV prox" + one_of(program::tv_algorithm_names))
@@ -178,12 +181,17 @@ void run(int argc, char** argv) {
         ->required();
     add_output_options(*batch, line);
     add_fusion_options(*batch, line);
+    auto* const explore = app.add_subcommand("explore", "Tune the published recipe on a page in the browser");
+    add_files(*explore, line.input);
+    add_input_options(*explore, line.input);
+    add_recipe_options(*explore, line.recipe);
+    program::add_explore_options(*explore, line.exploration, line.recipe);
     auto* const simulate = program::add_simulate(app, line.simulation);
     const std::string first = argc > 1 ? argv[1] : "-";
     const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
     if (first[0] != '-' &&
         std::none_of(commands.begin(), commands.end(), [&](auto* c) { return c->get_name() == first; })) {
-        throw program::usage_error("got \"" + first + "\", takes one of demo, inspect, fuse, batch, simulate");
+        throw program::usage_error("got \"" + first + "\", takes one of demo, inspect, fuse, explore, batch, simulate");
     }
     try {
         app.parse(argc, argv);
@@ -196,6 +204,7 @@ void run(int argc, char** argv) {
     if (inspect->parsed()) return program::inspect(line.input.files);
     if (simulate->parsed()) return program::simulate(line.simulation);
     if (demo->parsed()) return program::demo(line.output, argv[0]);
+    if (explore->parsed()) return program::explore(*explore, line.input, line.recipe, line.exploration);
     if (batch->parsed()) {
         return program::batch(line.list, line.output.folder,
                               [&](const std::string& text) { return parse_entry(text, line, *batch); });

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -89,6 +90,7 @@ inline constexpr std::array<std::pair<std::string_view, stemfuse::background_kin
 struct recipe_options {
     double gamma = 1.6;
     std::string weights = "z-over-mean";
+    std::optional<double> lambda_haadf = std::nullopt;  // 1 / n_elements where not given
     double lambda_chemical = 0.08;
     double lambda_tv = 0.15;
     double background = 0.24;
@@ -194,6 +196,7 @@ inline void check(const recipe_options& o) {
         checked([&] { stemfuse::require_in_range(value, lowest, highest, option); });
     };
     in_range(o.gamma, 1, 3, "--gamma");
+    checked([&] { stemfuse::require_non_negative(o.lambda_haadf.value_or(0), "--lambda-haadf"); });
     checked([&] { stemfuse::require_non_negative(o.lambda_chemical, "--lambda-chemical"); });
     checked([&] { stemfuse::require_non_negative(o.lambda_tv, "--lambda-tv"); });
     in_range(static_cast<double>(o.iterations), 1, 1e9, "--iterations");

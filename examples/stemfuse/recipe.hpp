@@ -67,6 +67,22 @@ inline std::vector<std::pair<std::string, stemfuse::io::parameter_value>> parame
             {"stemfuse_version", std::string(STEMFUSE_VERSION)}};
 }
 
+// The solver of scaled images (n_y, n_x) and (n_elements, n_y, n_x), which it refers to and which must outlive it.
+// Throws the library's errors and usage_error.
+template <class T>
+auto published_solver(const xt::xtensor<T, 2>& haadf, const xt::xtensor<T, 3>& maps,
+                      const std::vector<std::string>& symbols, const recipe_options& o) {
+    using namespace stemfuse;
+    const haadf_response response(symbols, by_name(weighting_names, o.weights, "--weights"), o.gamma);
+    return fusion_solver(
+        haadf_model(xt::adapt(haadf.data(), haadf.size(), xt::no_ownership(), haadf.shape()), response),
+        poisson_likelihood(xt::adapt(maps.data(), maps.size(), xt::no_ownership(), maps.shape()), o.background),
+        total_variation{.norm = by_name(tv_norm_names, o.tv_norm, "--tv-norm"),
+                        .algorithm = by_name(tv_algorithm_names, o.tv, "--tv"),
+                        .iterations = o.tv_iterations},
+        cost_weights{.lambda_haadf = o.lambda_haadf, .lambda_chemical = o.lambda_chemical, .lambda_tv = o.lambda_tv});
+}
+
 // Scales every image to [0, 1], fuses, and re-projects the HAADF image. Throws the library's errors, and interrupted.
 template <class T>
 fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) {
@@ -74,16 +90,7 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
     fusion<T> f{};
     f.record.haadf = min_max(m.haadf, "HAADF");
     f.record.maps = min_max_each(m.maps, m.symbols);
-    const haadf_response response(m.symbols, by_name(weighting_names, o.weights, "--weights"), o.gamma);
-    const auto shape = f.record.maps.shape();
-    const auto haadf =
-        xt::adapt(f.record.haadf.data(), f.record.haadf.size(), xt::no_ownership(), f.record.haadf.shape());
-    const auto maps = xt::adapt(f.record.maps.data(), f.record.maps.size(), xt::no_ownership(), shape);
-    const fusion_solver solver(haadf_model(haadf, response), poisson_likelihood(maps, o.background),
-                               total_variation{.norm = by_name(tv_norm_names, o.tv_norm, "--tv-norm"),
-                                               .algorithm = by_name(tv_algorithm_names, o.tv, "--tv"),
-                                               .iterations = o.tv_iterations},
-                               cost_weights{.lambda_chemical = o.lambda_chemical, .lambda_tv = o.lambda_tv});
+    const auto solver = published_solver(f.record.haadf, f.record.maps, m.symbols, o);
     f.record.fused_maps = threshold_start(f.record.maps, o.start_threshold);
 
     thread_pool pool(o.threads);

@@ -1,0 +1,62 @@
+// stemfuse explore: a page on which the published recipe is tuned live.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/io/describe.hpp>
+
+#include "alignment.hpp"
+#include "explore_options.hpp"
+#include "explore_server.hpp"
+#include "explore_session.hpp"
+#include "measurement.hpp"
+#include "reproduction.hpp"
+
+namespace program {
+
+template <class T>
+void explore_as(const input_files& files, fusion_plan plan, const input_options& input, const recipe_options& recipe,
+                const explore_options& options, std::vector<std::string> words) {
+    const output_folder folder(options.output);
+    auto measured = read_measurement<T>(files, plan, input);
+    measured.sources.emplace_back("recipe_reason", std::string("as --recipe says"));  // in the command that is shown
+    check_drift(measured, input.align, plan.warnings);
+    for (const std::string& warning : plan.warnings)
+        std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
+    throw_if_interrupted("while reading");
+    try {
+        explore_session<T> session(std::move(measured), recipe, std::move(words), folder, options.output,
+                                   plan.warnings);
+        const page_server server(session.answers(), options.port);
+        std::printf("%s shows %s; Ctrl-C ends it\n", server.address().c_str(), files.title().c_str());
+        std::fflush(stdout);
+        while (stop_requested == 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        session.close();
+    } catch (const stemfuse::argument_error& e) {
+        throw stemfuse::read_error(files.paths(), e.what());
+    }
+}
+
+// Serves until the program is interrupted. `command` is what was called. Throws what fuse() throws.
+inline void explore(const CLI::App& command, const input_options& input, const recipe_options& recipe,
+                    const explore_options& options) {
+    check(recipe);
+    check(input);
+    const auto elements = parse_elements(input.elements);
+    const auto windows = parse_windows(input.windows);
+    require_once(elements, windows);
+    const bool precise = by_name(precision_names, recipe.precision, "--precision") == sizeof(double);
+    const input_files files(input.files);
+    auto plan = plan_fusion(files, input, elements, windows);
+    const auto as = precise ? explore_as<double> : explore_as<float>;
+    as(files, std::move(plan), input, recipe, options, words_of(command));
+}
+
+}  // namespace program
