@@ -115,7 +115,8 @@ private:
         return all;
     }
 
-    std::pair<list_type, double> neighbours(const std::vector<guide_image<T>>& guides, const patch_options& patches) const {
+    std::pair<list_type, double> neighbours(const std::vector<guide_image<T>>& guides,
+                                            const patch_options& patches) const {
         const auto described = describe_patches(guides, patches, exec_);
         return {std::make_shared<const neighbour_list>(find_neighbours(described, grid_.search, exec_)),
                 described.noise};

@@ -48,8 +48,8 @@ std::pair<xt::xtensor<T, 3>, haadf_calibration> fit_averages(const count_problem
         return {problem.signal(fit.maps), haadf_calibration{}};
     }
     for (int round = 0; round < rounds && calibration.sees_any(); ++round) {
-        if (round > 0) calibration = first_calibration(problem, fit.maps, setting.gamma, exec);
         problem.solve(fit, setting, calibration, iterations, exec);
+        if (round + 1 < rounds) calibration = first_calibration(problem, fit.maps, setting.gamma, exec);
     }
     return {problem.signal(fit.maps), std::move(calibration)};
 }
