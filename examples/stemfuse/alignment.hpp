@@ -22,10 +22,11 @@ inline std::string with_error(double value, double sigma) {
 }
 
 // Measures the drift between the HAADF image and the sum of the maps, each weighted by its atomic number. Warns where
-// more than half a pixel is certain; with `align` moves the HAADF image by what is certain. Images that cannot be
-// measured (NaN, say) are left to the fusion, which says what is wrong.
+// more than half a pixel is certain, and moves the HAADF image by that where it is to guide averages; with `align`
+// moves it by what is certain in any case. Images that cannot be measured (NaN, say) are left to the fusion, which says
+// what is wrong.
 template <class T>
-void check_drift(measurement<T>& m, bool align, std::vector<std::string>& warnings) {
+void check_drift(measurement<T>& m, bool align, bool guides, std::vector<std::string>& warnings) {
     xt::xtensor<double, 2> sum = xt::zeros<double>(m.haadf.shape());
     for (std::size_t i = 0; i < m.symbols.size(); ++i)
         sum += stemfuse::atomic_number(m.symbols[i]) * xt::view(m.maps, i);
@@ -42,11 +43,13 @@ void check_drift(measurement<T>& m, bool align, std::vector<std::string>& warnin
                                            {"drift_x_error", drift.sigma_x}});
     }
     const double y = drift.certain_y(), x = drift.certain_x();
-    m.sources.emplace_back("aligned", align && (y != 0 || x != 0));
-    if (align && (y != 0 || x != 0)) {
+    const bool move = align ? y != 0 || x != 0 : guides && drift.significant();
+    m.sources.emplace_back("aligned", move);
+    if (move) {
         m.haadf = stemfuse::shifted(m.haadf, y, x);
         warnings.push_back("the HAADF image was moved by " + stemfuse::to_string(-y) + " rows and " +
-                           stemfuse::to_string(-x) + " columns onto the maps");
+                           stemfuse::to_string(-x) + " columns onto the maps" +
+                           (align ? "" : ", as averages follow it (--no-averaging leaves it)"));
     } else if (align) {
         warnings.push_back("the HAADF image was not moved: no drift is certain");
     } else if (drift.significant()) {

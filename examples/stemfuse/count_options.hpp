@@ -42,7 +42,7 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 2> re
     {{"published", "published"}, {"counts", "counts"}}};
 
 // The options that belong to one recipe alone.
-inline constexpr std::array<std::pair<std::string_view, std::string_view>, 13> owned_options{
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 14> owned_options{
     {{"gamma", "published"},
      {"weights", "published"},
      {"lambda-haadf", "published"},

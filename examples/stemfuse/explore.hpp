@@ -27,7 +27,7 @@ void explore_as(const input_files& files, fusion_plan plan, const input_options&
     const output_folder folder(options.output);
     auto measured = read_measurement<T>(files, plan, input);
     measured.sources.emplace_back("recipe_reason", std::string("as --recipe says"));  // in the command that is shown
-    check_drift(measured, input.align, plan.warnings);
+    check_drift(measured, input.align, false, plan.warnings);
     for (const std::string& warning : plan.warnings)
         std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
     throw_if_interrupted("while reading");

@@ -34,7 +34,7 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
     if (counts) check(request.counts);
     std::printf("recipe %s: %s\n", recipe.name.c_str(), recipe.reason.c_str());
     measured.sources.emplace_back("recipe_reason", recipe.reason);
-    check_drift(measured, input.align, plan.warnings);
+    check_drift(measured, input.align, counts && request.counts.averaging, plan.warnings);
     for (const std::string& warning : plan.warnings)
         std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
     fusion<T> result;

@@ -30,7 +30,7 @@ TEST_CASE("fuse: drift is warned of, and corrected on request") {
     const outcome good = s.run("fuse still.npz" + options + "still");
     REQUIRE(good.code == 0);
     CHECK(good.err.empty());
-    const outcome warned = s.run("fuse moved.npz" + options + "warned");
+    const outcome warned = s.run("fuse moved.npz --no-averaging" + options + "warned");
     REQUIRE(warned.code == 0);
     CHECK(warned.err.find("warning: the HAADF image has drifted against the maps by") != std::string::npos);
     CHECK(warned.err.find("--align") != std::string::npos);
@@ -56,6 +56,11 @@ TEST_CASE("fuse: drift is warned of, and corrected on request") {
     };
     const double before = support::relative_difference(inner(shifted(still, -2, 1.5)), inner(still));
     CHECK(support::relative_difference(inner(back), inner(still)) <= 0.3 * before);
+    // The guide of averages is moved unasked.
+    const outcome guide = s.run("fuse moved.npz" + options + "guide");
+    CHECK(guide.err.find("the HAADF image was moved by") != std::string::npos);
+    CHECK(guide.err.find("as averages follow it") != std::string::npos);
+    CHECK(io::read_image<float>(s.path("guide/fused.h5"), "raw/HAADF") == back);
     const outcome needless = s.run("fuse still.npz --align" + options + "needless");
     CHECK(needless.err.find("was not moved") != std::string::npos);
     CHECK(io::read_image<float>(s.path("needless/fused.h5"), "raw/HAADF") == still);

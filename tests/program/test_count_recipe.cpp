@@ -4,7 +4,9 @@
 #include <cmath>
 #include <string>
 
+#include <stemfuse/analysis/count_fusion.hpp>
 #include <stemfuse/analysis/quality.hpp>
+#include <stemfuse/analysis/quantification.hpp>
 #include <stemfuse/io/image_file.hpp>
 #include <stemfuse/io/npy.hpp>
 
@@ -128,4 +130,34 @@ TEST_CASE("what the recipe for counts does not take") {
     s.fails(2, fuse + "--recipe counts --k-factors Co=x", "--k-factors", "Co=x");
     s.fails(2, fuse + "--recipe counts --lambda-tv 0", "--lambda-tv", "above 0");
     s.fails(2, fuse + "--recipe published --background Co=1", "--background", "Co=1");
+}
+
+TEST_CASE(
+    "the report shows where maps rest on averaging and where counts disagree; --no-averaging is the plain fusion") {
+    const session s;
+    REQUIRE(s.run("simulate spotted-perovskite -o scan.h5 --dose 10 --size 64x64").code == 0);
+    const std::string fuse = "fuse scan.h5 --quiet --elements Sc,Dy,O --background 0.2 ";
+    const auto averaged = s.run(fuse + "-o averaged"), plain = s.run(fuse + "-o plain --no-averaging");
+    CAPTURE(averaged.err);
+    REQUIRE(averaged.code == 0);
+    REQUIRE(plain.code == 0);
+    CHECK(averaged.out.find("averaged by the HAADF") != std::string::npos);
+    CHECK(plain.out.find("averaged") == std::string::npos);
+    CHECK(scratch::read(s.path("averaged/report.html")).find("How far to trust the maps") != std::string::npos);
+    CHECK(scratch::read(s.path("plain/report.html")).find("How far to trust the maps") == std::string::npos);
+    const auto share = io::read_image<double>(s.path("averaged/fused.h5"), "averaging/O_share");
+    CHECK(xt::amin(share)() >= 0);
+    CHECK(xt::amax(share)() <= 1.0001);
+    CHECK(xt::all(xt::isfinite(io::read_image<double>(s.path("averaged/fused.h5"), "averaging/O_deviation"))));
+
+    const auto read = [&](const std::string& name) { return io::read_image<float>(s.path("scan.h5"), name); };
+    xt::xtensor<float, 3> counts({3, 64, 64});
+    const std::vector<std::string> elements{"Sc", "Dy", "O"};
+    for (std::size_t i = 0; i < 3; ++i) xt::view(counts, i) = read(elements[i]);
+    const xt::xtensor<float, 3> background = 0.2f * xt::ones<float>(counts.shape());
+    const auto fused = fuse_counts(counts, background, read("HAADF"), {.holdout = {.names = elements}});
+    const auto balanced = mass_balance(fused.maps, total_counts(counts, background)).maps;
+    const auto written = io::read_image<float>(s.path("plain/fused.h5"), "fused/O");
+    CHECK(support::relative_difference(written, xt::xtensor<float, 2>(xt::view(balanced, 2))) < 1e-3);
+    s.fails(2, fuse + "-o out --recipe published --no-averaging", "--no-averaging", "belongs to the recipe counts");
 }
