@@ -40,10 +40,10 @@ inline std::string trust_pair(const trust_map& map, double threshold, const imag
     };
     const std::string range = short_number(most);
     return "<section class=\"pair\"><h3>" + escape_html(map.name) + "</h3>\n<div class=\"panels\">\n" +
-           panel_html(shown(map.share, {0, 1}, grey_map()), "rests on averaging: black 0, white all",
+           panel_html(shown(map.share, {0, 1}, grey_map()), "share from elsewhere, 0 to 1",
                       map.name + ": share of the counts that averaging brought from elsewhere", scale_bar) +
            panel_html(shown(map.deviation, {-most, most}, diverging),
-                      "counts against map: blue fewer, red more, to " + range + " standard deviations",
+                      "counts \u2212 map, \u00b1" + range + " std. dev.",
                       map.name + ": deviation of the counts from the map, from -" + range + " to " + range +
                           " standard deviations",
                       scale_bar) +
@@ -59,11 +59,10 @@ inline std::string trust_html(const trust_section& section, const image_shape& s
     for (const auto& sentence : section.sentences) sentences += "<li>" + escape_html(sentence) + "</li>\n";
     for (const auto& map : section.maps) maps += detail::trust_pair(map, section.threshold, size, scale_bar);
     return "<h2>How far to trust the maps</h2>\n<p>Averaging takes counts from places that look alike. What the image "
-           "does "
-           "not show may be copied with them: left, how much of a pixel comes from more than 3 pixels away; right, "
-           "where "
-           "the counts around a pixel differ from the map that averaging made, before the map was balanced with them. "
-           "Beyond " +
+           "does not show may be copied with them: left, how much of a pixel comes from more than 3 pixels away; "
+           "right, "
+           "where the counts around a pixel are fewer (blue) or more (red) than in the map that averaging made, before "
+           "the map was balanced with them. Beyond " +
            short_number(section.threshold) + " standard deviations, either way, chance is no explanation.</p>\n<ul>\n" +
            sentences + "</ul>\n<div class=\"maps\">\n" + maps + "</div>\n";
 }
