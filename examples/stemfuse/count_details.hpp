@@ -175,7 +175,7 @@ stemfuse::io::trust_section trust_of(const stemfuse::guided_fusion_result<T>& re
     for (const auto& p : worst_places(result.disagreement)) {
         section.sentences.push_back(symbols[p.element] + " around row " + std::to_string(p.y) + ", column " +
                                     std::to_string(p.x) + ": the counts are " + text_of(p.ratio, "%.2f") +
-                                    " times what averaging expects, " + text_of(std::abs(p.deviation), "%.1f") +
+                                    " times what the map expected, " + text_of(std::abs(p.deviation), "%.1f") +
                                     " standard deviations beyond a tolerance of 5%");
     }
     if (section.sentences.empty())

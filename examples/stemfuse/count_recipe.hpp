@@ -232,9 +232,9 @@ fusion<T> fuse_raw_counts(measurement<T> m, const count_options& o, const recipe
         auto guided = fuse_counts_guided(m.maps, background, m.haadf, {.counts = options}, work);
         details.trust = trust_of(guided, m.symbols);
         for (const auto& p : worst_places(guided.disagreement)) {
-            details.warnings.push_back(
-                m.symbols[p.element] + ": around row " + std::to_string(p.y) + ", column " + std::to_string(p.x) +
-                " the counts disagree with what averaging makes of places " + "that look alike, see the report");
+            details.warnings.push_back(m.symbols[p.element] + ": around row " + std::to_string(p.y) + ", column " +
+                                       std::to_string(p.x) +
+                                       " the counts disagree with the map before its balance, see the report");
         }
         result = std::move(guided);
     } else {

@@ -61,8 +61,8 @@ inline std::string trust_html(const trust_section& section, const image_shape& s
     return "<h2>How far to trust the maps</h2>\n<p>Averaging takes counts from places that look alike. What the image "
            "does not show may be copied with them: left, how much of a pixel comes from more than 3 pixels away; "
            "right, "
-           "where the counts around a pixel are fewer (blue) or more (red) than in the map that averaging made, before "
-           "the map was balanced with them. Beyond " +
+           "where the counts around a pixel are fewer (blue) or more (red) than the map expected before it was "
+           "balanced with them. Beyond " +
            short_number(section.threshold) + " standard deviations, either way, chance is no explanation.</p>\n<ul>\n" +
            sentences + "</ul>\n<div class=\"maps\">\n" + maps + "</div>\n";
 }
