@@ -131,7 +131,9 @@ inline double spread(const std::vector<double>& values) {
 // the shorter side of small images). Both lose their local mean; the peak of their normalised cross-correlation, on
 // shifts of whole pixels, is refined by parabolas. The standard error is that of the peak under 200 draws, with
 // replacement, of the 4 x 4 parts of the images (bootstrap, from a fixed seed): noise, and what the images have not in
-// common, both count. Throws shape_error for images of different shapes, value_error for NaN or infinity.
+// common, both count. Closely spaced columns of different elements, brighter on one side in the image and on the other
+// in the map, look like drift of part of their distance: half a pixel for dumbbells 5 pixels apart. Throws shape_error
+// for images of different shapes, value_error for NaN or infinity.
 template <image A, image B>
 drift measure_drift(const A& haadf, const B& map) {
     const auto shape = detail::shape_of<2>(haadf, "haadf");
