@@ -117,7 +117,6 @@ TEST_CASE("neighbours are those of a search through the whole window, ties by le
     for (const auto& [ny, nx, half_window, wanted] :
          {std::array<std::size_t, 4>{23, 37, 6, 20}, {40, 19, 127, 64}, {3, 5, 40, 64}, {1, 1, 2, 4}, {17, 65, 0, 3}}) {
         for (const std::size_t dimensions : {std::size_t{1}, std::size_t{5}, std::size_t{12}}) {
-            CAPTURE(ny);
             CAPTURE(dimensions);
             const auto d = whole_numbers(dimensions, ny, nx, 4);
             const auto list = find_neighbours(d, {.half_window = half_window, .neighbours = wanted});

@@ -64,7 +64,7 @@ inline std::vector<patch_tap> patch_taps(std::size_t guides, const patch_options
 // The guides less their means in units of their noise, mirrored at the borders over `half` pixels, in float.
 template <scalar T>
 xt::xtensor<float, 3> padded_guides(const std::vector<guide_image<T>>& guides, std::size_t half) {
-    const auto [ny, nx] = guides.front().image.shape;
+    const std::size_t ny = guides.front().image.shape[0], nx = guides.front().image.shape[1];
     xt::xtensor<float, 3> padded({guides.size(), ny + 2 * half, nx + 2 * half});
     const auto inside = [half](std::size_t k, std::size_t n) {
         return mirrored(static_cast<std::ptrdiff_t>(k) - static_cast<std::ptrdiff_t>(half), n);
@@ -160,7 +160,7 @@ patch_descriptors describe_patches(const std::vector<guide_image<T>>& guides, co
     }
     require_positive(options.spread, "spread");
     if (options.dimensions == 0) throw value_error("dimensions", "got 0, takes 1 or more");
-    const auto [ny, nx] = guides.front().image.shape;
+    const std::size_t ny = guides.front().image.shape[0], nx = guides.front().image.shape[1];
     const auto taps = detail::patch_taps(guides.size(), options);
     const auto padded = detail::padded_guides(guides, options.half);
     const auto directions = detail::principal_directions(padded, taps, ny, nx, options);
@@ -180,7 +180,7 @@ patch_descriptors describe_patches(const std::vector<guide_image<T>>& guides, co
                                                     : 0.0f);
         }
     }
-    exec.for_each(ny, [&, ny = ny, nx = nx](std::size_t y) {
+    exec.for_each(ny, [&](std::size_t y) {
         std::vector<const float*> rows;
         for (const auto& tap : taps) rows.push_back(detail::tap_origin(padded, tap, options.half) + y * width);
         for (std::size_t g = 0; g < groups; ++g) {
