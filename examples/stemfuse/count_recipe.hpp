@@ -34,7 +34,7 @@ void announce(const measurement<T>& m, const stemfuse::thread_pool& pool, bool a
     const double paths =
         static_cast<double>(m.haadf.size()) <= largest_image_for_paths ? static_cast<double>(pool.concurrency()) : 1;
     // The averages of all counts and of the part, the list of neighbours, and descriptors in two layouts.
-    constexpr double stacks_of_averages = 12, descriptor_bytes = 2 * 28 * sizeof(float);
+    constexpr double stacks_of_averages = 26, descriptor_bytes = 2 * 28 * sizeof(float);
     const double extra = averaging
                              ? stacks_of_averages * stack + descriptor_bytes * static_cast<double>(m.haadf.size()) +
                                    static_cast<double>(stemfuse::neighbour_bytes(m.haadf.shape(0), m.haadf.shape(1)))

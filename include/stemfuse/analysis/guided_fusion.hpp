@@ -181,7 +181,8 @@ private:
 // then in the image and the maps of that first fit. Kernels, smoothing, and whether to average at all are chosen, for
 // each element, by how well fits to a random part of the counts predict the other. Averaging copies what the image
 // cannot see from one place to another that looks alike, so the maps are balanced locally with the counts, and the
-// result says where they rest on averaging and where they disagreed with the counts beyond chance.
+// result says where they rest on averaging and where they disagreed with the counts beyond chance. An image that has
+// drifted guides badly: see measure_drift() and shifted().
 // Shapes, errors and promises are those of fuse_counts(); value_error also for options of the kernels, the balance and
 // the disagreement that are out of range, and for no smoothing.
 template <stack M, stack B, image H>
