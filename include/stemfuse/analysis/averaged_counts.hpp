@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <stemfuse/analysis/count_parts.hpp>
+#include <stemfuse/analysis/residue.hpp>
 #include <stemfuse/operators/guided_average.hpp>
 #include <stemfuse/operators/neighbour_search.hpp>
 #include <stemfuse/operators/patch_descriptors.hpp>
@@ -43,16 +44,6 @@ struct averaged_counts {
 
     xt::xtensor<T, 3> signal() const { return xt::maximum(counts - background, T(0)); }
 };
-
-// The 99.5th percentile of a map.
-template <scalar T>
-T bright_level(const image_view<const T>& map) {
-    std::vector<T> values;
-    for (std::size_t y = 0; y < map.shape[0]; ++y) values.insert(values.end(), map.row(y), map.row(y) + map.shape[1]);
-    const auto at = values.begin() + static_cast<std::ptrdiff_t>(0.995 * static_cast<double>(values.size() - 1));
-    std::nth_element(values.begin(), at, values.end());
-    return *at;
-}
 
 // Tries kernels one list of neighbours at a time, as those take more memory than all else.
 template <scalar T>
