@@ -27,7 +27,8 @@ namespace program {
 // Prints what is fused and how much memory it takes, where not quiet.
 template <class T>
 void announce(const measurement<T>& m, const stemfuse::thread_pool& pool, bool averaging) {
-    // Measured on maps of 128 to 1024 pixels a side, with two to eight elements.
+    // Measured on maps of 128 to 1024 pixels a side, with two to eight elements; with averages on 96 to 512, three or
+    // four.
     constexpr double stacks = 14, stacks_of_path = 14, images = 20, largest_image_for_paths = 1 << 18;
     const double stack = static_cast<double>(m.maps.size() * sizeof(T)),
                  image = static_cast<double>(m.haadf.size() * sizeof(T));
@@ -39,8 +40,13 @@ void announce(const measurement<T>& m, const stemfuse::thread_pool& pool, bool a
                              ? stacks_of_averages * stack + descriptor_bytes * static_cast<double>(m.haadf.size()) +
                                    static_cast<double>(stemfuse::neighbour_bytes(m.haadf.shape(0), m.haadf.shape(1)))
                              : 0;
+    // Small images: the patches that the directions are found by, of 13 pixels a side in the image and every map.
+    const double drawn = std::min(static_cast<double>(m.haadf.size()), 4096.0),
+                 patches = averaging ? 3 * 169 * static_cast<double>(m.symbols.size() + 1) * drawn * sizeof(double) : 0;
+    constexpr double mib = 1048576;
     std::fprintf(stderr, "expected peak of memory: %.0f MiB\n",
-                 std::ceil(10 + ((stacks + stacks_of_path * paths) * stack + images * image + extra) / 1048576));
+                 std::ceil(std::max(10 + ((stacks + stacks_of_path * paths) * stack + images * image + extra) / mib,
+                                    16 + patches / mib)));
 }
 
 // The options of the library for these. Throws usage_error for a --lambda-tv out of range.

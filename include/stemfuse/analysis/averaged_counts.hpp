@@ -72,11 +72,12 @@ public:
     // part's.
     averaged_counts<T> whole(const xt::xtensor<T, 3>& maps) const {
         averaged_counts<T> all = whole_;
+        const auto guiding = guides(maps);
         for (std::size_t k = 0; k < grid_.of_maps.size(); ++k) {
             const auto elements =
                 with([&](const kernel_choice& c) { return c.guide == averaging::by_maps && c.patches == k; });
             if (elements.empty()) continue;
-            const auto [list, noise] = neighbours(guides(maps), grid_.of_maps[k]);
+            const auto [list, noise] = neighbours(guiding, grid_.of_maps[k]);
             for (const std::size_t i : elements) {
                 const guided_average<T> kernel(list, noise, chosen_[i].softness);
                 average(kernel, i, parts_.whole(), all);
@@ -95,7 +96,7 @@ private:
         return {xt::zeros<T>(shape), xt::zeros<T>(shape), xt::zeros<T>(shape)};
     }
 
-    // The image and the maps; those hold about a tenth of their bright parts as noise.
+    // The image and the maps; a tenth of their bright parts is taken for the noise of those.
     std::vector<guide_image<T>> guides(const xt::xtensor<T, 3>& maps) const {
         const auto& image = parts_.image();
         std::vector<guide_image<T>> all{{as_view(image.image), std::max(static_cast<T>(image.noise), T(1e-4))}};

@@ -18,7 +18,7 @@ namespace stemfuse {
 
 namespace detail {
 
-// exp(x) for x <= 0, to 2 ulp; 0 below -80.
+// exp(x) for x <= 0, 0 below -80. The rounding of x log2(e) makes a relative error of up to 1e-5 far from 0.
 [[gnu::always_inline]] inline pack<float> exponential(pack<float> x) {
     using constants = elementary<float>;
     const pack<float> y = larger(x, broadcast(-80.0f)) * 1.44269504f;

@@ -169,8 +169,8 @@ private:
     std::vector<float> values_;
 };
 
-// Displacement by displacement for as many pixels as a pack holds. The dimensions are ordered by how much they vary: in
-// most places the first four tell that no pixel of the pack has a new neighbour there.
+// Displacement by displacement for as many pixels as a pack holds. The dimensions are ordered by how much they vary:
+// where the first four tell that no pixel of the pack has a new neighbour, the others are not looked at.
 inline void search_pack(const descriptor_rows& rows, const displacements& window, std::size_t ny, std::size_t nx,
                         std::size_t y, std::size_t x, nearest_of_pack& nearest) {
     const auto r = static_cast<std::ptrdiff_t>(window.rows.front().places.size() / 2);
