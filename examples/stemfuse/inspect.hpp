@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,14 +12,47 @@
 
 namespace program {
 
-inline void inspect(const std::vector<std::string>& paths) {
-    const input_files files(paths);
-    for (std::size_t i = 0; i < files.size(); ++i) std::printf("%s", stemfuse::io::describe(files[i]).c_str());
+// Describes what can be read; one line on stderr for a file that cannot, where there are others. Returns the paths that
+// were read. Throws read_error for a single file.
+inline std::vector<std::string> describe_files(const std::vector<std::string>& paths) {
+    std::vector<std::string> read;
+    for (const std::string& path : paths) {
+        try {
+            std::printf("%s", stemfuse::io::describe(stemfuse::io::image_file(path)).c_str());
+            read.push_back(path);
+        } catch (const stemfuse::read_error& e) {
+            if (paths.size() == 1) throw;
+            std::fflush(stdout);
+            std::fprintf(stderr, "stemfuse: %s\n", stemfuse::io::one_line(e.what()).c_str());
+        }
+    }
+    return read;
+}
+
+// Which images of several files have the same shape.
+inline void print_shapes(const input_files& files) {
+    std::map<stemfuse::image_shape, std::vector<std::string>> names;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        std::map<stemfuse::image_shape, std::vector<stemfuse::io::image_info>> images;
+        for (const auto& image : files[i].contents().images) images[image.shape].push_back(image);
+        for (const auto& [shape, same] : images) {
+            for (const auto& name : stemfuse::io::short_names(same))
+                names[shape].push_back(files[i].path().filename().string() + ":" + name);
+        }
+    }
+    for (const auto& [shape, all] : names) {
+        if (all.size() < 2) continue;
+        std::printf("in all files, of shape %s: %s\n", stemfuse::to_string(shape).c_str(),
+                    stemfuse::io::one_line(stemfuse::io::joined(all)).c_str());
+    }
+}
+
+inline void print_choice(const input_files& files, const std::vector<std::string>& paths) {
     const auto contents = files.contents();
     std::vector<const stemfuse::io::file_contents*> all;
-    std::size_t images = 0, xrays = 0;
+    std::size_t images = 0, spectra = 0, xrays = 0;
     for (const auto& c : contents) {
-        all.push_back(&c), images += c.images.size();
+        all.push_back(&c), images += c.images.size(), spectra += c.spectra.size();
         for (const auto& s : c.spectra) xrays += s.unit == "keV";
     }
     auto choice = stemfuse::io::choose_images(all);
@@ -27,6 +61,8 @@ inline void inspect(const std::vector<std::string>& paths) {
         std::printf("taken for HAADF: %s\n", choice.haadf->image.name.c_str());
     } else if (images > 0 && choice.notes.empty()) {
         std::printf("no image is called HAADF: name the one that is by --haadf\n");
+    } else if (images == 0 && spectra == 0) {
+        std::printf("nothing to fuse%s\n", stemfuse::io::without_image);
     }
     for (const std::string& note : choice.notes) std::printf("%s\n", stemfuse::io::one_line(note).c_str());
     if (!choice.haadf) return;
@@ -41,6 +77,21 @@ inline void inspect(const std::vector<std::string>& paths) {
         command += path.find(' ') == std::string::npos ? " " + path : " \"" + path + "\"";
     for (const auto& map : choice.maps) maps += (maps.empty() ? "" : ", ") + map.image.name;
     std::printf("taken for maps: %s\nto fuse: stemfuse fuse%s -o fused\n", maps.c_str(), command.c_str());
+}
+
+// Throws read_error where a file cannot be read, after all others have been listed.
+inline void inspect(const std::vector<std::string>& paths) {
+    const auto read = describe_files(paths);
+    if (!read.empty()) {
+        const input_files files(read);
+        if (read.size() > 1) print_shapes(files);
+        print_choice(files, read);
+    }
+    if (read.size() == paths.size()) return;
+    std::fflush(stdout);
+    throw stemfuse::read_error(
+        std::to_string(paths.size() - read.size()) + " of " + std::to_string(paths.size()) + " files",
+        "cannot be read");
 }
 
 }  // namespace program

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/io/describe.hpp>
 #include <stemfuse/io/image_choice.hpp>
 #include <stemfuse/io/tiff.hpp>
 
@@ -83,7 +84,10 @@ inline void prefer_contrast(const input_files& files, stemfuse::io::image_choice
         if (others.empty() || contrast(map)) continue;
         const auto better = std::find_if(others.begin(), others.end(), contrast);
         if (better == others.end()) continue;
-        choice.notes.push_back(map.image.name + " is the same number everywhere: taken is " + better->image.name);
+        const std::string& element = map.image.element;
+        std::erase_if(choice.notes, [&](const std::string& note) { return note.starts_with(element + " is in "); });
+        choice.notes.push_back(map.image.name + " is the same number everywhere: taken is " + better->image.name +
+                               ", another by --elements NAME=" + element);
         map = *better;
     }
 }
@@ -105,7 +109,16 @@ inline std::vector<stemfuse::io::image_reference> find_named(const input_files& 
 
 // Throws read_error that says what to name, where the files do not say it.
 inline void require_choice(const input_files& files, const stemfuse::io::image_choice& choice, bool maps_are_named) {
-    std::string unclear;
+    std::string unclear, others;
+    std::size_t images = 0;
+    for (const auto& contents : files.contents()) {
+        images += contents.images.size();
+        for (const auto& other : contents.others) others += (others.empty() ? "" : "; ") + other;
+    }
+    if (images == 0)
+        throw stemfuse::read_error(
+            files.paths(),
+            "has no image that can be fused" + (others.empty() ? "" : ": " + others) + stemfuse::io::without_image);
     for (const auto& note : choice.notes) unclear += "; " + note;
     if (!choice.haadf) {
         throw stemfuse::read_error(

@@ -204,6 +204,28 @@ TEST_CASE("inspect") {
     CHECK(s.run("--version").out.starts_with("stemfuse "));
 }
 
+TEST_CASE("inspect: a file that cannot be read does not hide the others") {
+    const session s;
+    images().write(s.path("scan.h5"));
+    std::ofstream(s.path("notes.txt")) << "sample 7";
+    const outcome o = s.run("inspect scan.h5 notes.txt missing.h5");
+    CHECK(o.code == 3);
+    CHECK(o.out.find("taken for maps: Co, O\nto fuse: stemfuse fuse scan.h5 -o fused\n") != std::string::npos);
+    CHECK(o.err.find("stemfuse: notes.txt: starts with the bytes 73 61 6d 70") == 0);
+    CHECK(o.err.find("\nstemfuse: missing.h5: no such file\n") != std::string::npos);
+    CHECK(o.err.ends_with("stemfuse: 2 of 3 files: cannot be read\n"));
+}
+
+TEST_CASE("a file without images says what is taken") {
+    const session s;
+    io::write_npy(s.path("cube.npy"), xt::xtensor<float, 4>({2, 3, 4, 5}, 1.0f));
+    const outcome o = s.run("inspect cube.npy");
+    CHECK(o.code == 0);
+    CHECK(o.out.find("nothing to fuse; takes images (y, x)") != std::string::npos);
+    s.fails(3, "fuse cube.npy -o out", "cube.npy: has no image that can be fused: cube: (2, 3, 4, 5) float32",
+            "takes images (y, x)", "HyperSpy or py4DSTEM");
+}
+
 TEST_CASE("usage errors: exit code 2") {
     const session s;
     images().write(s.path("scan.h5"));
@@ -271,6 +293,7 @@ TEST_CASE("fuse: HAADF and maps as the files say, of one file or several") {
     fuse("O.npy scan.h5 --haadf scan.h5:HAADF --elements Co,O.npy:O=O", "prefixed");
     const std::string inspected = s.run("inspect Co.tif O.npy h.dm4").out;
     for (const char* text : {"Co.tif: TIFF", "O.npy: npy", "h.dm4: Gatan DM4", "taken for HAADF: HAADF",
+                             "in all files, of shape (12, 10): Co.tif:Co, O.npy:O, h.dm4:HAADF\n",
                              "to fuse: stemfuse fuse Co.tif O.npy h.dm4 -o fused"}) {
         CAPTURE(std::string(text));
         CHECK(inspected.find(text) != std::string::npos);
@@ -331,7 +354,9 @@ TEST_CASE("fuse: maps of energy windows, frames, and maps without contrast, from
     CHECK(io::read_image<double>(s.path("summed/fused.h5"), "raw/HAADF")(3, 5) == 8943 + 9012);
     const outcome o = s.run("fuse " + both + " --quiet -o eels");
     REQUIRE(o.code == 0);
-    CHECK(o.err.find("Fe is the same number everywhere: taken is Fe-EELS") != std::string::npos);
+    CHECK(o.err.find("Fe is the same number everywhere: taken is Fe-EELS, another by --elements NAME=Fe\n") !=
+          std::string::npos);
+    CHECK(o.err.find("taken is Fe,") == std::string::npos);
     REQUIRE(s.run("fuse " + both + " --quiet -o losses --windows Fe=700-740eV").code == 0);
     const auto losses = io::read_image<double>(s.path("losses/fused.h5"), "raw/Fe");
     CHECK(losses.shape() == image_shape{16, 20});

@@ -13,6 +13,11 @@
 
 namespace stemfuse::io {
 
+// What to do about a file without images.
+inline constexpr const char* without_image =
+    "; takes images (y, x) of one number a pixel, stacks of them and spectra of every pixel: make such images of other "
+    "data in HyperSpy or py4DSTEM and save as .hspy or .h5";
+
 namespace detail {
 
 // Rows of cells in columns as wide as their widest, columns without any text left out.
