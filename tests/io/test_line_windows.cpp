@@ -129,6 +129,18 @@ TEST_CASE("side windows move past the lines of others") {
     CHECK(text.find(" holds counts of ") != std::string::npos);
 }
 
+TEST_CASE("no side window reaches into the noise below 0.2 keV") {
+    for (const std::string element : {"C", "N", "O", "F", "Fe"}) {
+        CAPTURE(element);
+        const auto w = window_of(element, wide);
+        REQUIRE(!w.sides.empty());
+        for (const auto& side : w.sides) CHECK(side.low > 0.19);
+        CHECK(w.notes.empty());
+    }
+    CHECK(window_of("C", wide).sides.size() == 1);
+    CHECK(window_of("Fe", wide).sides.size() == 2);
+}
+
 TEST_CASE("elements and spectra without lines") {
     using io::line_windows;
     support::check_throws<value_error>([] { line_windows({"H"}, wide); }, "elements: got H", "0.1 to 20 keV");

@@ -29,8 +29,8 @@ struct line_window {
 
 namespace detail {
 
-// Silicon detectors count few X-rays above 20 keV; below 0.1 keV there is their noise.
-inline constexpr double highest_line = 20, lowest_line = 0.1;
+// Silicon detectors count few X-rays above 20 keV; below 0.1 keV there is their noise, whose tail reaches to 0.2 keV.
+inline constexpr double highest_line = 20, lowest_line = 0.1, lowest_side = 0.2;
 // Lines that many specimens show, named or not: of film, window, surface and grid.
 inline constexpr std::array<std::string_view, 4> everywhere{"C", "N", "O", "Cu"};
 // K beta is weak before.
@@ -87,7 +87,8 @@ inline xray_line choose_line(const std::string& element, const spectrum_info& s,
 }
 
 // A side window, one width of the line wide: the nearest from 1.5 widths on that is free of known lines, within 8
-// widths; else the one at 1.5, with a note. None where the spectrum has no place for it.
+// widths; else the one at 1.5, with a note. None where the spectrum has no place for it, or none that is free above the
+// tail of the noise.
 inline std::optional<energy_window> side_window(line_window& w, const spectrum_info& s, double width, double direction,
                                                 const std::vector<known_line>& lines) {
     std::optional<energy_window> nearest;
@@ -95,6 +96,7 @@ inline std::optional<energy_window> side_window(line_window& w, const spectrum_i
     for (double distance = 1.5; distance <= 7; distance += 0.25) {
         const double a = w.line.energy + direction * distance * width, b = a + direction * width;
         const energy_window side{std::min(a, b), std::max(a, b)};
+        if (side.low < lowest_side) return std::nullopt;
         if (!within(side, s)) break;
         const auto inside = std::find_if(lines.begin(), lines.end(), [&](const known_line& l) {
             return l.line.energy > side.low - l.width && l.line.energy < side.high + l.width;
@@ -122,8 +124,8 @@ inline std::vector<double> side_weights(const line_window& w) {
 // Windows for the elements in an X-ray spectrum in keV: around the alpha line of the highest energy up to 20 keV, one
 // full width at half maximum to either side (98% of a line's counts; see line_width), and for the background windows of
 // one width below and above, from 1.5 widths on, moved on past the lines of all elements, and of C, N, O and Cu, up to
-// 8 widths away. Notes name the lines of other elements in the windows. Throws value_error for an element without a
-// line there, no element, a spectrum in another unit or of fewer than 2 channels.
+// 8 widths away and not below 0.2 keV. Notes name the lines of other elements in the windows. Throws value_error for an
+// element without a line there, no element, a spectrum in another unit or of fewer than 2 channels.
 inline std::vector<line_window> line_windows(const std::vector<std::string>& elements, const spectrum_info& spectrum,
                                              double resolution = 130) {
     if (spectrum.unit != "keV" || !(channel_step(spectrum) > 0))
