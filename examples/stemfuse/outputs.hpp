@@ -17,6 +17,7 @@
 #include <stemfuse/io/parameters_json.hpp>
 #include <stemfuse/io/profile_csv.hpp>
 #include <stemfuse/io/report.hpp>
+#include <stemfuse/io/residual_figure.hpp>
 #include <stemfuse/io/tiff.hpp>
 
 #include "count_file.hpp"
@@ -79,6 +80,7 @@ void write_outputs(const output_folder& folder, const fusion<T>& f, const figure
     options.trust = f.counts.trust;
     if (f.counts.known()) options.tables.push_back(amounts_table(f.counts, f.record.elements));
     stemfuse::io::write_figure(path / "fused.png", f.record, options.figure);
+    stemfuse::io::write_residual_figure(path / "residual.png", f.record, options.figure);
     stemfuse::io::write_report(path / "report.html", f.record, options);
     stemfuse::io::write_parameters(path / "parameters.json", f.record);
 }
@@ -96,8 +98,8 @@ void print_outputs(const output_folder& folder, const fusion<T>& f) {
     std::printf("\n");
     for (const std::string& line : f.lines) std::printf("%s\n", line.c_str());
     std::printf(
-        "Report: %s (beside it fused.h5, .hspy, .npz and .png, fused_maps.tif and one TIFF an element, profile.csv, "
-        "parameters.json)\n",
+        "Report: %s (beside it fused.h5, .hspy, .npz and .png, residual.png, fused_maps.tif and one TIFF an element, "
+        "profile.csv, parameters.json)\n",
         std::filesystem::absolute(folder.path() / "report.html").lexically_normal().string().c_str());
 }
 

@@ -96,7 +96,8 @@ TEST_CASE("a report has its panels, each with words for those who cannot see it,
     std::fill_n(r.fused_maps.data(), 256, 1.0);
     const std::string html = report_html(r);
     CHECK(count(html, "<img ") == count(html, " alt=\""));
-    CHECK(count(html, "<figure>") == 8);  // HAADF, two elements and the overlay, before and after
+    // HAADF, two elements and the overlay, before and after; profiles; two residuals
+    CHECK(count(html, "<figure>") == 8 + 1 + 2);
     CHECK(has(html, "HAADF re-projected, 16 by 16 pixels, shown from"));
     CHECK(has(html, "alt=\"A raw, 16 by 16 pixels, shown from 0 to 4 counts\""));
 
@@ -106,7 +107,10 @@ TEST_CASE("a report has its panels, each with words for those who cannot see it,
     const auto picture = decode_png(decode_base64(html.substr(begin, html.find('"', begin) - begin)));
     CHECK(picture.width == 512);
     CHECK(count_colour(picture, hue_map(default_hue(0))(0.25)) == 512 * 512);
-    CHECK(count(report_html(r, {.figure = {.overlay = false}}), "<figure>") == 6);
+    CHECK(count(report_html(r, {.figure = {.overlay = false}}), "<figure>") == 6 + 1 + 2);
+    CHECK(count(report_html(r, {.figure = {.overlay = false, .profile = false}}), "<figure>") == 6 + 2);
+    // 0 and 4 at a mean of 2, where the fused map is 1 everywhere: 1 / sqrt(2) and -3 / sqrt(4).
+    CHECK(has(html, "Residual of A, \u00b11.5"));
 }
 
 TEST_CASE("a report draws the history of every term and states its ends") {

@@ -35,8 +35,8 @@ TEST_CASE("demo: figures, files, and parameters that fuse reproduces") {
     CHECK(demo.err.empty());
     CHECK(demo.out.find("SNR gain") != std::string::npos);
     CHECK(demo.out.find("report.html") != std::string::npos);
-    for (const char* file : {"fused.h5", "fused.png", "report.html", "parameters.json", "Co.tif", "Mn.tif", "O.tif",
-                             "truth.h5", "measurement.h5"}) {
+    for (const char* file : {"fused.h5", "fused.png", "residual.png", "report.html", "parameters.json", "Co.tif",
+                             "Mn.tif", "O.tif", "truth.h5", "measurement.h5"}) {
         CAPTURE(std::string(file));
         CHECK(std::filesystem::file_size(s.path("demo") / file) > 100);
     }

@@ -106,6 +106,9 @@ inline rgb default_hue(std::size_t i) {
     return hues[i % hues.size()];
 }
 
+// For numbers on both sides of 0.
+inline colormap diverging_map() { return colormap({{33, 102, 172}, {247, 247, 247}, {178, 24, 43}}); }
+
 inline colormap map_of(map_colours colours, rgb hue) {
     switch (colours) {
         case map_colours::grey:

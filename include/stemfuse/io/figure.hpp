@@ -99,28 +99,6 @@ inline void draw_overlays(figure_page& page, const figure_layout& l, const std::
     draw_legend(page, {l.cell_x(0), y + l.panel_row() - l.gap + page.pt(9)}, names, hues);
 }
 
-template <scalar T>
-std::vector<element_profile> profiles_of(const fusion_record<T>& record, const std::vector<figure_column>& columns,
-                                         std::size_t rows) {
-    using stemfuse::detail::view_in_place;
-    std::vector<element_profile> profiles;
-    for (std::size_t i = 0; i < record.elements.size(); ++i) {
-        profiles.push_back({record.elements[i], columns[i + 1].hue,
-                            middle_profile<T>(view_in_place<3>(record.maps, "maps").image(i), rows),
-                            middle_profile<T>(view_in_place<3>(record.fused_maps, "fused_maps").image(i), rows)});
-    }
-    return profiles;
-}
-
-// "mean of rows 124 to 131; raw thin, fused bold"
-inline std::string profile_heading(std::size_t n_y, std::size_t rows) {
-    const std::size_t first = (n_y - rows) / 2;
-    const std::string which = rows == 1
-                                  ? "row " + std::to_string(first)
-                                  : "mean of rows " + std::to_string(first) + " to " + std::to_string(first + rows - 1);
-    return which + "; raw thin, fused bold";
-}
-
 // Where the overlays and the profiles lie below the columns: side by side where there is room for both.
 struct lower_part {
     bool overlay, profile;

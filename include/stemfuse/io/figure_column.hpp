@@ -10,6 +10,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/io/figure_parts.hpp>
 #include <stemfuse/io/map_image.hpp>
+#include <stemfuse/io/profile_plot.hpp>
 #include <stemfuse/io/record.hpp>
 
 namespace stemfuse::io {
@@ -102,6 +103,28 @@ std::vector<double> middle_profile(const image_view<const T>& map, std::size_t r
 // The rows that a profile averages where options ask for `rows`: one in 32 for 0.
 inline std::size_t profile_rows(std::size_t n_y, std::size_t rows) {
     return std::min(n_y, rows > 0 ? rows : n_y / 32 + 1);
+}
+
+template <scalar T>
+std::vector<element_profile> profiles_of(const fusion_record<T>& record, const std::vector<figure_column>& columns,
+                                         std::size_t rows) {
+    using stemfuse::detail::view_in_place;
+    std::vector<element_profile> profiles;
+    for (std::size_t i = 0; i < record.elements.size(); ++i) {
+        profiles.push_back({record.elements[i], columns[i + 1].hue,
+                            middle_profile<T>(view_in_place<3>(record.maps, "maps").image(i), rows),
+                            middle_profile<T>(view_in_place<3>(record.fused_maps, "fused_maps").image(i), rows)});
+    }
+    return profiles;
+}
+
+// "mean of rows 124 to 131; raw thin, fused bold"
+inline std::string profile_heading(std::size_t n_y, std::size_t rows) {
+    const std::size_t first = (n_y - rows) / 2;
+    const std::string which = rows == 1
+                                  ? "row " + std::to_string(first)
+                                  : "mean of rows " + std::to_string(first) + " to " + std::to_string(first + rows - 1);
+    return which + "; raw thin, fused bold";
 }
 
 }  // namespace detail

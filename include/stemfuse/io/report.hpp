@@ -19,6 +19,7 @@
 #include <stemfuse/io/html.hpp>
 #include <stemfuse/io/record.hpp>
 #include <stemfuse/io/report_holdout.hpp>
+#include <stemfuse/io/report_residual.hpp>
 #include <stemfuse/io/report_style.hpp>
 #include <stemfuse/io/report_trust.hpp>
 
@@ -213,8 +214,9 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
            std::to_string(shape[0]) + " pixels" + detail::pixel_html(record.scale.readable(shape[1])) + " \u00b7 " +
            escape_html(record.unit) + "</p></header>\n<main>\n" + warnings +
            "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps + "</div>\n" +
-           trust_html(options.trust, size, scale_bar) + choice + "<h2>Numbers</h2>\n<div class=\"tables\">\n" + tables +
-           "</div>\n</main>\n<footer>Written by stemfuse.</footer>\n</body>\n</html>\n";
+           detail::profile_html(record, columns, options.figure) + trust_html(options.trust, size, scale_bar) +
+           detail::residual_html(record, size, scale_bar) + choice + "<h2>Numbers</h2>\n<div class=\"tables\">\n" +
+           tables + "</div>\n</main>\n<footer>Written by stemfuse.</footer>\n</body>\n</html>\n";
 }
 
 // Writes the report. Throws what report_html throws, and write_error; the file is whole or not there.

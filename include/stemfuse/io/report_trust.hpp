@@ -31,7 +31,6 @@ namespace detail {
 
 inline std::string trust_pair(const trust_map& map, double threshold, const image_shape& size,
                               const std::string& scale_bar) {
-    static const colormap diverging({{33, 102, 172}, {247, 247, 247}, {178, 24, 43}});
     double most = 1.5 * threshold;
     for (const double z : map.deviation) most = std::max(most, std::abs(z));
     const auto shown = [&](const xt::xtensor<double, 2>& numbers, const display_limits& limits,
@@ -42,7 +41,7 @@ inline std::string trust_pair(const trust_map& map, double threshold, const imag
     return "<section class=\"pair\"><h3>" + escape_html(map.name) + "</h3>\n<div class=\"panels\">\n" +
            panel_html(shown(map.share, {0, 1}, grey_map()), "share from elsewhere, 0 to 1",
                       map.name + ": share of the counts that averaging brought from elsewhere", scale_bar) +
-           panel_html(shown(map.deviation, {-most, most}, diverging),
+           panel_html(shown(map.deviation, {-most, most}, diverging_map()),
                       "counts \u2212 map, \u00b1" + range + " std. dev.",
                       map.name + ": deviation of the counts from the map, from -" + range + " to " + range +
                           " standard deviations",
