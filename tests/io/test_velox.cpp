@@ -413,3 +413,90 @@ TEST_CASE("the samples of versions 11 and 13, against values read by h5py") {
     CHECK(std::abs(sum(xt::view(losses, 1, xt::all(), xt::all())) - -300.51351545841374) <= 1e-9);
     CHECK(std::abs(losses(1, 3, 5) - -11.108796436716251) <= 1e-10);
 }
+
+namespace {
+
+// What h5py reads of an image: its name, type, sum, the number at row 3 and column 5 (stored numbers of the first
+// frame), the width of a pixel in metres (0: none) and the last characters of its place.
+struct expected_image {
+    const char *name, *type;
+    double sum, number, pixel;
+    const char* place;
+};
+
+void check_images(const std::filesystem::path& path, const std::vector<expected_image>& expected) {
+    const io::velox_reader reader(path);
+    const auto& images = reader.contents().images;
+    REQUIRE(images.size() == expected.size());
+    for (std::size_t i = 0; i < images.size(); ++i) {
+        const expected_image& e = expected[i];
+        const auto& image = images[i];
+        CAPTURE(e.name);
+        CHECK(image.name == e.name);
+        CHECK(image.type == e.type);
+        CHECK(image.place.starts_with("Data/Image/" + std::string(e.place)));
+        const double metres = image.scale.x.unit == "nm" ? 1e-9 : 1e-6;
+        CHECK(std::abs(image.scale.x.pixel * metres - e.pixel) <= 1e-12 * e.pixel);
+        CHECK(image.scale.known() == (e.pixel > 0));
+        double total = 0;
+        for (const double v : reader.read<double>(image, io::frame_choice::sum))
+            total += (v - image.intensity.offset) / image.intensity.scale;
+        CHECK(std::abs(total - e.sum) <= 1e-9 * e.sum + 1e-12);
+        const auto first = reader.read<double>(image, io::frame_choice::first);
+        const double stored = (first(3, 5) - image.intensity.offset) / image.intensity.scale;
+        CHECK(std::abs(stored - e.number) <= 1e-9 * e.number + 1e-12);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("every image of the samples, against values read by h5py") {
+    const scratch::folder dir;
+    const auto files = unpack_samples("velox_emd_version11.zip", dir);
+    const auto eels_files = unpack_samples("velox_EELS_EDS.zip", dir);
+    if (files.size() != 2 || eels_files.size() != 1) return;
+    constexpr double px = 3.5992492559614689e-09, wide = 1.5865803795969113e-07;
+    // The sum of both frames, the number of the first.
+    check_images(dir / "Test SI 16x16 215 kx.emd",
+                 {{"HAADF", "uint16", 4723669, 8943, px, "f03a0d4a"},
+                  {"C", "float32", 570.0000314712524, 0.5555555820465088, px, "3997ddbe"},
+                  {"O", "float32", 26.00000149011612, 0.111111119389534, px, "43eaeb01"},
+                  {"Ca", "float32", 31.00000162422657, 0.222222238779068, px, "3e9d1061"},
+                  {"Cu", "float32", 3.000000223517418, 0, px, "51c3248f"}});
+    check_images(dir / "Test SI 16x16 ReducedData 215 kx.emd",
+                 {{"HAADF", "uint16", 2355839, 9012, px, "f03a0d4a"},
+                  {"C", "float32", 90.86707184836268, 0.29714953899383545, px, "3997ddbe"},
+                  {"O", "float32", 21.835303744381235, 0.12802620232105255, px, "43eaeb01"},
+                  {"Ca", "float32", 31.519621286541224, 0.32773372530937195, px, "3e9d1061"},
+                  {"Cu", "float32", 4.394464462995529, 0, px, "51c3248f"}});
+    check_images(dir / "example_velox_EELS_EDS.emd",
+                 {{"DF-S", "uint16", 2006526, 6246, wide, "8fa1ffb1"},
+                  {"a", "uint16", 102153922, 6235, wide, "ffb235ab"},
+                  {"O-EELS", "float32", 285.9841346517205, 1.9762317738792616e-29, 0, "3264d006"},
+                  {"O", "float32", 0, 0, wide, "9605c4c3"},
+                  {"Fe-EELS", "float32", 2944.191047139466, 8.311025619506836, 0, "2a32a1fa"},
+                  {"Fe", "float32", 0, 0, wide, "9df7e54c"},
+                  {"Co-EELS", "float32", 2208.5436276812106, 6.459559440612793, 0, "2b1cf8b3"},
+                  {"Co", "float32", 0, 0, wide, "6a8d53ee"}});
+}
+
+TEST_CASE("every spectrum of version 13's sample, against sums by h5py") {
+    const scratch::folder dir;
+    if (unpack_samples("velox_EELS_EDS.zip", dir).size() != 1) return;
+    const io::velox_reader reader(dir / "example_velox_EELS_EDS.emd");
+    const auto& spectra = reader.contents().spectra;
+    REQUIRE(spectra.size() == 4);
+    const auto check = [&](std::size_t i, const io::energy_window& window, double sum, double number) {
+        const auto map = reader.read_windows<double>(spectra[i], {window});
+        double total = 0;
+        for (const double v : map) total += v;
+        CHECK(std::abs(total - sum) <= 1e-8);
+        CHECK(std::abs(map(0, 3, 5) - number) <= 1e-9);
+    };
+    check(0, {-0.1951, 0.3051}, 11091, 24);
+    check(0, {6.1951, 6.6051}, 0, 0);
+    check(0, {1.0051, 20.0051}, 2, 0);
+    check(1, {-5, 5}, 104.58726126716286, -3.209207859495817);
+    check(2, {520, 560}, 126.55799199756945, -19.25524715697493);
+    check(3, {850, 900}, -453.15660723699307, 24.603926922801435);
+}
