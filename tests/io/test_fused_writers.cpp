@@ -122,12 +122,19 @@ TEST_CASE_TEMPLATE("fused.npz", T, float, double) {
     io::write_fused_npz(dir / "fused.npz", record);
     const io::npz_reader file(dir / "fused.npz");
     CHECK(file.names() ==
-          std::vector<std::string>{"HAADF", "fused_HAADF", "Sc", "fused_Sc", "O", "fused_O", "pixel_size"});
+          std::vector<std::string>{"HAADF", "fused_HAADF", "Sc", "fused_Sc", "O", "fused_O", "pixel_size_um"});
     CHECK(file.template read<T, 2>("HAADF") == record.raw_haadf);
     CHECK(file.template read<T, 2>("fused_HAADF") == record.fused_haadf);
     CHECK(file.template read<T, 2>("Sc") == plane(record.raw_maps, 0));
     CHECK(file.template read<T, 2>("fused_O") == plane(record.fused_maps, 1));
-    CHECK(file.template read<double, 1>("pixel_size") == xt::xtensor<double, 1>{0.25, 0.5});
+    CHECK(file.template read<double, 1>("pixel_size_um") == xt::xtensor<double, 1>{0.25, 0.5});
+    record.scale = {io::axis_calibration(0.5, "nm"), io::axis_calibration(2, "um")};
+    io::write_fused_npz(dir / "fused.npz", record);
+    CHECK(io::npz_reader(dir / "fused.npz").template read<double, 1>("pixel_size_nm") ==
+          xt::xtensor<double, 1>{2000, 0.5});
+    record.scale = {io::axis_calibration(0.5, "1/nm"), io::axis_calibration(2, "1/nm")};
+    io::write_fused_npz(dir / "fused.npz", record);
+    CHECK(io::npz_reader(dir / "fused.npz").names().size() == 6);
     record.raw_background = support::random_array<T, 3>({2, 40, 30}, 0, 1, 7);
     record.scale = {};
     io::write_fused_npz(dir / "fused.npz", record);

@@ -4,14 +4,15 @@
 #include <filesystem>
 #include <string>
 
+#include <stemfuse/io/calibration.hpp>
 #include <stemfuse/io/npz.hpp>
 #include <stemfuse/io/record.hpp>
 
 namespace stemfuse::io {
 
 // Writes the arrays HAADF and <element> as they were read, fused_HAADF (re-projected) and fused_<element>, all (n_y,
-// n_x) in T, <element>_background where there is one, and pixel_size = [y, x] where known. Throws write_error; the file
-// is whole or not there.
+// n_x) in T, <element>_background where there is one, and pixel_size_<unit> = [y, x], such as pixel_size_nm, where
+// known as lengths. Throws write_error; the file is whole or not there.
 template <scalar T>
 void write_fused_npz(const std::filesystem::path& path, const fusion_record<T>& record) {
     npz_writer file(path);
@@ -24,8 +25,10 @@ void write_fused_npz(const std::filesystem::path& path, const fusion_record<T>& 
         file.add("fused_" + element, image(record.fused_maps));
         if (record.raw_background.size() > 0) file.add(element + "_background", image(record.raw_background));
     }
-    if (record.scale.known())
-        file.add("pixel_size", xt::xtensor<double, 1>{record.scale.y.pixel, record.scale.x.pixel});
+    const axis_calibration& x = record.scale.x;
+    const axis_calibration y = record.scale.y.in(x.unit);
+    if (x.known() && y.known() && x.unit == y.unit && length_exponent(x.unit))
+        file.add("pixel_size_" + x.unit, xt::xtensor<double, 1>{y.pixel, x.pixel});
     file.commit();
 }
 
