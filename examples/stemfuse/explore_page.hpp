@@ -27,9 +27,9 @@ header { grid-column: 1 / 3; display: flex; gap: .3rem 1.2rem; align-items: cent
 h1 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
 header label { display: inline-flex; gap: .35rem; align-items: center; }
 header .tools { margin-left: auto; display: flex; gap: .4rem 1rem; flex-wrap: wrap; }
-form { overflow-y: auto; padding: .6rem .9rem; border-right: 1px solid var(--line); background: var(--panel); }
-.slider { display: grid; grid-template-columns: 1fr 5.6rem; gap: 0 .6rem; align-items: center; margin-bottom: .25rem; }
-.slider label { font-weight: 600; white-space: nowrap; }
+form { overflow: hidden auto; scrollbar-width: thin; padding: .6rem .9rem; border-right: 1px solid var(--line); background: var(--panel); }
+.slider { display: grid; grid-template-columns: minmax(0, 1fr) 5rem; gap: 0 .6rem; align-items: center; margin-bottom: .25rem; }
+.slider label { font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .slider small { font-weight: 400; color: var(--soft); }
 .slider input[type=range] { grid-column: 1 / 3; width: 100%; margin: .1rem 0 0; accent-color: var(--mark); }
 .slider input[type=number] { width: 100%; text-align: right; }
@@ -50,7 +50,7 @@ button:disabled { opacity: .5; cursor: default; }
   border-bottom: 1px solid var(--line); }
 #charts path { fill: none; stroke: var(--mark); stroke-width: 2; vector-effect: non-scaling-stroke; }
 #charts.old { opacity: .4; }
-textarea { width: 100%; height: 7rem; resize: vertical; font: 12px/1.35 ui-monospace, "DejaVu Sans Mono", monospace; }
+textarea { width: 100%; height: 5.6rem; resize: vertical; font: 12px/1.35 ui-monospace, "DejaVu Sans Mono", monospace; }
 #maps { overflow: hidden; display: flex; flex-wrap: wrap; align-content: center; justify-content: center; gap: 6px 14px;
   padding: 6px; touch-action: none; }
 .pair { display: grid; grid-template-columns: auto auto; gap: 0 4px; margin: 0; }
@@ -89,9 +89,9 @@ inline constexpr std::string_view explore_body = R"body(
 <div id="sliders"></div>
 <div class="buttons"><button type="button" class="main" id="save">Save</button>
 <button type="button" id="reset">Reset</button><button type="button" id="copy">Copy command</button></div>
+<div id="charts" aria-label="Terms of the objective, from the start to the last iteration"></div>
 <label for="command">Makes the same maps:</label>
 <textarea id="command" readonly spellcheck="false"></textarea>
-<div id="charts" aria-label="Terms of the objective, from the start to the last iteration"></div>
 </form>
 <main id="maps" tabindex="0" aria-label="Raw and fused maps: plus and minus zoom, arrows move, 0 shows all"></main>
 <footer><span id="status" role="status">reading …</span><span id="saved" role="status"></span><span id="place"></span></footer>

@@ -35,7 +35,7 @@ struct tuned_parameter {
 };
 
 inline const std::array<tuned_parameter, 7> tuned_parameters{
-    {{"lambda_haadf", "--lambda-haadf", "\u03bb HAADF", "the HAADF image", 0.001, 10, false,
+    {{"lambda_haadf", "--lambda-haadf", "\u03bb HAADF", "the image", 0.001, 10, false,
       [](const recipe_options& o, std::size_t n) { return o.lambda_haadf.value_or(1 / static_cast<double>(n)); },
       [](recipe_options& o, double v) { o.lambda_haadf = v; }},
      {"lambda_chemical", "--lambda-chemical", "\u03bb chem", "the counts", 0.0001, 1, false,
