@@ -147,7 +147,7 @@ TEST_CASE("what is no file of ours") {
         {"\x89PNG", "PNG"},         {std::string(208, '\1') + "MAP ", "MRC"}, {"II\x97\x01", "FEI ser"}};
     for (const auto& [bytes, name] : foreign) {
         scratch::write(dir / "foreign", bytes + std::string(20, '\7'));
-        support::check_throws<read_error>([&] { read(dir / "foreign"); }, "is a " + name + " file", "HyperSpy");
+        support::check_throws<read_error>([&] { read(dir / "foreign"); }, "is of the format " + name, "HyperSpy");
     }
     support::check_throws<read_error>([&] { read("/dev/null"); }, "/dev/null: is no regular file");
 }

@@ -66,7 +66,7 @@ inline constexpr std::string_view how_to_convert =
         seen += hex.data();
     }
     for (const auto& [foreign, name] : foreign_starts) {
-        if (starts(start, foreign)) seen = "is a " + std::string(name) + " file";
+        if (starts(start, foreign)) seen = "is of the format " + std::string(name);
     }
     throw read_error(path.string(), seen + std::string(how_to_convert));
 }

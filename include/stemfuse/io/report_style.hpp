@@ -28,7 +28,7 @@ figure { margin: 0; }
 .picture { position: relative; width: fit-content; }
 .picture img { display: block; max-width: 100%; width: auto; height: auto; max-height: 28rem; }
 .scale { position: absolute; left: 4%; bottom: 4%; border-bottom: 3px solid #fff; color: #fff; font-size: .8rem;
-  line-height: 1.45; white-space: nowrap; text-shadow: 0 0 2px #000, 0 0 3px #000, 0 0 4px #000; }
+  line-height: 1.45; white-space: nowrap; filter: drop-shadow(0 0 1px #000) drop-shadow(0 0 2px #000); }
 figcaption { font-size: .88rem; color: var(--soft); margin-top: .2rem; }
 .bar, .legend { display: flex; align-items: center; gap: .5rem; margin-top: .3rem; font-size: .85rem;
   font-variant-numeric: tabular-nums; }
