@@ -11,6 +11,7 @@
 #include <stemfuse/analysis/count_search.hpp>
 #include <stemfuse/analysis/disagreement.hpp>
 #include <stemfuse/analysis/discrepancy.hpp>
+#include <stemfuse/analysis/fit_mixture.hpp>
 #include <stemfuse/analysis/guided_fusion.hpp>
 #include <stemfuse/analysis/haadf_calibration.hpp>
 #include <stemfuse/analysis/local_balance.hpp>

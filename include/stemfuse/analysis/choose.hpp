@@ -129,6 +129,17 @@ public:
         return found;
     }
 
+    // Expected counts among those held out, (n_y, n_x), for a map x of element i as score() takes it.
+    xt::xtensor<T, 2> rate(const xt::xtensor<T, 2>& x, std::size_t i) const {
+        const T p = static_cast<T>(fraction_), ratio = static_cast<T>((1 - fraction_) / fraction_);
+        xt::xtensor<T, 2> expected(x.shape());
+        for (std::size_t y = 0; y < x.shape(0); ++y) {
+            std::transform(&x(y, 0), &x(y, 0) + x.shape(1), background_.row(i, y), &expected(y, 0),
+                           [=](T v, T b) { return ratio * (v + p * b); });
+        }
+        return expected;
+    }
+
 private:
     double fraction_;
     stack_view<const T> background_;
