@@ -85,11 +85,22 @@ inline maps_type tv_alone(const scan& s, double lambda_tv, const stemfuse::execu
 }
 
 // A setting in few letters: "d0.3 g1.6 s4", d for a prior that the image directs, n for one that it does not, with the
-// weight of the image, then exponent and smoothing.
+// weight of the image, then exponent, smoothing and blur.
 inline std::string short_text(const stemfuse::count_setting& s) {
     using stemfuse::to_string;
     const std::string weight = (s.directed ? "d" : "n") + to_string(s.haadf_weight);
-    return weight + (s.haadf_weight > 0 ? " g" + to_string(s.gamma) : "") + " s" + to_string(s.smoothing);
+    return weight + (s.haadf_weight > 0 ? " g" + to_string(s.gamma) : "") + " s" + to_string(s.smoothing) +
+           (s.blur > 0 ? " b" + to_string(s.blur) : "");
+}
+
+// "62% maps0/20 d0.05 g1.6 s0.5": weight, guide with patches and softness, setting.
+inline std::string short_text(const stemfuse::mixture_part& part) {
+    std::string text = stemfuse::to_string(std::round(100 * part.weight)) + "% ";
+    if (part.kernel.guide != stemfuse::averaging::none) {
+        text += part.kernel.guide == stemfuse::averaging::by_maps ? "maps" : "image";
+        text += std::to_string(part.kernel.patches) + "/" + stemfuse::to_string(part.kernel.softness) + " ";
+    }
+    return text + short_text(part.setting);
 }
 
 // What fuse_counts() chooses, in single precision, with every map's sum that of its counts without background.
@@ -111,17 +122,16 @@ inline estimated counts_automatic(const scan& s, const stemfuse::execution& exec
 inline estimated guided_automatic(const scan& s, const stemfuse::execution& exec) {
     const xt::xtensor<float, 3> counts = xt::cast<float>(s.counts), background = xt::cast<float>(s.background);
     const xt::xtensor<float, 2> haadf = xt::cast<float>(s.haadf);
-    const auto fused =
-        stemfuse::fuse_counts_guided(counts, background, haadf, {.counts = {.holdout = {.names = s.elements}}}, exec);
+    stemfuse::guided_fusion_options options;
+    options.counts.holdout.names = s.elements;
+    const auto fused = stemfuse::fuse_counts_guided(counts, background, haadf, options, exec);
     maps_type maps = stemfuse::mass_balance(fused.maps, stemfuse::total_counts(s.counts, s.background)).maps;
     std::string chosen;
     for (std::size_t i = 0; i < s.elements.size(); ++i) {
         xt::view(maps, i) /= s.counts_per_amount[i];
-        chosen += (i == 0 ? "" : ", ") + s.elements[i] + ": " + short_text(fused.chosen[i].setting);
-        const stemfuse::kernel_choice& kernel = fused.kernels[i];
-        if (kernel.guide != stemfuse::averaging::none)
-            chosen += std::string(kernel.guide == stemfuse::averaging::by_maps ? " maps" : " image") +
-                      std::to_string(kernel.patches) + "/" + stemfuse::to_string(kernel.softness);
+        if (i > 0) chosen += ", ";
+        chosen += s.elements[i];
+        for (const stemfuse::mixture_part& part : fused.mixtures[i]) chosen.append(" ").append(short_text(part));
         if (fused.chosen[i].residue > 0) chosen += " r" + stemfuse::to_string(fused.chosen[i].residue);
     }
     if (const auto worst = stemfuse::worst_places(fused.disagreement, 1); !worst.empty())

@@ -85,7 +85,13 @@ inline std::pair<stemfuse::count_setting, double> oracle_cell(const scan& s, con
     std::vector<double> errors(cells.size());
     pool.for_each(cells.size(), [&](std::size_t k) {
         const auto maps = detail::refit(problem, {cells[k], cells[k].smoothing, {}}, {}).first;
-        errors[k] = mean_nrmse(xt::cast<double>(maps), truth);
+        errors[k] = INFINITY;
+        for (const double blur : grid.blurs) {
+            const double error = mean_nrmse(xt::cast<double>(gaussian_filter(as_view(maps), blur)), truth);
+            if (error >= errors[k]) continue;
+            errors[k] = error;
+            cells[k].blur = blur;
+        }
     });
     const auto lowest = std::min_element(errors.begin(), errors.end());
     return {cells[static_cast<std::size_t>(lowest - errors.begin())], *lowest};

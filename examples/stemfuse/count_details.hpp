@@ -31,6 +31,7 @@ struct count_composition {
 struct count_details {
     std::vector<stemfuse::tried_setting> tried{};
     std::vector<stemfuse::element_choice> chosen{};
+    std::vector<std::vector<stemfuse::mixture_part>> mixtures{};  // of each element; none without averages
     stemfuse::count_totals totals{};
     count_composition composition{};
     stemfuse::io::trust_section trust{};
@@ -51,7 +52,7 @@ inline bool same_variant(const stemfuse::count_setting& a, const stemfuse::count
 }
 
 inline bool same_setting(const stemfuse::count_setting& a, const stemfuse::count_setting& b) {
-    return same_variant(a, b) && a.smoothing == b.smoothing;
+    return same_variant(a, b) && a.smoothing == b.smoothing && a.blur == b.blur;
 }
 
 // "HAADF weight 0.3, exponent 1.6, prior directed by the HAADF", or "counts alone, ...".
@@ -64,8 +65,13 @@ inline std::string variant_in_words(const stemfuse::count_setting& s) {
            (s.directed ? ", prior directed by the HAADF" : ", prior without direction");
 }
 
+inline std::string in_words(const stemfuse::count_setting& s) {
+    return variant_in_words(s) + ", smoothing " + text_of(s.smoothing, "%.4g") +
+           (s.blur > 0 ? ", blur " + text_of(s.blur, "%.4g") + " px" : "");
+}
+
 inline std::string in_words(const stemfuse::element_choice& c) {
-    return variant_in_words(c.setting) + ", smoothing " + text_of(c.setting.smoothing, "%.4g") +
+    return in_words(c.setting) +
            (c.residue > 0 ? ", residue below " + stemfuse::to_string(100 * c.residue) + "% taken for none" : "");
 }
 
@@ -111,10 +117,15 @@ inline std::string reason_of(const count_details& d, const std::vector<std::stri
     }
     if (d.chosen[i].setting.haadf_weight > 0 && alone != nullptr)
         text += "; counts alone are worse than the best one by " + in_words(*alone);
+    if (!d.mixtures.empty() && d.mixtures[i].size() > 1) {
+        text += "; the map is " + text_of(100 * d.mixtures[i][0].weight, "%.0f") + "% of it";
+        for (std::size_t k = 1; k < d.mixtures[i].size(); ++k)
+            text += ", " + text_of(100 * d.mixtures[i][k].weight, "%.0f") + "% " + in_words(d.mixtures[i][k].setting);
+    }
     return text + ".";
 }
 
-// The deficits of one element, or of all for i = n, as the report draws them.
+// The deficits of one element, or of all for i = n, as the report draws them: at every smoothing that of the best blur.
 inline stemfuse::io::holdout_panel panel_of(const count_details& d, const std::vector<std::string>& symbols,
                                             std::size_t i) {
     const bool all = i == symbols.size();
@@ -130,7 +141,14 @@ inline stemfuse::io::holdout_panel panel_of(const count_details& d, const std::v
             panel.curves.push_back({variant_in_words(t.setting), {}});
         }
         const auto& deficit = all ? t.deficit : t.by_element[i];
-        panel.curves[k].points.push_back({t.setting.smoothing, deficit.value, deficit.standard_error});
+        auto& points = panel.curves[k].points;
+        const auto same = std::find_if(points.begin(), points.end(),
+                                       [&](const auto& p) { return p.smoothing == t.setting.smoothing; });
+        if (same == points.end()) {
+            points.push_back({t.setting.smoothing, deficit.value, deficit.standard_error});
+        } else if (deficit.value < same->deficit) {
+            *same = {t.setting.smoothing, deficit.value, deficit.standard_error};
+        }
         if (same_variant(taken, t.setting)) panel.chosen_curve = k;
     }
     for (auto& curve : panel.curves) {

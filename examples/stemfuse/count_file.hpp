@@ -75,6 +75,8 @@ inline void add_holdout(const hdf5_addition& file, const count_details& d, const
     column("haadf_weight", [](const auto& t) { return t.setting.haadf_weight; });
     column("gamma", [](const auto& t) { return t.setting.gamma; });
     column("smoothing", [](const auto& t) { return t.setting.smoothing; });
+    column("blur", [](const auto& t) { return t.setting.blur; });
+    column("averaged", [](const auto& t) { return static_cast<double>(t.setting.averaged); });
     column("deficit", [](const auto& t) { return t.deficit.value; });
     column("standard_error", [](const auto& t) { return t.deficit.standard_error; });
     for (std::size_t i = 0; i < symbols.size(); ++i) {

@@ -33,6 +33,15 @@ inline std::optional<stemfuse::k_factors> parse_k_factors(const std::vector<std:
     return stemfuse::k_factors(symbols, named);
 }
 
+// The options of a fusion with averages that fuses the counts as `options` say.
+inline stemfuse::guided_fusion_options averaging_options(const stemfuse::count_fusion_options& options) {
+    stemfuse::guided_fusion_options guided;
+    const double fraction = guided.counts.holdout.fraction;
+    guided.counts = options;
+    guided.counts.holdout.fraction = fraction;
+    return guided;
+}
+
 // The maps that the settings chosen for a whole measurement make of a part of its counts; `background` is that part's.
 // The same on any number of threads. Throws interrupted.
 template <class T>
@@ -46,7 +55,11 @@ xt::xtensor<T, 3> fuse_as_chosen(const xt::xtensor<T, 3>& counts, const xt::xten
     for (std::size_t i = 0; i < chosen.size(); ++i) {
         if (done[i]) continue;
         const count_setting& s = chosen[i].setting;
-        options.grid = {.smoothings = {s.smoothing}, .haadf_weights = {}, .gammas = {}, .directed = {s.directed}};
+        options.grid = {.smoothings = {s.smoothing},
+                        .haadf_weights = {},
+                        .gammas = {},
+                        .directed = {s.directed},
+                        .blurs = {s.blur}};
         if (s.haadf_weight > 0) {
             options.grid.haadf_weights = {s.haadf_weight};
             options.grid.gammas = {s.gamma};
@@ -85,7 +98,7 @@ void add_composition_maps(count_composition& composition, const stemfuse::k_fact
         std::any_of(chosen.begin(), chosen.end(), [](const auto& c) { return c.setting.averaged != averaging::none; });
     const auto fuse_half = [&](const xt::xtensor<T, 3>& half) {
         if (!averaged) return fuse_as_chosen(half, half_background, haadf, chosen, options, exec);
-        const auto maps = fuse_counts_guided(half, half_background, haadf, {.counts = options}, exec).maps;
+        const auto maps = fuse_counts_guided(half, half_background, haadf, averaging_options(options), exec).maps;
         return mass_balance(maps, total_counts(half, half_background)).maps;
     };
     const auto a = fuse_half(halves.kept), b = fuse_half(halves.rest);

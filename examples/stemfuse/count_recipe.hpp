@@ -79,10 +79,11 @@ stemfuse::count_fusion_result<T> fused_counts(const measurement<T>& m, const xt:
                                               count_details& details, const stemfuse::execution& work) {
     using namespace stemfuse;
     if (!o.averaging) return fuse_counts(m.maps, background, m.haadf, options, work);
-    guided_fusion_options guiding{.counts = options};
+    guided_fusion_options guiding = averaging_options(options);
     if (o.lambda_tv) guiding.smoothings = options.grid.smoothings;
     auto guided = fuse_counts_guided(m.maps, background, m.haadf, guiding, work);
     details.trust = trust_of(guided, m.symbols);
+    details.mixtures = guided.mixtures;
     for (const auto& p : worst_places(guided.disagreement)) {
         details.warnings.push_back(m.symbols[p.element] + ": around row " + std::to_string(p.y) + ", column " +
                                    std::to_string(p.x) +

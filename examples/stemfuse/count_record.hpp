@@ -52,6 +52,8 @@ inline std::vector<std::pair<std::string, stemfuse::io::parameter_value>> parame
                                                     : c.setting.averaged == stemfuse::averaging::by_image
                                                         ? "by the HAADF"
                                                         : "by the HAADF and first maps"));
+        p.emplace_back(e + "_blur", c.setting.blur);
+        if (!d.mixtures.empty()) p.emplace_back(e + "_weight", d.mixtures[i][0].weight);
         p.emplace_back(e + "_residue", c.residue);
         p.emplace_back(e + "_scale", scales[i]);
         p.emplace_back(e + "_counts", d.totals.counts[i]);

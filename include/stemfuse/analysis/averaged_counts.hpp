@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <stemfuse/analysis/count_parts.hpp>
+#include <stemfuse/analysis/count_search.hpp>
 #include <stemfuse/analysis/residue.hpp>
 #include <stemfuse/operators/guided_average.hpp>
 #include <stemfuse/operators/neighbour_search.hpp>
@@ -20,8 +21,8 @@ namespace stemfuse {
 struct kernel_grid {
     std::vector<patch_options> of_image{{.half = 3, .spread = 2, .dimensions = 16},
                                         {.half = 6, .spread = 4, .dimensions = 24}};
-    std::vector<patch_options> of_maps{{.half = 3, .spread = 2, .dimensions = 20},
-                                       {.half = 6, .spread = 4, .dimensions = 28}};
+    std::vector<patch_options> of_maps{{.half = 2, .spread = 1.3, .dimensions = 20}};
+    double map_noise = 0.03;  // of a map that guides, in units of its bright level
     std::vector<double> softnesses{2, 6, 20, 60};
     neighbour_options search{};
 };
@@ -44,6 +45,25 @@ struct averaged_counts {
 
     xt::xtensor<T, 3> signal() const { return xt::maximum(counts - background, T(0)); }
 };
+
+// The fit of averaged counts in turns with the response of the image to it, from the averages on.
+template <scalar T>
+std::pair<xt::xtensor<T, 3>, haadf_calibration> fit_averages(const count_problem<T>& problem,
+                                                             const xt::xtensor<T, 3>& signal, count_setting setting,
+                                                             haadf_calibration calibration, const execution& exec) {
+    constexpr int rounds = 3;
+    constexpr std::size_t iterations = 3;
+    auto fit = problem.start_at(signal);
+    if (!(setting.haadf_weight > 0 && calibration.sees_any())) {
+        problem.solve(fit, setting, rounds * iterations, exec);
+        return {problem.signal(fit.maps), haadf_calibration{}};
+    }
+    for (int round = 0; round < rounds && calibration.sees_any(); ++round) {
+        problem.solve(fit, setting, calibration, iterations, exec);
+        if (round + 1 < rounds) calibration = first_calibration(problem, fit.maps, setting.gamma, exec);
+    }
+    return {problem.signal(fit.maps), std::move(calibration)};
+}
 
 // Tries kernels one list of neighbours at a time, as those take more memory than all else.
 template <scalar T>
@@ -96,13 +116,13 @@ private:
         return {xt::zeros<T>(shape), xt::zeros<T>(shape), xt::zeros<T>(shape)};
     }
 
-    // The image and the maps; a tenth of their bright parts is taken for the noise of those.
+    // The image and the maps.
     std::vector<guide_image<T>> guides(const xt::xtensor<T, 3>& maps) const {
         const auto& image = parts_.image();
         std::vector<guide_image<T>> all{{as_view(image.image), std::max(static_cast<T>(image.noise), T(1e-4))}};
         for (std::size_t i = 0; maps.size() > 0 && i < maps.shape(0); ++i) {
             const auto map = as_view(maps).image(i);
-            all.push_back({map, std::max(T(0.1) * bright_level<T>(map), T(1e-9))});
+            all.push_back({map, std::max(static_cast<T>(grid_.map_noise) * bright_level<T>(map), T(1e-9))});
         }
         return all;
     }

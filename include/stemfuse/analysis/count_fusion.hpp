@@ -100,7 +100,7 @@ double choose_residue(const count_holdout<T>& holdout, const xt::xtensor<T, 2>& 
     return residue;
 }
 
-// The fit that the setting makes of all counts, and the response that it ends with.
+// The fit that the setting makes of all counts, before its blur, and the response that it ends with.
 template <scalar T>
 std::pair<xt::xtensor<T, 3>, haadf_calibration> refit(const count_problem<T>& problem, const scored_setting& chosen,
                                                       const execution& exec) {
@@ -151,6 +151,8 @@ void check_count_fusion(const stack_view<const T>& counts, const stack_view<cons
     require_finite(haadf, "haadf");
     if (grid.smoothings.empty() || grid.directed.empty())
         throw value_error("grid", "has no smoothing or no direction, takes one or more of each");
+    if (grid.blurs.empty()) throw value_error("blurs", "are none, takes one or more");
+    for (const double blur : grid.blurs) require_in_range(blur, 0, 100, "blurs");
     for (const auto* values : {&grid.smoothings, &grid.haadf_weights}) {
         for (const double v : *values) require_in_range(v, 1e-6, 1e6, "grid");
     }
@@ -169,8 +171,8 @@ void check_count_fusion(const stack_view<const T>& counts, const stack_view<cons
 // An element without counts above its background ends as a map of about 0; an image that depends on no map, such as a
 // constant one, is left out. Throws shape_error where the shapes differ; value_error for counts that are no whole
 // numbers >= 0, a background that is negative or no number, an image that is not finite, a smoothing or weight <= 0,
-// an exponent outside [1, 2], a residue outside [0, 1], a holdout's fraction outside [0.05, 0.95], a noise below 0, and
-// lists that are empty.
+// an exponent outside [1, 2], a blur outside [0, 100], a residue outside [0, 1], a holdout's fraction outside [0.05,
+// 0.95], a noise below 0, and lists that are empty.
 template <stack M, stack B, image H>
 auto fuse_counts(const M& counts, const B& background, const H& haadf, const count_fusion_options& options = {},
                  const execution& exec = {}) {
@@ -191,8 +193,9 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     for (std::size_t i = 0; i < shape[0]; ++i) {
         const std::size_t number = found.best[i].fit;
         const detail::scored_setting& fit = found.fits[number];
-        const auto& [maps, calibration] = whole.of(number, [&] { return detail::refit(parts.whole(), fit, exec); });
-        xt::view(result.maps, i) = xt::view(maps, i);
+        const auto& [maps, calibration] =
+            whole.of(number / options.grid.blurs.size(), [&] { return detail::refit(parts.whole(), fit, exec); });
+        xt::view(result.maps, i) = gaussian_filter(as_view(maps).image(i), fit.setting.blur, exec);
         const double residue = detail::choose_residue(parts.holdout(), found.best[i].map, i, options.residues);
         remove_residue(as_view(result.maps).image(i), residue);
         result.chosen.push_back({fit.setting, residue, calibration});

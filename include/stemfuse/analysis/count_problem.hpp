@@ -28,6 +28,7 @@ struct count_setting {
     double gamma = 1;         // exponent of the HAADF response
     double smoothing = 4;     // lambda_tv / sqrt(mean of the scales): near 4 whatever the dose, less for averages
     averaging averaged = averaging::none;
+    double blur = 0;  // sigma in pixels of a Gaussian over the fit: maps are no sharper than the beam
 };
 
 // The counts that a bright part of every map has: the 99th percentile of (counts - background) under a Gaussian of 3

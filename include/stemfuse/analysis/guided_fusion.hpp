@@ -1,31 +1,41 @@
-// Fused maps from raw counts that are averaged first over places which look alike in the HAADF image.
+// Fused maps from raw counts, with averages over places which look alike in the HAADF image.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 #include <vector>
 
 #include <stemfuse/analysis/averaged_counts.hpp>
 #include <stemfuse/analysis/count_fusion.hpp>
 #include <stemfuse/analysis/disagreement.hpp>
+#include <stemfuse/analysis/fit_mixture.hpp>
 #include <stemfuse/analysis/local_balance.hpp>
 
 namespace stemfuse {
 
 struct guided_fusion_options {
-    count_fusion_options counts{};
+    // More is held out than for counts alone: kernels, settings and weights are all chosen by it.
+    count_fusion_options counts{.holdout = {.fraction = 0.7}};
     kernel_grid kernels{};
-    std::vector<double> smoothings{0.12, 0.25, 0.5, 1, 2};  // of averages: what is left of noise is smooth already
-    double haadf_weight = 0.05;                             // of averages, which have seen the image; 0: none
-    std::vector<balance_pass> balance = default_balance;    // none: no balance
+    std::vector<double> smoothings{0.03, 0.12, 0.5, 1};   // of averages: what is left of noise is smooth already
+    double haadf_weight = 0.05;                           // of averages, which have seen the image; 0: none
+    std::vector<balance_pass> balance = default_balance;  // none: no balance
     disagreement_options disagreement{};
 };
 
+// A fit that has part in a map.
+struct mixture_part {
+    double weight;  // above 0; those of a map sum to 1
+    count_setting setting;
+    kernel_choice kernel;  // of the averages; without a guide where it is a fit to the counts
+};
+
 template <scalar T>
-struct guided_fusion_result : count_fusion_result<T> {
-    std::vector<kernel_choice> kernels;  // of each element; without a guide where its counts were not averaged
+struct guided_fusion_result : count_fusion_result<T> {  // chosen: the heaviest part of every map
+    std::vector<std::vector<mixture_part>> mixtures;    // of each element, the heaviest first
     // How far a map rests on averaging: the share of a pixel's counts that comes from more than 3 pixels away, 0 to 1,
     // shape (n, n_y, n_x).
     xt::xtensor<T, 3> share;
@@ -35,26 +45,8 @@ struct guided_fusion_result : count_fusion_result<T> {
 
 namespace detail {
 
-// The fit of averaged counts in turns with the response of the image to it, from the averages on.
-template <scalar T>
-std::pair<xt::xtensor<T, 3>, haadf_calibration> fit_averages(const count_problem<T>& problem,
-                                                             const xt::xtensor<T, 3>& signal, count_setting setting,
-                                                             haadf_calibration calibration, const execution& exec) {
-    constexpr int rounds = 3;
-    constexpr std::size_t iterations = 3;
-    auto fit = problem.start_at(signal);
-    if (!(setting.haadf_weight > 0 && calibration.sees_any())) {
-        problem.solve(fit, setting, rounds * iterations, exec);
-        return {problem.signal(fit.maps), haadf_calibration{}};
-    }
-    for (int round = 0; round < rounds && calibration.sees_any(); ++round) {
-        problem.solve(fit, setting, calibration, iterations, exec);
-        if (round + 1 < rounds) calibration = first_calibration(problem, fit.maps, setting.gamma, exec);
-    }
-    return {problem.signal(fit.maps), std::move(calibration)};
-}
-
-// Fits under every smoothing to averages, beside those to the counts.
+// Fits to the counts, to averages guided by the image, and to averages guided by the maps of those two: every map is
+// their mixture.
 template <scalar T>
 class guided_search {
 public:
@@ -62,21 +54,35 @@ public:
         : parts_(parts), options_(options), exec_(exec), kernels_(parts, options.kernels, exec) {}
 
     guided_fusion_result<T> run() {
-        found_ = count_search<T>(parts_.part(), parts_.holdout(), options_.counts.grid).run(exec_);
-        prefer_common(found_);
-        kernels_.try_image();
-        by_image_ = kernels_.whole();
-        image_kernels_ = kernels_.chosen();
-        fit_part(averaging::by_image);
-        const bool better = kernels_.try_maps(balanced(part_maps(), parts_.part()));
-        if (better) {
-            by_maps_ = kernels_.whole(balanced(whole_maps(), parts_.whole()));
+        auto& counts = fits_.emplace_back();
+        counts.path = count_search<T>(parts_.part(), parts_.holdout(), options_.counts.grid).run(exec_);
+        prefer_common(counts.path);
+        counts.kernels.resize(parts_.scales().size());
+        if (kernels_.try_image()) {
+            fit_part(averaging::by_image);
+            fits_.back().averages = kernels_.whole();
+        }
+        weigh();
+        if (kernels_.try_maps(balanced(part_maps(), parts_.part()))) {
+            auto averages = kernels_.whole(balanced(whole_maps(), parts_.whole()));
             fit_part(averaging::by_maps);
+            fits_.back().averages = std::move(averages);
+            weigh();
         }
         return result();
     }
 
 private:
+    // Fits to the counts or to one kind of averages.
+    struct fits_of_kind {
+        scored_path<T> path;                 // to the part
+        std::vector<kernel_choice> kernels;  // of each element
+        averaged_counts<T> averages;         // of all counts
+        whole_fits<T> whole;                 // to those
+
+        const scored_setting& best(std::size_t i) const { return path.fits[path.best[i].fit]; }
+    };
+
     // Fits the averages of the part.
     void fit_part(averaging kind) {
         const auto& averages = kernels_.part();
@@ -85,49 +91,74 @@ private:
         const xt::xtensor<T, 3> signal = averages.signal();
         const auto calibration = calibrate_haadf(problem.start_at(signal).maps, parts_.image().image,
                                                  {.reweightings = 1, .misfit_smoothing = 1.5}, exec_);
-        const std::size_t n = options_.smoothings.size();
-        std::vector<xt::xtensor<T, 3>> fits(n);
+        const bool sees = options_.haadf_weight > 0 && calibration.sees_any();
         const auto setting = [&](std::size_t k) {
-            const bool sees = options_.haadf_weight > 0 && calibration.sees_any();
             return count_setting{.directed = true,
                                  .haadf_weight = sees ? options_.haadf_weight : 0,
                                  .gamma = sees ? calibration.gamma : 1,
                                  .smoothing = options_.smoothings[k],
                                  .averaged = kind};
         };
+        const std::size_t n = options_.smoothings.size();
+        std::vector<xt::xtensor<T, 3>> fits(n);
         for_each_fit(parts_.part().shape(), n, exec_, [&](std::size_t k, const execution& inner) {
             fits[k] = fit_averages(problem, signal, setting(k), calibration, inner).first;
         });
-        for (std::size_t k = 0; k < n; ++k) {
-            found_.add({setting(k), 0, parts_.holdout().score(as_view(std::as_const(fits[k])), exec_)}, fits[k]);
+        auto& found = fits_.emplace_back();
+        found.kernels = kernels_.chosen();
+        for (std::size_t k = 0; k < n; ++k)
+            add_blurred(found.path, setting(k), 0, fits[k], parts_.holdout(), blurs(), exec_);
+    }
+
+    // Weights of the kinds for every element, by the counts held out; below 0.02 a fit is not worth its time.
+    void weigh() {
+        weights_.clear();
+        for (std::size_t i = 0; i < parts_.scales().size(); ++i) {
+            std::vector<xt::xtensor<T, 2>> rates;
+            for (const auto& kind : fits_) rates.push_back(parts_.holdout().rate(kind.path.best[i].map, i));
+            auto w = likeliest_mixture(as_view(parts_.holdout().held_out()).image(i), rates);
+            double sum = 0;
+            for (double& v : w) sum += v = v < 0.02 ? 0 : v;
+            for (double& v : w) v /= sum;
+            weights_.push_back(std::move(w));
         }
     }
 
-    xt::xtensor<T, 3> part_maps() const {
-        xt::xtensor<T, 3> maps(parts_.part().shape());
-        for (std::size_t i = 0; i < found_.best.size(); ++i) xt::view(maps, i) = found_.best[i].map;
+    // The mixture of map(kind, i) for every element i.
+    template <class F>
+    xt::xtensor<T, 3> mixed(F&& map) const {
+        xt::xtensor<T, 3> maps = xt::zeros<T>(parts_.whole().shape());
+        for (std::size_t i = 0; i < weights_.size(); ++i) {
+            for (std::size_t k = 0; k < fits_.size(); ++k) {
+                if (weights_[i][k] > 0) xt::view(maps, i) += static_cast<T>(weights_[i][k]) * map(k, i);
+            }
+        }
         return maps;
     }
 
-    const typename whole_fits<T>::fit_type& whole_fit(std::size_t i) {
-        const std::size_t number = found_.best[i].fit;
-        return whole_.of(number, [&] {
-            const scored_setting& chosen = found_.fits[number];
+    xt::xtensor<T, 3> part_maps() const {
+        return mixed([&](std::size_t k, std::size_t i) -> const auto& { return fits_[k].path.best[i].map; });
+    }
+
+    xt::xtensor<T, 3> whole_maps() {
+        return mixed([&](std::size_t k, std::size_t i) {
+            const auto& maps = whole_fit(fits_[k], i).first;
+            return gaussian_filter(as_view(maps).image(i), fits_[k].best(i).setting.blur, exec_);
+        });
+    }
+
+    // Before its blur.
+    const typename whole_fits<T>::fit_type& whole_fit(fits_of_kind& kind, std::size_t i) {
+        return kind.whole.of(kind.path.best[i].fit / blurs().size(), [&] {
+            const scored_setting& chosen = kind.best(i);
             if (chosen.setting.averaged == averaging::none) return refit(parts_.whole(), chosen, exec_);
-            const auto& averages = averages_of(chosen.setting.averaged);
-            const count_problem<T> problem(as_view(averages.counts), as_view(averages.background), parts_.scales(),
-                                           parts_.image());
-            const auto signal = averages.signal();
+            const count_problem<T> problem(as_view(kind.averages.counts), as_view(kind.averages.background),
+                                           parts_.scales(), parts_.image());
+            const auto signal = kind.averages.signal();
             const auto calibration =
                 first_calibration(problem, problem.start_at(signal).maps, chosen.setting.gamma, exec_);
             return fit_averages(problem, signal, chosen.setting, calibration, exec_);
         });
-    }
-
-    xt::xtensor<T, 3> whole_maps() {
-        xt::xtensor<T, 3> maps(parts_.whole().shape());
-        for (std::size_t i = 0; i < found_.best.size(); ++i) xt::view(maps, i) = xt::view(whole_fit(i).first, i);
-        return maps;
     }
 
     xt::xtensor<T, 3> balanced(xt::xtensor<T, 3> maps, const count_problem<T>& problem) const {
@@ -135,15 +166,12 @@ private:
         return maps;
     }
 
-    const averaged_counts<T>& averages_of(averaging kind) const {
-        return kind == averaging::by_image ? by_image_ : by_maps_;
-    }
+    const std::vector<double>& blurs() const { return options_.counts.grid.blurs; }
 
     guided_fusion_result<T> result() {
         guided_fusion_result<T> r;
         r.haadf_noise = parts_.haadf_noise();
         r.scales = parts_.scales();
-        r.tried = compare(found_.fits);
         r.maps = whole_maps();
         r.disagreement = find_disagreement(as_view(std::as_const(r.maps)), parts_.whole().counts(),
                                            parts_.whole().background(), options_.disagreement, exec_);
@@ -151,40 +179,50 @@ private:
         const xt::xtensor<T, 3> part = balanced(part_maps(), parts_.part());
         r.share = xt::zeros<T>(r.maps.shape());
         for (std::size_t i = 0; i < r.scales.size(); ++i) {
-            const count_setting& setting = found_.fits[found_.best[i].fit].setting;
             const double residue =
                 choose_residue(parts_.holdout(), xt::xtensor<T, 2>(xt::view(part, i)), i, options_.counts.residues);
             remove_residue(as_view(r.maps).image(i), residue);
-            r.chosen.push_back({setting, residue, whole_fit(i).second});
-            r.kernels.push_back(setting.averaged == averaging::none       ? kernel_choice{}
-                                : setting.averaged == averaging::by_image ? image_kernels_[i]
-                                                                          : kernels_.chosen()[i]);
-            if (setting.averaged != averaging::none)
-                xt::view(r.share, i) = xt::view(averages_of(setting.averaged).share, i);
+            describe(i, residue, r);
         }
+        std::vector<scored_setting> tried;
+        for (auto& kind : fits_) std::move(kind.path.fits.begin(), kind.path.fits.end(), std::back_inserter(tried));
+        r.tried = compare(tried);
         return r;
+    }
+
+    void describe(std::size_t i, double residue, guided_fusion_result<T>& r) {
+        auto& parts = r.mixtures.emplace_back();
+        std::size_t heaviest = 0;
+        for (std::size_t k = 0; k < fits_.size(); ++k) {
+            if (!(weights_[i][k] > 0)) continue;
+            const count_setting& setting = fits_[k].best(i).setting;
+            parts.push_back({weights_[i][k], setting, fits_[k].kernels[i]});
+            if (weights_[i][k] > weights_[i][heaviest]) heaviest = k;
+            if (setting.averaged != averaging::none)
+                xt::view(r.share, i) += static_cast<T>(weights_[i][k]) * xt::view(fits_[k].averages.share, i);
+        }
+        std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.weight > b.weight; });
+        r.chosen.push_back({fits_[heaviest].best(i).setting, residue, whole_fit(fits_[heaviest], i).second});
     }
 
     const count_parts<T>& parts_;
     const guided_fusion_options& options_;
     const execution& exec_;
     kernel_search<T> kernels_;
-    scored_path<T> found_;
-    whole_fits<T> whole_;
-    averaged_counts<T> by_image_, by_maps_;  // of all counts
-    std::vector<kernel_choice> image_kernels_;
+    std::vector<fits_of_kind> fits_;
+    std::vector<std::vector<double>> weights_;  // [element][kind]
 };
 
 }  // namespace detail
 
 // Fuses as fuse_counts() does, and also from counts that are averaged first over places which look alike: in the image,
-// then in the image and the maps of that first fit. Kernels, smoothing, and whether to average at all are chosen, for
-// each element, by how well fits to a random part of the counts predict the other. Averaging copies what the image
-// cannot see from one place to another that looks alike, so the maps are balanced locally with the counts, and the
-// result says where they rest on averaging and where they disagreed with the counts beyond chance. An image that has
-// drifted guides badly: see measure_drift() and shifted().
-// Shapes, errors and promises are those of fuse_counts(); value_error also for options of the kernels, the balance and
-// the disagreement that are out of range, and for no smoothing.
+// then in the image and the maps that these give. Kernels and settings are chosen, and fits to counts, averages and
+// second averages mixed, for each element as fits to a random part of the counts predict the other best. Averaging
+// copies what the image cannot see from one place to another that looks alike, so the maps are balanced locally with
+// the counts, and the result says where they rest on averaging and where they disagreed with the counts beyond chance.
+// An image that has drifted guides badly: see measure_drift() and shifted(). Shapes, errors and promises are those of
+// fuse_counts(); value_error also for options of the kernels, the balance and the disagreement that are out of range,
+// and for no smoothing.
 template <stack M, stack B, image H>
 auto fuse_counts_guided(const M& counts, const B& background, const H& haadf, const guided_fusion_options& options = {},
                         const execution& exec = {}) {
@@ -196,6 +234,7 @@ auto fuse_counts_guided(const M& counts, const B& background, const H& haadf, co
     for (const double s : options.smoothings) require_in_range(s, 1e-6, 1e6, "smoothings");
     for (const double s : options.kernels.softnesses) require_in_range(s, 1e-3, 1e6, "softnesses");
     require_in_range(options.haadf_weight, 0, 1e6, "haadf_weight");
+    require_in_range(options.kernels.map_noise, 1e-6, 1e3, "map_noise");
     const count_parts<T> parts(m.view(), b.view(), h.view(), options.counts.haadf_noise, options.counts.holdout, exec);
     return detail::guided_search<T>(parts, options, exec).run();
 }
