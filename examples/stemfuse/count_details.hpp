@@ -107,8 +107,10 @@ inline std::string reason_of(const count_details& d, const std::vector<std::stri
                           (own.value > 0 ? " worse than the best one by " + in_words(own) + " only" : " too");
     } else {
         text += "it predicts the held-out counts of " + symbol +
-                " best, and the best one for all elements together predicts them worse by " +
-                in_words(d.tried[common].by_element[i]);
+                (own.value > 0 ? " worse than the best one by " + in_words(own) : " best");
+        const auto& together = d.tried[common].by_element[i];
+        if (together.value > 0)
+            text += ", and the best one for all elements together predicts them worse by " + in_words(together);
     }
     const stemfuse::score_deficit* alone = nullptr;
     for (const auto& t : d.tried) {
