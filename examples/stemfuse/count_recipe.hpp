@@ -27,26 +27,17 @@ namespace program {
 // Prints what is fused and how much memory it takes, where not quiet.
 template <class T>
 void announce(const measurement<T>& m, const stemfuse::thread_pool& pool, bool averaging) {
-    // Measured on maps of 128 to 1024 pixels a side, with two to eight elements; with averages on 96 to 512, three or
-    // four.
-    constexpr double stacks = 14, stacks_of_path = 14, images = 20, largest_image_for_paths = 1 << 18;
-    const double stack = static_cast<double>(m.maps.size() * sizeof(T)),
-                 image = static_cast<double>(m.haadf.size() * sizeof(T));
-    const double paths =
-        static_cast<double>(m.haadf.size()) <= largest_image_for_paths ? static_cast<double>(pool.concurrency()) : 1;
-    // The averages of all counts and of the part, the list of neighbours, and descriptors in two layouts.
-    constexpr double stacks_of_averages = 26, descriptor_bytes = 2 * 28 * sizeof(float);
-    const double extra = averaging
-                             ? stacks_of_averages * stack + descriptor_bytes * static_cast<double>(m.haadf.size()) +
-                                   static_cast<double>(stemfuse::neighbour_bytes(m.haadf.shape(0), m.haadf.shape(1)))
-                             : 0;
-    // Small images: the patches that the directions are found by, of 13 pixels a side in the image and every map.
-    const double drawn = std::min(static_cast<double>(m.haadf.size()), 4096.0),
-                 patches = averaging ? 3 * 169 * static_cast<double>(m.symbols.size() + 1) * drawn * sizeof(double) : 0;
-    constexpr double mib = 1048576;
-    std::fprintf(stderr, "expected peak of memory: %.0f MiB\n",
-                 std::ceil(std::max(10 + ((stacks + stacks_of_path * paths) * stack + images * image + extra) / mib,
-                                    16 + patches / mib)));
+    // Measured on maps of 64 to 1024 pixels a side, with one to five elements, on one thread and two.
+    const double stack = static_cast<double>(m.maps.size() * sizeof(T)), pixels = static_cast<double>(m.haadf.size()),
+                 image = pixels * sizeof(T);
+    // Several fits at a time, see for_each_fit().
+    const double at_once = pixels <= 1 << 18 ? static_cast<double>(pool.concurrency()) : 0;
+    const double fits = (at_once > 0 ? 43 + 11 * at_once : 31) * stack + 10 * image;
+    // Averages of all counts and of the part, the list of neighbours, and descriptors in two layouts.
+    const double neighbours = static_cast<double>(stemfuse::neighbour_bytes(m.haadf.shape(0), m.haadf.shape(1))),
+                 descriptors = 2 * 28 * sizeof(float) * pixels;
+    const double averages = (36 + 15 * at_once) * stack + neighbours + descriptors;
+    announce_peak(averaging ? std::max(fits, averages) : fits, m);
 }
 
 // The options of the library for these. Throws usage_error for a --lambda-tv out of range.

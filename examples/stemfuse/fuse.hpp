@@ -50,6 +50,7 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
         std::fprintf(stderr, "stemfuse: warning: %s\n", warning.c_str());
         plan.warnings.push_back(warning);
     }
+    release_memory();
     write_outputs(folder, result, {}, plan.warnings);
     print_outputs(folder, result);
 }

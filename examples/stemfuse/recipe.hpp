@@ -2,10 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/data/threshold_start.hpp>
@@ -83,6 +88,29 @@ auto published_solver(const xt::xtensor<T, 2>& haadf, const xt::xtensor<T, 3>& m
         cost_weights{.lambda_haadf = o.lambda_haadf, .lambda_chemical = o.lambda_chemical, .lambda_tv = o.lambda_tv});
 }
 
+// Prints the peak of memory, of the fusion whose data take so many bytes, and while results are written: raw, scaled
+// and fused maps, half of them again in fused.h5, which is made in memory and copied once, and the figures, measured
+// with one to five elements.
+template <class T>
+void announce_peak(double fusing, const measurement<T>& m) {
+    constexpr double mib = 1048576, program = 18, figures = 40, figures_of_element = 20;
+    const double stack = static_cast<double>(m.maps.size() * sizeof(T)),
+                 images = static_cast<double>(3 * m.haadf.size() * sizeof(T)),
+                 background = static_cast<double>(m.background.size() * sizeof(T));
+    const double writing = (7 * stack + 3 * images + 3 * background) / mib + figures +
+                           figures_of_element * static_cast<double>(m.symbols.size());
+    std::fprintf(stderr,
+                 "expected peak of memory: %.0f MiB in the fusion, at most %.0f MiB while results are written\n",
+                 program + std::ceil(fusing / mib), std::ceil(writing));
+}
+
+// Gives back to the system what the fusion has freed, so that figures do not need memory on top of it.
+inline void release_memory() {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
+}
+
 // Scales every image to [0, 1], fuses, and re-projects the HAADF image. Throws the library's errors, and interrupted.
 template <class T>
 fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) {
@@ -95,15 +123,10 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
 
     thread_pool pool(o.threads);
     if (!quiet) {
-        // Raw and scaled maps beside the fused ones, which the solver counts, and three images of the HAADF; later the
-        // raw and fused half of them in fused.h5, which is made in memory and copied once.
-        const std::size_t background = m.background.size() * sizeof(T);
+        // Raw and scaled maps beside the fused ones, which the solver counts, and three images of the HAADF.
         const std::size_t stack = f.record.maps.size() * sizeof(T), images = 3 * f.record.haadf.size() * sizeof(T);
-        const std::size_t fusing = 2 * stack + images + background + solver.working_memory(pool), mib = 1048576;
-        const std::size_t writing = 3 * stack + images + background + 2 * (2 * stack + images + background);
-        std::fprintf(stderr,
-                     "expected peak of memory: %zu MiB in the fusion, at most %zu MiB while results are written\n",
-                     fusing / mib + 1, writing / mib + 1);
+        announce_peak(
+            static_cast<double>(2 * stack + images + m.background.size() * sizeof(T) + solver.working_memory(pool)), m);
     }
     progress_line line(quiet);
     const auto begin = std::chrono::steady_clock::now();

@@ -117,13 +117,15 @@ void refine(const count_problem<T>& problem, typename count_problem<T>::fit_type
     }
 }
 
-// Calls f(k, execution) for k < n, several at a time where the images are small.
-template <class F>
-void for_each_fit(const stack_shape& shape, std::size_t n, const execution& exec, F&& f) {
-    if (shape[1] * shape[2] <= std::size_t{1} << 18) {
-        exec.for_each(n, [&](std::size_t k) { f(k, execution()); });
-    } else {
-        for (std::size_t k = 0; k < n; ++k) f(k, exec);
+// Calls f(k, execution) for k < n, and then(k) in the order of k: where the images are small, several f at a time and
+// all `then` after them, else each after its f, so that what it takes over need not be kept for all.
+template <class F, class G>
+void for_each_fit(const stack_shape& shape, std::size_t n, const execution& exec, F&& f, G&& then) {
+    const bool small = shape[1] * shape[2] <= std::size_t{1} << 18;
+    if (small) exec.for_each(n, [&](std::size_t k) { f(k, execution()); });
+    for (std::size_t k = 0; k < n; ++k) {
+        if (!small) f(k, exec);
+        then(k);
     }
 }
 
@@ -140,17 +142,21 @@ public:
     scored_path<T> run(const execution& exec) const {
         const std::size_t n = grid_.directed.size(), weights = grid_.haadf_weights.size();
         std::vector<counts_path> first(n);
-        for_each_fit(problem_.shape(), n, exec,
-                     [&](std::size_t k, const execution& inner) { first[k] = counts_alone(grid_.directed[k], inner); });
+        for_each_fit(
+            problem_.shape(), n, exec,
+            [&](std::size_t k, const execution& inner) { first[k] = counts_alone(grid_.directed[k], inner); },
+            [](std::size_t) {});
         scored_path<T> all;
         if (weights > 0 && !grid_.gammas.empty()) {
             const std::size_t each = weights * grid_.gammas.size();
             std::vector<scored_path<T>> rest(n * each);
-            for_each_fit(problem_.shape(), rest.size(), exec, [&](std::size_t k, const execution& inner) {
-                rest[k] = with_image(first[k / each], grid_.haadf_weights[k % weights],
-                                     grid_.gammas[k % each / weights], inner);
-            });
-            for (auto& path : rest) all.append(std::move(path));
+            for_each_fit(
+                problem_.shape(), rest.size(), exec,
+                [&](std::size_t k, const execution& inner) {
+                    rest[k] = with_image(first[k / each], grid_.haadf_weights[k % weights],
+                                         grid_.gammas[k % each / weights], inner);
+                },
+                [&](std::size_t k) { all.append(std::exchange(rest[k], {})); });
         }
         for (auto& path : first) all.append(std::move(path.path));
         return all;

@@ -101,13 +101,17 @@ private:
         };
         const std::size_t n = options_.smoothings.size();
         std::vector<xt::xtensor<T, 3>> fits(n);
-        for_each_fit(parts_.part().shape(), n, exec_, [&](std::size_t k, const execution& inner) {
-            fits[k] = fit_averages(problem, signal, setting(k), calibration, inner).first;
-        });
         auto& found = fits_.emplace_back();
         found.kernels = kernels_.chosen();
-        for (std::size_t k = 0; k < n; ++k)
-            add_blurred(found.path, setting(k), 0, fits[k], parts_.holdout(), blurs(), exec_);
+        for_each_fit(
+            parts_.part().shape(), n, exec_,
+            [&](std::size_t k, const execution& inner) {
+                fits[k] = fit_averages(problem, signal, setting(k), calibration, inner).first;
+            },
+            [&](std::size_t k) {
+                const auto fit = std::exchange(fits[k], {});
+                add_blurred(found.path, setting(k), 0, fit, parts_.holdout(), blurs(), exec_);
+            });
     }
 
     // Weights of the kinds for every element, by the counts held out; below 0.02 a fit is not worth its time.
