@@ -91,6 +91,50 @@ TEST_CASE_TEMPLATE("with all dimensions kept, distances are those of the weighte
     CHECK(std::abs(d.noise - 2 * weights) <= 1e-9 * weights);
 }
 
+TEST_CASE("patches that are turned are the same in an image that is turned or mirrored") {
+    const auto image = support::random_array<double, 2>({12, 15}, 0, 3, 5),
+               other = support::random_array<double, 2>({12, 15}, 0, 1, 6);
+    // All eight turns of both, side by side, apart enough for patches of 5 x 5 pixels; between them noise.
+    std::vector<xt::xtensor<double, 2>> guides{support::random_array<double, 2>({16, 8 * 20}, 0, 3, 7),
+                                               support::random_array<double, 2>({16, 8 * 20}, 0, 1, 8)};
+    const auto place = [](std::size_t turn, std::size_t y, std::size_t x) {
+        if (turn & 1) x = 14 - x;
+        if (turn & 2) y = 11 - y;
+        if (turn & 4) std::swap(y, x);
+        return std::array<std::size_t, 2>{y, turn * 20 + x};
+    };
+    for (std::size_t turn = 0; turn < 8; ++turn) {
+        for (std::size_t y = 0; y < 12; ++y) {
+            for (std::size_t x = 0; x < 15; ++x) {
+                const auto [v, u] = place(turn, y, x);
+                guides[0](v, u) = image(y, x);
+                guides[1](v, u) = other(y, x);
+            }
+        }
+    }
+    const auto apart = [&](const patch_descriptors& d, std::size_t turn, std::size_t y, std::size_t x) {
+        const auto [v, u] = place(turn, y, x);
+        double sum = 0;
+        for (std::size_t k = 0; k < d.values.shape(0); ++k)
+            sum += std::pow(static_cast<double>(d.values(k, v, u)) - static_cast<double>(d.values(k, y, x)), 2);
+        return sum;
+    };
+    const patch_options lying{.half = 2, .spread = 1.3, .dimensions = 12};
+    patch_options turning = lying;
+    turning.turned = true;
+    const auto as_they_lie = describe_patches(guides_of(guides, 0.1), lying),
+               in_turns = describe_patches(guides_of(guides, 0.1), turning);
+    for (std::size_t turn = 1; turn < 8; ++turn) {
+        CAPTURE(turn);
+        for (std::size_t y = 2; y < 10; ++y) {
+            for (std::size_t x = 2; x < 13; ++x) {
+                CHECK(apart(in_turns, turn, y, x) < 1e-6 * in_turns.noise);
+                CHECK(apart(as_they_lie, turn, y, x) > as_they_lie.noise);
+            }
+        }
+    }
+}
+
 TEST_CASE("patches of noise alone are as far apart as the noise says, in few dimensions too") {
     xt::xtensor<double, 2> noise({96, 96});
     for (std::size_t y = 0; y < 96; ++y) {

@@ -20,8 +20,8 @@ namespace stemfuse {
 // The kernels that are tried: every softness with every kind of patch, of the image alone and of image and maps.
 struct kernel_grid {
     std::vector<patch_options> of_image{{.half = 3, .spread = 2, .dimensions = 16},
-                                        {.half = 6, .spread = 4, .dimensions = 24}};
-    std::vector<patch_options> of_maps{{.half = 2, .spread = 1.3, .dimensions = 20}};
+                                        {.half = 6, .spread = 4, .dimensions = 24, .turned = true}};
+    std::vector<patch_options> of_maps{{.half = 2, .spread = 1.3, .dimensions = 20, .turned = true}};
     double map_noise = 0.03;  // of a map that guides, in units of its bright level
     std::vector<double> softnesses{2, 6, 20, 60};
     neighbour_options search{};
