@@ -33,12 +33,15 @@ inline std::optional<stemfuse::k_factors> parse_k_factors(const std::vector<std:
     return stemfuse::k_factors(symbols, named);
 }
 
-// The options of a fusion with averages that fuses the counts as `options` say.
+// The options of a fusion with averages of the counts that `options` are for.
 inline stemfuse::guided_fusion_options averaging_options(const stemfuse::count_fusion_options& options) {
     stemfuse::guided_fusion_options guided;
     const double fraction = guided.counts.holdout.fraction;
-    guided.counts = options;
+    guided.counts.holdout = options.holdout;
     guided.counts.holdout.fraction = fraction;
+    guided.counts.haadf_noise = options.haadf_noise;
+    if (options.grid.smoothings != stemfuse::count_grid{}.smoothings)
+        guided.smoothings = guided.counts.grid.smoothings = options.grid.smoothings;
     return guided;
 }
 

@@ -70,9 +70,7 @@ stemfuse::count_fusion_result<T> fused_counts(const measurement<T>& m, const xt:
                                               count_details& details, const stemfuse::execution& work) {
     using namespace stemfuse;
     if (!o.averaging) return fuse_counts(m.maps, background, m.haadf, options, work);
-    guided_fusion_options guiding = averaging_options(options);
-    if (o.lambda_tv) guiding.smoothings = options.grid.smoothings;
-    auto guided = fuse_counts_guided(m.maps, background, m.haadf, guiding, work);
+    auto guided = fuse_counts_guided(m.maps, background, m.haadf, averaging_options(options), work);
     details.trust = trust_of(guided, m.symbols);
     details.mixtures = guided.mixtures;
     for (const auto& p : worst_places(guided.disagreement)) {

@@ -17,8 +17,9 @@
 namespace stemfuse {
 
 struct guided_fusion_options {
-    // More is held out than for counts alone: kernels, settings and weights are all chosen by it.
-    count_fusion_options counts{.holdout = {.fraction = 0.7}};
+    // More is held out than for counts alone: kernels, settings and weights are all chosen by it. The prior is directed
+    // by the image alone, as fits to counts are but one part of the mixtures.
+    count_fusion_options counts{.grid = {.directed = {true}}, .holdout = {.fraction = 0.7}};
     kernel_grid kernels{};
     std::vector<double> smoothings{0.03, 0.12, 0.5, 1};   // of averages: what is left of noise is smooth already
     double haadf_weight = 0.05;                           // of averages, which have seen the image; 0: none
