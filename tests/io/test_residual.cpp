@@ -21,7 +21,7 @@ const figure_options coarse{.dots_per_inch = 50};
 template <class T>
 fusion_record<T> record_of(std::size_t n, std::size_t ny, std::size_t nx) {
     fusion_record<T> r;
-    for (std::size_t i = 0; i < n; ++i) r.elements.push_back("E" + std::to_string(i));
+    for (std::size_t i = 0; i < n; ++i) r.elements.emplace_back("E").append(std::to_string(i));
     r.haadf = r.fused_haadf = r.raw_haadf = support::random_array<T, 2>({ny, nx});
     r.maps = r.raw_maps = support::random_array<T, 3>({n, ny, nx}, 0, 5, 1);
     r.fused_maps = support::random_array<T, 3>({n, ny, nx}, 0, 2, 2);
