@@ -32,7 +32,7 @@ void announce(const measurement<T>& m, const stemfuse::thread_pool& pool, bool a
                  image = pixels * sizeof(T);
     // Several fits at a time, see for_each_fit().
     const double at_once = pixels <= 1 << 18 ? static_cast<double>(pool.concurrency()) : 0;
-    const double fits = (at_once > 0 ? 43 + 11 * at_once : 31) * stack + 10 * image;
+    const double fits = (at_once > 0 ? 43 + 11 * at_once : 32) * stack + 10 * image;
     // Averages of all counts and of the part, the list of neighbours, and descriptors in two layouts.
     const double neighbours = static_cast<double>(stemfuse::neighbour_bytes(m.haadf.shape(0), m.haadf.shape(1))),
                  descriptors = 2 * 28 * sizeof(float) * pixels;
