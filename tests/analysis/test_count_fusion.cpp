@@ -77,6 +77,18 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 }  // namespace
 
+TEST_CASE("what large images give is taken over as it comes, that of small ones in order at the end") {
+    const auto calls = [](std::size_t side) {
+        std::string order;
+        detail::for_each_fit(
+            {3, side, side}, 3, execution(), [&](std::size_t k, const execution&) { order += std::to_string(k); },
+            [&](std::size_t k) { order.append("+").append(std::to_string(k)); });
+        return order;
+    };
+    CHECK(calls(512) == "012+0+1+2");
+    CHECK(calls(513) == "0+01+12+2");
+}
+
 TEST_CASE("the fusion beats the raw counts by a factor of 3 and denoising alone by a tenth") {
     const measurement m = measure(5);
     const auto fused = fuse(m);
