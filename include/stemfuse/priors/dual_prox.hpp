@@ -9,6 +9,7 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/partition.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/core/simd.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
@@ -42,9 +43,10 @@ public:
     // of rows go to different threads; the duals between two of them come last, from rows that they leave behind.
     void iterate(const stack_view<T>& p, const stack_view<T>& r, T momentum, const execution& exec) const {
         const std::size_t ny = v_.shape[1];
-        const std::size_t bands = exec.concurrency() == 1 ? 1 : std::min(4 * exec.concurrency(), (ny + 7) / 8);
+        const partition rows(ny, exec.concurrency() == 1 ? 1 : std::min(4 * exec.concurrency(), (ny + 7) / 8));
+        const std::size_t bands = rows.size();
         map_rows borders(2 * bands, v_.shape[0], v_.shape[2]);
-        const auto first_row = [&](std::size_t b) { return b * ny / bands; };
+        const auto first_row = [&](std::size_t b) { return b < bands ? rows[b].first : ny; };
         exec.for_each(bands, [&](std::size_t b) {
             map_rows two(2, v_.shape[0], v_.shape[2]);
             for (std::size_t y = first_row(b); y < first_row(b + 1); ++y) {

@@ -8,6 +8,7 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/partition.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
 #include <stemfuse/solvers/pixel_newton.hpp>
@@ -35,11 +36,10 @@ public:
                       const execution& exec)
         : on_(on), kernels_{f.prior_term()}, exec_(exec), zero_(1, on.p.shape[0], on.x.shape[2]) {
         const std::size_t n = on.x.shape[0], ny = on.x.shape[1], nx = on.x.shape[2];
-        const std::size_t count =
-            exec.concurrency() == 1 ? 1 : std::clamp<std::size_t>(n * ny * nx / 8192, 1, 4 * exec.concurrency());
-        bands_.reserve(count);
-        for (std::size_t b = 0; b < std::min(count, ny); ++b) {
-            bands_.push_back({b * ny / count, (b + 1) * ny / count, {3, n, nx}, {f, on.inertia, newton_steps}});
+        const partition rows(ny, exec.concurrency() == 1 ? 1 : std::min(n * ny * nx / 8192, 4 * exec.concurrency()));
+        bands_.reserve(rows.size());
+        for (std::size_t b = 0; b < rows.size(); ++b) {
+            bands_.push_back({rows[b].first, rows[b].last, {3, n, nx}, {f, on.inertia, newton_steps}});
         }
     }
 

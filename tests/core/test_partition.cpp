@@ -1,0 +1,29 @@
+// A partition covers its items once, in order, without empty ranges.
+#include <doctest/doctest.h>
+
+#include <stemfuse/core/partition.hpp>
+
+using namespace stemfuse;
+
+TEST_CASE("every number of items cut into every number of parts up to 64") {
+    for (std::size_t n = 0; n <= 64; ++n) {
+        for (std::size_t parts = 0; parts <= 64; ++parts) {
+            CAPTURE(n);
+            CAPTURE(parts);
+            const partition of(n, parts);
+            REQUIRE(of.size() <= n);
+            if (parts > 0) REQUIRE(of.size() <= parts);
+            REQUIRE((of.size() > 0) == (n > 0));
+            std::size_t next = 0, shortest = n + 1, longest = 0;
+            for (std::size_t k = 0; k < of.size(); ++k) {
+                REQUIRE(of[k].first == next);
+                REQUIRE(of[k].size() > 0);
+                shortest = std::min(shortest, of[k].size());
+                longest = std::max(longest, of[k].size());
+                next = of[k].last;
+            }
+            REQUIRE(next == n);
+            if (n > 0) REQUIRE(longest - shortest <= 1);
+        }
+    }
+}
