@@ -26,6 +26,7 @@ void explore_as(const input_files& files, fusion_plan plan, const input_options&
                 const explore_options& options, std::vector<std::string> words) {
     const output_folder folder(options.output);
     auto measured = read_measurement<T>(files, plan, input);
+    folder.keep_apart(files.all_paths(), measured.symbols);
     measured.sources.emplace_back("recipe_reason", std::string("as --recipe says"));  // in the command that is shown
     check_drift(measured, input.align, false, plan.warnings);
     for (const std::string& warning : plan.warnings)

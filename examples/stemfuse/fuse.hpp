@@ -27,6 +27,7 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
              const output_options& output) {
     const output_folder folder(output.folder);
     auto measured = read_measurement<T>(files, plan, input);
+    folder.keep_apart(files.all_paths(), measured.symbols);
     throw_if_interrupted("while reading");
     const recipe_choice recipe = recipe_for(measured, request.recipe);
     const bool counts = recipe.name == "counts";

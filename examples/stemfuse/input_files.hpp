@@ -36,6 +36,11 @@ public:
         for (const auto& file : files_) names.push_back(file.path().string());
         return stemfuse::io::joined(names);
     }
+    std::vector<std::filesystem::path> all_paths() const {
+        std::vector<std::filesystem::path> all;
+        for (const auto& file : files_) all.push_back(file.path());
+        return all;
+    }
     std::vector<stemfuse::io::file_contents> contents() const {
         std::vector<stemfuse::io::file_contents> all;
         for (const auto& file : files_) all.push_back(file.contents());

@@ -27,6 +27,14 @@ namespace program {
 
 using figures_of_merit = std::vector<std::pair<std::string, std::string>>;
 
+// The names of all files that write_outputs() writes.
+inline std::vector<std::string> output_names(const std::vector<std::string>& elements) {
+    std::vector<std::string> names{"fused.h5",  "fused.hspy",   "fused.npz",   "fused_maps.tif", "profile.csv",
+                                   "fused.png", "residual.png", "report.html", "parameters.json"};
+    for (const std::string& element : elements) names.push_back(element + ".tif");
+    return names;
+}
+
 // The folder for the results, made if need be and tried before any work; one that it made goes again if nothing was
 // written to it. Throws write_error.
 class output_folder {
@@ -47,6 +55,19 @@ public:
     }
 
     const std::filesystem::path& path() const noexcept { return path_; }
+
+    // Throws usage_error where a result for these elements would be written over a file that is read, by whatever name.
+    void keep_apart(const std::vector<std::filesystem::path>& inputs, const std::vector<std::string>& elements) const {
+        for (const std::string& name : output_names(elements)) {
+            for (const auto& input : inputs) {
+                std::error_code absent;
+                if (std::filesystem::equivalent(path_ / name, input, absent)) {
+                    throw usage_error("--output: " + (path_ / name).string() + " is an input (" + input.string() +
+                                      ") and would be written over: name another folder");
+                }
+            }
+        }
+    }
 
 private:
     std::filesystem::path path_;
