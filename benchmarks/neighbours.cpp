@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include <stemfuse/operators/neighbour_search.hpp>
-#include <stemfuse/operators/patch_descriptors.hpp>
+#include <stemfuse/nonlocal/neighbour_search.hpp>
+#include <stemfuse/nonlocal/patch_descriptors.hpp>
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/analysis/quality.hpp>
+#include <stemfuse/quality/quality.hpp>
 
 namespace quality {
 
@@ -64,14 +64,14 @@ inline figures figures_of(const xt::xtensor<double, 3>& maps, const xt::xtensor<
     return f;
 }
 
-inline double mean(const outcome& o, double figures::*member) {
+inline double mean(const outcome& o, double figures::* member) {
     double sum = 0;
     for (const figures& f : o.by_seed) sum += f.*member;
     return sum / static_cast<double>(o.by_seed.size());
 }
 
 // Standard deviation over the seeds.
-inline double spread(const outcome& o, double figures::*member) {
+inline double spread(const outcome& o, double figures::* member) {
     const double centre = mean(o, member);
     double sum = 0;
     for (const figures& f : o.by_seed) sum += (f.*member - centre) * (f.*member - centre);

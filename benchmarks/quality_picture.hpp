@@ -8,10 +8,10 @@
 #include <string>
 #include <utility>
 
-#include <stemfuse/analysis/quality.hpp>
 #include <stemfuse/core/error.hpp>
-#include <stemfuse/io/canvas.hpp>
-#include <stemfuse/io/colormap.hpp>
+#include <stemfuse/quality/quality.hpp>
+#include <stemfuse/report/figure/canvas.hpp>
+#include <stemfuse/report/figure/colormap.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
 #include "quality_figures.hpp"

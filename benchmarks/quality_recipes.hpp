@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include <stemfuse/analysis/guided_fusion.hpp>
-#include <stemfuse/analysis/quantification.hpp>
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/priors/total_variation.hpp>
+#include <stemfuse/quantify/quantification.hpp>
+#include <stemfuse/recipes/guided_fusion.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>

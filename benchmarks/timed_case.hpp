@@ -5,7 +5,7 @@
 #include <string>
 
 #include <stemfuse/core/array.hpp>
-#include <stemfuse/priors/tv_tiles.hpp>
+#include <stemfuse/priors/tv/tv_tiles.hpp>
 
 namespace bench {
 

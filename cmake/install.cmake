@@ -3,12 +3,8 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/stemfuse")
-set(header_filter "")
-if(NOT stemfuse_has_io)
-  set(header_filter PATTERN io EXCLUDE)
-endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/stemfuse" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-        FILES_MATCHING PATTERN *.hpp ${header_filter})
+        FILES_MATCHING PATTERN *.hpp)
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 install(TARGETS stemfuse EXPORT stemfuseTargets INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")

@@ -5,13 +5,13 @@
 #include <cmath>
 #include <cstdio>
 
-#include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
+#include <stemfuse/testing/properties.hpp>
 
 namespace {
 

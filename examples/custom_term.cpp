@@ -8,11 +8,11 @@
 #include <cstdio>
 #include <utility>
 
-#include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
+#include <stemfuse/testing/properties.hpp>
 
 namespace student_t {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/core/elements.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/data/drift.hpp>
+#include <stemfuse/elements/elements.hpp>
 
 #include "recipe.hpp"
 

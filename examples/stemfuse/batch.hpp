@@ -18,10 +18,10 @@
 #include <nlohmann/json.hpp>
 
 #include <stemfuse/core/error.hpp>
-#include <stemfuse/io/byte_source.hpp>
+#include <stemfuse/io/base/byte_source.hpp>
+#include <stemfuse/io/base/sha256.hpp>
 #include <stemfuse/io/describe.hpp>
-#include <stemfuse/io/record.hpp>
-#include <stemfuse/io/sha256.hpp>
+#include <stemfuse/io/record/record.hpp>
 
 #include "options.hpp"
 #include "progress_line.hpp"

@@ -8,14 +8,14 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/analysis/choose.hpp>
-#include <stemfuse/analysis/count_problem.hpp>
-#include <stemfuse/analysis/count_search.hpp>
-#include <stemfuse/analysis/guided_fusion.hpp>
-#include <stemfuse/analysis/quantification.hpp>
-#include <stemfuse/io/report.hpp>
-#include <stemfuse/io/report_holdout.hpp>
-#include <stemfuse/io/report_trust.hpp>
+#include <stemfuse/counts/choose.hpp>
+#include <stemfuse/quantify/quantification.hpp>
+#include <stemfuse/recipes/count_problem.hpp>
+#include <stemfuse/recipes/count_search.hpp>
+#include <stemfuse/recipes/guided_fusion.hpp>
+#include <stemfuse/report/report.hpp>
+#include <stemfuse/report/report_holdout.hpp>
+#include <stemfuse/report/report_trust.hpp>
 
 namespace program {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/io/atomic_file.hpp>
-#include <stemfuse/io/fused_file.hpp>
-#include <stemfuse/io/hdf5_handle.hpp>
+#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/hdf5/hdf5_handle.hpp>
+#include <stemfuse/io/record/fused_file.hpp>
 
 #include "count_details.hpp"
 

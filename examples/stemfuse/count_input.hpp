@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <stemfuse/analysis/quantification.hpp>
+#include <stemfuse/quantify/quantification.hpp>
 
 #include "count_options.hpp"
 #include "progress_line.hpp"

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include <stemfuse/analysis/composition_maps.hpp>
-#include <stemfuse/analysis/guided_fusion.hpp>
-#include <stemfuse/analysis/noise_split.hpp>
-#include <stemfuse/data/thinning.hpp>
+#include <stemfuse/counts/noise_split.hpp>
+#include <stemfuse/counts/thinning.hpp>
+#include <stemfuse/quantify/composition_maps.hpp>
+#include <stemfuse/recipes/guided_fusion.hpp>
 
 #include "count_details.hpp"
 #include "count_options.hpp"

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include <stemfuse/analysis/guided_fusion.hpp>
-#include <stemfuse/analysis/quantification.hpp>
+#include <stemfuse/quantify/quantification.hpp>
+#include <stemfuse/recipes/guided_fusion.hpp>
 
 #include "count_details.hpp"
 #include "count_input.hpp"

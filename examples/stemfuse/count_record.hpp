@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include <stemfuse/analysis/haadf_calibration.hpp>
 #include <stemfuse/data/min_max.hpp>
+#include <stemfuse/recipes/haadf_calibration.hpp>
 
 #include "count_details.hpp"
 #include "count_options.hpp"

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <string>
 
-#include <stemfuse/analysis/quality.hpp>
-#include <stemfuse/io/image_set.hpp>
+#include <stemfuse/io/record/image_set.hpp>
+#include <stemfuse/quality/quality.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
 

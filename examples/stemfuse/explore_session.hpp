@@ -11,7 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <stemfuse/io/colormap.hpp>
+#include <stemfuse/report/figure/colormap.hpp>
 
 #include "explore_jobs.hpp"
 #include "explore_protocol.hpp"

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/io/base/sha256.hpp>
 #include <stemfuse/io/image_choice.hpp>
 #include <stemfuse/io/image_file.hpp>
-#include <stemfuse/io/record.hpp>
-#include <stemfuse/io/sha256.hpp>
+#include <stemfuse/io/record/record.hpp>
 
 namespace program {
 

@@ -11,7 +11,7 @@
 
 #include <stemfuse/io/describe.hpp>
 #include <stemfuse/io/image_choice.hpp>
-#include <stemfuse/io/tiff.hpp>
+#include <stemfuse/io/tiff/tiff.hpp>
 
 #include "input_files.hpp"
 #include "options.hpp"

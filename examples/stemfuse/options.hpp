@@ -14,9 +14,9 @@
 
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
-#include <stemfuse/data/side_background.hpp>
-#include <stemfuse/io/image_info.hpp>
+#include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/priors/total_variation.hpp>
+#include <stemfuse/spectra/side_background.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
 
 namespace program {

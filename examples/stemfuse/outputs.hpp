@@ -9,16 +9,16 @@
 #include <vector>
 
 #include <stemfuse/core/error.hpp>
-#include <stemfuse/io/atomic_file.hpp>
-#include <stemfuse/io/figure.hpp>
-#include <stemfuse/io/fused_file.hpp>
-#include <stemfuse/io/fused_npz.hpp>
-#include <stemfuse/io/hspy_writer.hpp>
-#include <stemfuse/io/parameters_json.hpp>
-#include <stemfuse/io/profile_csv.hpp>
-#include <stemfuse/io/report.hpp>
-#include <stemfuse/io/residual_figure.hpp>
-#include <stemfuse/io/tiff.hpp>
+#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/record/fused_file.hpp>
+#include <stemfuse/io/record/fused_npz.hpp>
+#include <stemfuse/io/record/hspy_writer.hpp>
+#include <stemfuse/io/record/parameters_json.hpp>
+#include <stemfuse/io/tiff/tiff.hpp>
+#include <stemfuse/report/figure/figure.hpp>
+#include <stemfuse/report/figure/profile_csv.hpp>
+#include <stemfuse/report/figure/residual_figure.hpp>
+#include <stemfuse/report/report.hpp>
 
 #include "count_file.hpp"
 #include "recipe.hpp"

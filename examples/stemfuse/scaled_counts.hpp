@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/data/counts_per_unit.hpp>
+#include <stemfuse/counts/counts_per_unit.hpp>
 
 #include "count_options.hpp"
 #include "recipe.hpp"

@@ -10,10 +10,10 @@
 #include <string>
 #include <utility>
 
-#include <stemfuse/core/atomic_weights.hpp>
-#include <stemfuse/io/atomic_file.hpp>
-#include <stemfuse/io/hdf5_writer.hpp>
-#include <stemfuse/io/npz.hpp>
+#include <stemfuse/elements/atomic_weights.hpp>
+#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/hdf5/hdf5_writer.hpp>
+#include <stemfuse/io/numpy/npz.hpp>
 #include <stemfuse/simulate/catalogue.hpp>
 
 #include "options.hpp"
@@ -152,7 +152,9 @@ inline void simulate(const simulate_options& o) {
     const std::string ending = path.extension().string();
     if (ending != ".h5" && ending != ".hdf5" && ending != ".npz")
         throw usage_error("--output: got \"" + o.file + "\", takes a file name that ends in .h5, .hdf5 or .npz");
-    { const stemfuse::io::atomic_file trial(path); }
+    {
+        const stemfuse::io::atomic_file trial(path);
+    }
     const auto file = simulated(entry, ny, nx, o);
     ending == ".npz" ? write_npz(path, file) : write_hdf5(path, file);
     std::string elements;

@@ -6,7 +6,7 @@
 #include <tiffio.h>
 #include <zip.h>
 
-#include <stemfuse/io/record.hpp>
+#include <stemfuse/io/record/record.hpp>
 
 int main() {
     unsigned major = 0, minor = 0, release = 0;

@@ -8,8 +8,8 @@
 #include <set>
 #include <vector>
 
-#include <stemfuse/core/elements.hpp>
 #include <stemfuse/core/random.hpp>
+#include <stemfuse/elements/elements.hpp>
 
 #include "support.hpp"
 

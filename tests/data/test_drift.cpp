@@ -5,8 +5,8 @@
 #include <limits>
 #include <string>
 
-#include <stemfuse/core/elements.hpp>
 #include <stemfuse/data/drift.hpp>
+#include <stemfuse/elements/elements.hpp>
 #include <stemfuse/simulate/catalogue.hpp>
 
 #include "support.hpp"
@@ -167,20 +167,14 @@ TEST_CASE_TEMPLATE("shifted: whole pixels exactly, parabolas exactly, borders re
 
 TEST_CASE("what cannot be compared or shifted") {
     const auto a = support::random_array<double, 2>({32, 32});
-    support::check_throws<shape_error>(
-        [&] {
-            measure_drift(a, support::random_array<double, 2>({32, 31}));
-        },
-        "map: has shape (32, 31)", "as haadf");
+    support::check_throws<shape_error>([&] { measure_drift(a, support::random_array<double, 2>({32, 31})); },
+                                       "map: has shape (32, 31)", "as haadf");
     auto bad = a;
     bad(3, 4) = std::numeric_limits<double>::quiet_NaN();
     support::check_throws<value_error>([&] { measure_drift(bad, a); }, "haadf: has nan at row 3, column 4");
     support::check_throws<value_error>([&] { measure_drift(a, bad); }, "map: has nan");
     support::check_throws<value_error>([&] { shifted(a, 40, 0); }, "y: got 40, takes -32 to 32");
     support::check_throws<value_error>([&] { shifted(a, 0, std::numeric_limits<double>::quiet_NaN()); }, "x: got nan");
-    support::check_throws<shape_error>(
-        [&] {
-            shifted(xt::xtensor<double, 2>(image_shape{0, 4}), 0, 0);
-        },
-        "image: is empty");
+    support::check_throws<shape_error>([&] { shifted(xt::xtensor<double, 2>(image_shape{0, 4}), 0, 0); },
+                                       "image: is empty");
 }

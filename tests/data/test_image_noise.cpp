@@ -72,11 +72,8 @@ TEST_CASE("what has no noise to be seen") {
 }
 
 TEST_CASE("images that are refused") {
-    support::check_throws<shape_error>(
-        [] {
-            image_noise(xt::xtensor<float, 2>({2, 9}), "HAADF");
-        },
-        "HAADF: has shape (2, 9)", "3 x 3");
+    support::check_throws<shape_error>([] { image_noise(xt::xtensor<float, 2>({2, 9}), "HAADF"); },
+                                       "HAADF: has shape (2, 9)", "3 x 3");
     support::check_throws<shape_error>([] { image_noise(xt::xtensor<float, 2>({0, 0})); }, "image: has shape (0, 0)");
     auto image = noise_image<float>(8, 8, 1);
     image(3, 4) = std::numeric_limits<float>::quiet_NaN();

@@ -34,9 +34,6 @@ TEST_CASE("threshold_start refuses what has no start") {
                                        "threshold: got ", "nan");
     maps(1, 2, 3) = std::numeric_limits<float>::quiet_NaN();
     support::check_throws<value_error>([&] { threshold_start(maps, 0.1); }, "maps: has ", "element 1, row 2, column 3");
-    support::check_throws<shape_error>(
-        [] {
-            threshold_start(xt::xtensor<float, 3>({1, 0, 2}), 0.1);
-        },
-        "maps: is empty");
+    support::check_throws<shape_error>([] { threshold_start(xt::xtensor<float, 3>({1, 0, 2}), 0.1); },
+                                       "maps: is empty");
 }

@@ -9,12 +9,12 @@
 
 #include <tiffio.h>
 
-#include <stemfuse/io/npz.hpp>
-#include <stemfuse/io/tiff.hpp>
+#include <stemfuse/io/numpy/npz.hpp>
+#include <stemfuse/io/tiff/tiff.hpp>
 
-#include "dm_writer.hpp"
-#include "read_all.hpp"
-#include "scratch.hpp"
+#include "io/dm_writer.hpp"
+#include "io/read_all.hpp"
+#include "io/scratch.hpp"
 
 namespace corpus {
 

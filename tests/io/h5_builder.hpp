@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-#include <stemfuse/io/hdf5_handle.hpp>
+#include <stemfuse/io/hdf5/hdf5_handle.hpp>
 
 #include "support.hpp"
 

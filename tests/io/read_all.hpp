@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/io/dm.hpp>
-#include <stemfuse/io/npz_images.hpp>
-#include <stemfuse/io/numpy_images.hpp>
-#include <stemfuse/io/tiff_reader.hpp>
-#include <stemfuse/io/velox_spectra.hpp>
+#include <stemfuse/io/dm/dm.hpp>
+#include <stemfuse/io/numpy/npz_images.hpp>
+#include <stemfuse/io/numpy/numpy_images.hpp>
+#include <stemfuse/io/tiff/tiff_reader.hpp>
+#include <stemfuse/io/velox/velox_spectra.hpp>
 
 namespace read_all {
 

@@ -7,7 +7,7 @@
 
 #include <zip.h>
 
-#include "scratch.hpp"
+#include "io/scratch.hpp"
 
 // Unpacks an archive of the samples into a folder and returns its files; none, with a message, where it is absent.
 inline std::vector<std::filesystem::path> unpack_samples(const std::string& name, const scratch::folder& into) {

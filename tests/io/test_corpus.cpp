@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "corpus.hpp"
-#include "scratch.hpp"
+#include "io/corpus.hpp"
+#include "io/scratch.hpp"
 
 using namespace stemfuse;
 

@@ -4,13 +4,13 @@
 #include <vector>
 
 #include <stemfuse/io/describe.hpp>
-#include <stemfuse/io/fused_file.hpp>
-#include <stemfuse/io/tiff.hpp>
+#include <stemfuse/io/record/fused_file.hpp>
+#include <stemfuse/io/tiff/tiff.hpp>
 
-#include "dm_writer.hpp"
-#include "h5_builder.hpp"
-#include "sample_zip.hpp"
-#include "scratch.hpp"
+#include "io/dm_writer.hpp"
+#include "io/h5_builder.hpp"
+#include "io/sample_zip.hpp"
+#include "io/scratch.hpp"
 
 using namespace stemfuse;
 

@@ -3,9 +3,9 @@
 #include <cmath>
 #include <numbers>
 
-#include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/operators/mixing.hpp>
+#include <stemfuse/testing/properties.hpp>
 
 #include "support.hpp"
 
@@ -78,9 +78,6 @@ TEST_CASE("mixing multiplies pixel by pixel and refuses other shapes") {
     CHECK(std::abs(out(2, 1, 2) - (5 * x(0, 1, 2) + 6 * x(1, 1, 2))) <= 1e-14);
     support::check_throws<shape_error>([&] { mix.adjoint(as_view(x), as_view(out)); }, "input", "(2, 2, 3)",
                                        "(3, 2, 3)");
-    support::check_throws<shape_error>(
-        [&] {
-            finite_differences({3, 2, 3}).apply(as_view(x), as_view(out));
-        },
-        "input", "(2, 2, 3)", "(3, 2, 3)");
+    support::check_throws<shape_error>([&] { finite_differences({3, 2, 3}).apply(as_view(x), as_view(out)); }, "input",
+                                       "(2, 2, 3)", "(3, 2, 3)");
 }

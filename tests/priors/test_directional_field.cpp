@@ -132,11 +132,8 @@ TEST_CASE("what makes no field is refused by name") {
     support::check_throws<value_error>([&] { directional_field(guide, 1, {.threshold = -2}); }, "threshold", "-2");
     guide(2, 3) = std::numeric_limits<double>::quiet_NaN();
     support::check_throws<value_error>([&] { directional_field(guide, 1.0); }, "guide", "row 2", "column 3");
-    support::check_throws<shape_error>(
-        [&] {
-            directional_field(xt::xtensor<double, 2>({0, 5}), 1.0);
-        },
-        "guide", "empty");
+    support::check_throws<shape_error>([&] { directional_field(xt::xtensor<double, 2>({0, 5}), 1.0); }, "guide",
+                                       "empty");
     xt::xtensor<double, 3> q = xt::zeros<double>({3, 4, 5});
     support::check_throws<shape_error>([&] { directional_field<double> made(q); }, "q", "(3, 4, 5)", "(2, 4, 5)");
     q = xt::zeros<double>({2, 4, 5});

@@ -101,13 +101,9 @@ TEST_CASE("the published scheme takes it, with cold and with warm duals") {
 TEST_CASE("a direction of another shape ends a solve before it begins") {
     const joint_float prior{.direction = direction<float>({1, 20, 17})};
     support::check_throws<shape_error>(
-        [&] {
-            solver_of({3, 20, 18}, prior, convergent_scheme{}).solve({.iterations = 1});
-        },
-        "direction", "(2, 20, 17)", "(2, 20, 18)");
+        [&] { solver_of({3, 20, 18}, prior, convergent_scheme{}).solve({.iterations = 1}); }, "direction",
+        "(2, 20, 17)", "(2, 20, 18)");
     support::check_throws<shape_error>(
-        [&] {
-            solver_of({3, 20, 18}, prior, published_scheme{}).solve({.iterations = 1});
-        },
-        "direction", "(2, 20, 17)", "(2, 20, 18)");
+        [&] { solver_of({3, 20, 18}, prior, published_scheme{}).solve({.iterations = 1}); }, "direction", "(2, 20, 17)",
+        "(2, 20, 18)");
 }

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/priors/structured_total_variation.hpp>
+#include <stemfuse/testing/properties.hpp>
 
 #include "support.hpp"
 

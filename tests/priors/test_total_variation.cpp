@@ -5,9 +5,9 @@
 #include <random>
 #include <vector>
 
-#include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/priors/total_variation.hpp>
+#include <stemfuse/testing/properties.hpp>
 
 #include "support.hpp"
 

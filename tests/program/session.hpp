@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include <stemfuse/io/image_set.hpp>
+#include <stemfuse/io/record/image_set.hpp>
 
 #include "io/scratch.hpp"
 #include "support.hpp"

@@ -7,7 +7,7 @@
 
 #include <stemfuse/data/drift.hpp>
 #include <stemfuse/io/image_file.hpp>
-#include <stemfuse/io/npz.hpp>
+#include <stemfuse/io/numpy/npz.hpp>
 
 #include "program/session.hpp"
 

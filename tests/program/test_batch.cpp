@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include <stemfuse/io/base/sha256.hpp>
 #include <stemfuse/io/image_file.hpp>
-#include <stemfuse/io/sha256.hpp>
 
 #include "program/session.hpp"
 

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <string>
 
-#include <stemfuse/analysis/count_fusion.hpp>
-#include <stemfuse/analysis/quality.hpp>
-#include <stemfuse/analysis/quantification.hpp>
 #include <stemfuse/io/image_file.hpp>
-#include <stemfuse/io/npy.hpp>
+#include <stemfuse/io/numpy/npy.hpp>
+#include <stemfuse/quality/quality.hpp>
+#include <stemfuse/quantify/quantification.hpp>
+#include <stemfuse/recipes/count_fusion.hpp>
 
 #include "program/session.hpp"
 

@@ -301,9 +301,8 @@ TEST_CASE("explore: it listens on 127.0.0.1 alone, on a port that no other may s
 TEST_CASE("explore: a newer setting cancels an older one") {
     const served s(small_measurement(128, 128));
     // Hours, but for the cancelling.
-    auto old = std::async(std::launch::async, [&] {
-        return s.post("/fuse", {{"iterations", 1000000000}, {"lambda_tv", 0.01}})->status;
-    });
+    auto old = std::async(std::launch::async,
+                          [&] { return s.post("/fuse", {{"iterations", 1000000000}, {"lambda_tv", 0.01}})->status; });
     while (old.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
         const auto answer = s.post("/fuse", {{"iterations", 2}});
         REQUIRE(answer);

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <string>
 
+#include <stemfuse/io/base/sha256.hpp>
 #include <stemfuse/io/image_file.hpp>
-#include <stemfuse/io/npz.hpp>
-#include <stemfuse/io/sha256.hpp>
+#include <stemfuse/io/numpy/npz.hpp>
 
 #include "program/session.hpp"
 
@@ -51,12 +51,14 @@ TEST_CASE("fuse: an input is not written over, by whatever name it is called") {
     const session s;
     program_test::images().write(s.path("scan.h5"));
     REQUIRE(s.run("fuse scan.h5 -o maps --quiet").code == 0);
-    std::filesystem::copy(s.path("scan.h5"), s.path("maps/fused.h5"), std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy(s.path("scan.h5"), s.path("maps/fused.h5"),
+                          std::filesystem::copy_options::overwrite_existing);
     std::filesystem::create_symlink(s.path("maps/fused.h5"), s.path("link.h5"));
     const auto scan = scratch::read(s.path("maps/fused.h5")), map = scratch::read(s.path("maps/Co.tif"));
     s.fails(2, "fuse maps/fused.h5 -o maps", "--output", "maps/fused.h5 is an input");
     s.fails(2, "fuse link.h5 -o ./maps/../maps", "--output", "is an input");
-    s.fails(2, "fuse scan.h5 maps/Co.tif --elements Co=scan.h5:Co,O --haadf scan.h5:HAADF -o maps", "Co.tif is an input");
+    s.fails(2, "fuse scan.h5 maps/Co.tif --elements Co=scan.h5:Co,O --haadf scan.h5:HAADF -o maps",
+            "Co.tif is an input");
     CHECK(scratch::read(s.path("maps/fused.h5")) == scan);
     CHECK(scratch::read(s.path("maps/Co.tif")) == map);
 }

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include <stemfuse/io/image_file.hpp>
-#include <stemfuse/io/image_set.hpp>
-#include <stemfuse/io/npy.hpp>
-#include <stemfuse/io/npz.hpp>
-#include <stemfuse/io/tiff.hpp>
+#include <stemfuse/io/numpy/npy.hpp>
+#include <stemfuse/io/numpy/npz.hpp>
+#include <stemfuse/io/record/image_set.hpp>
+#include <stemfuse/io/tiff/tiff.hpp>
 
 #include "io/dm_writer.hpp"
 #include "io/sample_zip.hpp"

@@ -10,7 +10,7 @@
 #include <string>
 
 #include <stemfuse/io/image_file.hpp>
-#include <stemfuse/io/npz.hpp>
+#include <stemfuse/io/numpy/npz.hpp>
 #include <stemfuse/simulate/catalogue.hpp>
 
 #include "io/scratch.hpp"

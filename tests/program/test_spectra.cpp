@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <stemfuse/io/image_file.hpp>
-#include <stemfuse/io/line_windows.hpp>
+#include <stemfuse/spectra/line_windows.hpp>
 
 #include "io/h5_builder.hpp"
 #include "io/sample_zip.hpp"

@@ -151,11 +151,8 @@ TEST_CASE("options out of range are refused by name") {
     support::check_throws<value_error>([&] { acquire(s, {.background = -0.1}); }, "background: got -0.1");
     support::check_throws<value_error>([&] { acquire(s, {.haadf_noise = -0.02}); }, "haadf_noise: got -0.02");
     support::check_throws<value_error>([&] { acquire(s, {.sensitivities = {1, -2, 1}}); }, "sensitivities: got -2");
-    support::check_throws<shape_error>(
-        [&] {
-            acquire(s, {.sensitivities = {1, 2}});
-        },
-        "sensitivities: has 2 numbers", "expected 3");
+    support::check_throws<shape_error>([&] { acquire(s, {.sensitivities = {1, 2}}); }, "sensitivities: has 2 numbers",
+                                       "expected 3");
     support::check_throws<shape_error>([&] { acquire(s, {.backgrounds = {1}}); }, "backgrounds: has 1 numbers");
     support::check_throws<value_error>([&] { acquire(s, {.backgrounds = {1, 2, -3}}); }, "backgrounds: got -3");
     support::check_throws<value_error>([&] { acquire(s, {.haadf_gain = 0}); }, "haadf_gain: got 0");

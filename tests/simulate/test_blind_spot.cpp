@@ -51,23 +51,14 @@ TEST_CASE("what lies between the spot and its surroundings, or further away, doe
 TEST_CASE("maps that do not fit a spot are refused by name") {
     const xt::xtensor<double, 2> even = xt::ones<double>({std::size_t{20}, std::size_t{30}});
     const xt::xtensor<double, 2> other = xt::ones<double>({std::size_t{30}, std::size_t{20}});
-    support::check_throws<shape_error>(
-        [&] {
-            spot_level(other, even, {10, 10, 3});
-        },
-        "map: has shape (30, 20)", "(20, 30)");
+    support::check_throws<shape_error>([&] { spot_level(other, even, {10, 10, 3}); }, "map: has shape (30, 20)",
+                                       "(20, 30)");
     auto holed = even;
     holed(3, 4) = std::numeric_limits<double>::quiet_NaN();
-    support::check_throws<value_error>(
-        [&] {
-            spot_level(holed, even, {10, 10, 3});
-        },
-        "map: has nan", "row 3, column 4");
+    support::check_throws<value_error>([&] { spot_level(holed, even, {10, 10, 3}); }, "map: has nan",
+                                       "row 3, column 4");
     support::check_throws<value_error>([&] { spot_level(even, holed, {10, 10, 3}); }, "even: has nan");
-    support::check_throws<value_error>(
-        [&] {
-            spot_level(even, even, {10, 10, 90});
-        },
-        "even: holds nothing", "row 10, column 10");
+    support::check_throws<value_error>([&] { spot_level(even, even, {10, 10, 90}); }, "even: holds nothing",
+                                       "row 10, column 10");
     support::check_throws<value_error>([&] { spot_level(even, even, {200, 10, 3}); }, "even: holds nothing", "row 200");
 }

@@ -4,7 +4,7 @@
 #include <set>
 #include <string>
 
-#include <stemfuse/core/elements.hpp>
+#include <stemfuse/elements/elements.hpp>
 #include <stemfuse/simulate/catalogue.hpp>
 
 #include "support.hpp"

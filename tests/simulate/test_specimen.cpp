@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/core/elements.hpp>
+#include <stemfuse/elements/elements.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
 #include <stemfuse/simulate/perovskite_columns.hpp>
 

@@ -255,9 +255,7 @@ TEST_CASE("bad input, before any work") {
     check_throws<shape_error>([&] { fusion_solver(haadf_model(small, response), poisson_likelihood(p.maps, 0.1)); },
                               "maps", "(3, 40, 50)", "(3, 40, 49)");
     check_throws<shape_error>(
-        [&] {
-            fusion_solver(haadf_model(p.haadf, haadf_response({"Sc", "Dy"})), poisson_likelihood(p.maps, 0.1));
-        },
+        [&] { fusion_solver(haadf_model(p.haadf, haadf_response({"Sc", "Dy"})), poisson_likelihood(p.maps, 0.1)); },
         "maps", "(3, 40, 50)", "(2, 40, 50)");
     check_throws<value_error>([&] { p.solver({.lambda_tv = -1}); }, "lambda_tv", "-1");
     check_throws<value_error>([&] { p.solver({.lambda_haadf = std::numeric_limits<double>::infinity()}); },
@@ -266,11 +264,8 @@ TEST_CASE("bad input, before any work") {
 
     const auto solver = p.solver();
     auto start = p.maps;
-    check_throws<shape_error>(
-        [&] {
-            solver.solve_from(xt::xtensor<float, 3>({3, 50, 40}));
-        },
-        "start", "(3, 50, 40)", "(3, 40, 50)");
+    check_throws<shape_error>([&] { solver.solve_from(xt::xtensor<float, 3>({3, 50, 40})); }, "start", "(3, 50, 40)",
+                              "(3, 40, 50)");
     start(1, 2, 3) = -1;
     check_throws<value_error>([&] { solver.solve_from(start); }, "start", "-1", "element 1, row 2, column 3");
     check_throws<value_error>([&] { solver.solve({.iterations = 0}); }, "iterations", "got 0");

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <vector>
 
-#include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/terms/term.hpp>
+#include <stemfuse/testing/properties.hpp>
 
 #include "support.hpp"
 

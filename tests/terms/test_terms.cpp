@@ -4,11 +4,11 @@
 #include <limits>
 #include <vector>
 
-#include <stemfuse/analysis/properties.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/multi_detector_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
+#include <stemfuse/testing/properties.hpp>
 
 #include "terms/check_term.hpp"
 
@@ -170,11 +170,8 @@ TEST_CASE("terms refuse bad input with the argument's name") {
 
     const xt::xtensor<double, 2> mixing{{1, 2}, {3, 4}};
     check_throws<shape_error>([&] { multi_detector_model(maps, mixing, {1.6}); }, "gammas", "1 values", "2 detectors");
-    check_throws<shape_error>(
-        [&] {
-            multi_detector_model(maps, xt::xtensor<double, 2>({3, 2}, 1.0), {1.6, 1.6});
-        },
-        "mixing", "(3, 2)");
+    check_throws<shape_error>([&] { multi_detector_model(maps, xt::xtensor<double, 2>({3, 2}, 1.0), {1.6, 1.6}); },
+                              "mixing", "(3, 2)");
     check_throws<value_error>([&] { multi_detector_model(maps, mixing, {1.6, 0.5}); }, "gammas", "0.5");
 
     const haadf_model model(haadf, response);

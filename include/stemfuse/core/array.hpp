@@ -19,7 +19,7 @@ namespace stemfuse {
 template <class T>
 concept scalar = std::same_as<T, float> || std::same_as<T, double>;
 
-// A non-owning view of an N-dimensional array whose last axis is contiguous. Strides count elements.
+/// A non-owning view of an N-dimensional array whose last axis is contiguous. Strides count elements.
 template <class T, std::size_t N>
 struct array_view {
     using value_type = std::remove_const_t<T>;
@@ -29,7 +29,11 @@ struct array_view {
     std::array<std::size_t, N> shape{};
     std::array<std::ptrdiff_t, N> strides{};
 
-    operator array_view<const T, N>() const requires(!std::is_const_v<T>) { return {data, shape, strides}; }
+    operator array_view<const T, N>() const
+        requires(!std::is_const_v<T>)
+    {
+        return {data, shape, strides};
+    }
 
     std::size_t size() const {
         std::size_t n = 1;
@@ -37,13 +41,21 @@ struct array_view {
         return n;
     }
 
-    T* row(std::size_t y) const requires(N == 2) { return data + static_cast<std::ptrdiff_t>(y) * strides[0]; }
+    T* row(std::size_t y) const
+        requires(N == 2)
+    {
+        return data + static_cast<std::ptrdiff_t>(y) * strides[0];
+    }
 
-    T* row(std::size_t i, std::size_t y) const requires(N == 3) {
+    T* row(std::size_t i, std::size_t y) const
+        requires(N == 3)
+    {
         return data + static_cast<std::ptrdiff_t>(i) * strides[0] + static_cast<std::ptrdiff_t>(y) * strides[1];
     }
 
-    array_view<T, 2> image(std::size_t i) const requires(N == 3) {
+    array_view<T, 2> image(std::size_t i) const
+        requires(N == 3)
+    {
         return {row(i, 0), {shape[1], shape[2]}, {strides[1], strides[2]}};
     }
 };
@@ -56,10 +68,10 @@ using stack_view = array_view<T, 3>;
 using stack_shape = std::array<std::size_t, 3>;
 using image_shape = std::array<std::size_t, 2>;
 
-// What an array type of one's own specialises to be accepted everywhere (rank 2 for images, 3 for stacks):
-//     using value_type;  static constexpr std::size_t rank;
-//     static array_view<const value_type, rank> view(const A&);  static array_view<value_type, rank> view(A&);
-// xtensor's containers, adaptors, views and lazy expressions need no specialisation.
+/// What an array type of one's own specialises to be accepted everywhere (rank 2 for images, 3 for stacks):
+///     using value_type;  static constexpr std::size_t rank;
+///     static array_view<const value_type, rank> view(const A&);  static array_view<value_type, rank> view(A&);
+/// xtensor's containers, adaptors, views and lazy expressions need no specialisation.
 template <class A>
 struct array_traits;
 
@@ -76,16 +88,12 @@ template <class A>
 concept xexpression = xt::is_xexpression<std::remove_cvref_t<A>>::value;
 
 template <class A>
-concept has_traits = requires {
-    typename array_traits<std::remove_cvref_t<A>>::value_type;
-};
+concept has_traits = requires { typename array_traits<std::remove_cvref_t<A>>::value_type; };
 
 // Memory that can be viewed in place: data, offset and strides. Lazy expressions have none.
 template <class A>
 concept strided = xexpression<A> && xt::has_data_interface<std::remove_cvref_t<A>>::value &&
-    requires(const std::remove_cvref_t<A>& a) {
-    a.strides();
-};
+                  requires(const std::remove_cvref_t<A>& a) { a.strides(); };
 
 template <class A>
 struct value_type_of;
@@ -115,22 +123,22 @@ constexpr std::size_t static_rank() {
 }
 
 template <class A, std::size_t N>
-concept array_of_rank = (xexpression<A> || has_traits<A>)&&(static_rank<A>() == N || static_rank<A>() == 0);
+concept array_of_rank = (xexpression<A> || has_traits<A>) && (static_rank<A>() == N || static_rank<A>() == 0);
 
 }  // namespace detail
 
 template <class A>
 using value_type_t = typename detail::value_type_of<std::remove_cvref_t<A>>::type;
 
-// The scalar in which an array is computed with: its own where that is float or double, else double.
+/// The scalar in which an array is computed with: its own where that is float or double, else double.
 template <class A>
 using scalar_type_t = std::conditional_t<scalar<value_type_t<A>>, value_type_t<A>, double>;
 
-// A two-dimensional array (n_y, n_x) of arithmetic values: an xtensor expression, or any type with array_traits.
+/// A two-dimensional array (n_y, n_x) of arithmetic values: an xtensor expression, or any type with array_traits.
 template <class A>
 concept image = detail::array_of_rank<A, 2> && std::is_arithmetic_v<value_type_t<A>>;
 
-// A three-dimensional array (n, n_y, n_x): n element maps, slowest axis first.
+/// A three-dimensional array (n, n_y, n_x): n element maps, slowest axis first.
 template <class A>
 concept stack = detail::array_of_rank<A, 3> && std::is_arithmetic_v<value_type_t<A>>;
 
@@ -214,10 +222,11 @@ xt::xtensor<T, N> packed_copy(const A& a, std::string_view name) {
 
 }  // namespace detail
 
-// A view of an array in place, its rank N deduced except for xt::xarray. Throws shape_error where the rank is another
-// or the last axis is not contiguous; readable and writable take those too.
+/// A view of an array in place, its rank N deduced except for xt::xarray. Throws shape_error where the rank is another
+/// or the last axis is not contiguous; readable and writable take those too.
 template <std::size_t N = 0, class A>
-requires(image<A> || stack<A>) auto as_view(A& a, std::string_view name = "array") {
+    requires(image<A> || stack<A>)
+auto as_view(A& a, std::string_view name = "array") {
     constexpr std::size_t rank = N == 0 ? detail::static_rank<A>() : N;
     static_assert(rank != 0, "stemfuse: the rank of an xt::xarray is given as as_view<2>(a) or as_view<3>(a)");
     const auto view = detail::view_in_place<rank>(a, name);

@@ -13,8 +13,8 @@
 
 namespace stemfuse {
 
-// Reads any accepted array as contiguous rows of T: in place where its memory allows, else from a converted copy.
-// `name` stands in the messages. Throws shape_error for another number of dimensions.
+/// Reads any accepted array as contiguous rows of T: in place where its memory allows, else from a converted copy.
+/// `name` stands in the messages. Throws shape_error for another number of dimensions.
 template <scalar T, std::size_t N>
 class readable {
 public:
@@ -38,8 +38,9 @@ private:
     array_view<const T, N> view_;
 };
 
-// Writes to the user's array as contiguous rows of T: in place where its memory allows, else through a buffer that
-// commit() copies back. Starts with the array's content if `load`. Throws shape_error for another number of dimensions.
+/// Writes to the user's array as contiguous rows of T: in place where its memory allows, else through a buffer that
+/// commit() copies back. Starts with the array's content if `load`. Throws shape_error for another number of
+/// dimensions.
 template <scalar T, std::size_t N, class A>
 class writable {
     static_assert(detail::viewable<A> && std::same_as<value_type_t<A>, T>,
@@ -74,8 +75,8 @@ private:
     array_view<T, N> view_;
 };
 
-// Holds an array by value, as a term holds its measurement: containers are copied or moved in, adaptors and views keep
-// referring to the memory they were made of. Where that memory has no contiguous rows, a packed copy serves instead.
+/// Holds an array by value, as a term holds its measurement: containers are copied or moved in, adaptors and views keep
+/// referring to the memory they were made of. Where that memory has no contiguous rows, a packed copy serves instead.
 template <class A, std::size_t N>
 class held_array {
 public:
@@ -91,7 +92,7 @@ public:
         }
     }
 
-    // The memory is looked up anew, since copies of this object have their own.
+    /// The memory is looked up anew, since copies of this object have their own.
     array_view<const value_type, N> view() const {
         array_view<const value_type, N> view = layout_;
         if (packed_.size() > 0) {
@@ -119,8 +120,8 @@ private:
     array_view<const value_type, N> layout_;
 };
 
-// The type that holds an argument of type A: A itself where it can be viewed in place and is float or double, else a
-// container (double for integers).
+/// The type that holds an argument of type A: A itself where it can be viewed in place and is float or double, else a
+/// container (double for integers).
 template <class A, std::size_t N>
 using held_t = std::conditional_t<detail::viewable<A> && scalar<value_type_t<A>>, A, xt::xtensor<scalar_type_t<A>, N>>;
 

@@ -14,7 +14,7 @@
 
 namespace stemfuse {
 
-// Throws shape_error unless got == expected; `like` names what the expected shape comes from.
+/// Throws shape_error unless got == expected; `like` names what the expected shape comes from.
 template <std::size_t N>
 void require_shape(const std::array<std::size_t, N>& got, const std::array<std::size_t, N>& expected,
                    std::string_view argument, std::string_view like) {
@@ -24,13 +24,13 @@ void require_shape(const std::array<std::size_t, N>& got, const std::array<std::
     }
 }
 
-// Throws shape_error where an extent is 0.
+/// Throws shape_error where an extent is 0.
 template <class T, std::size_t N>
 void require_not_empty(const array_view<T, N>& view, std::string_view argument) {
     if (view.size() == 0) throw shape_error(argument, "is empty: shape " + to_string(view.shape));
 }
 
-// Throws value_error unless lowest <= value <= highest (NaN fails).
+/// Throws value_error unless lowest <= value <= highest (NaN fails).
 inline void require_in_range(double value, double lowest, double highest, std::string_view argument) {
     if (!(value >= lowest && value <= highest)) {
         throw value_error(argument, "got " + to_string(value) + ", takes " + to_string(lowest) +
@@ -38,20 +38,20 @@ inline void require_in_range(double value, double lowest, double highest, std::s
     }
 }
 
-// Throws value_error unless the value is finite and above 0.
+/// Throws value_error unless the value is finite and above 0.
 inline void require_positive(double value, std::string_view argument) {
     if (!(value > 0 && std::isfinite(value)))
         throw value_error(argument, "got " + to_string(value) + ", takes a finite number above 0");
 }
 
-// Throws value_error unless the value is finite and at least 0.
+/// Throws value_error unless the value is finite and at least 0.
 inline void require_non_negative(double value, std::string_view argument) {
     if (!(value >= 0 && std::isfinite(value))) {
         throw value_error(argument, "got " + to_string(value) + ", takes a finite number, 0 or more");
     }
 }
 
-// Throws value_error where the two views share memory (their address ranges meet).
+/// Throws value_error where the two views share memory (their address ranges meet).
 template <class T, std::size_t N, class U, std::size_t M>
 void require_apart(const array_view<T, N>& view, const array_view<U, M>& other, std::string_view argument,
                    std::string_view what) {
@@ -87,13 +87,13 @@ void require_pixels(const array_view<T, N>& view, std::string_view argument, std
 
 }  // namespace detail
 
-// Throws value_error, with the place, at the first NaN or infinity.
+/// Throws value_error, with the place, at the first NaN or infinity.
 template <class T, std::size_t N>
 void require_finite(const array_view<T, N>& view, std::string_view argument) {
     detail::require_pixels(view, argument, "finite numbers", [](auto v) { return std::isfinite(v); });
 }
 
-// Throws value_error, with the place, at the first NaN, infinity or negative number.
+/// Throws value_error, with the place, at the first NaN, infinity or negative number.
 template <class T, std::size_t N>
 void require_counts(const array_view<T, N>& view, std::string_view argument) {
     detail::require_pixels(view, argument, "finite numbers, 0 or more",

@@ -11,13 +11,13 @@
 
 namespace stemfuse {
 
-// Base of everything that stemfuse throws.
+/// Base of everything that stemfuse throws.
 class error : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-// An argument that cannot be used; what() begins with its name.
+/// An argument that cannot be used; what() begins with its name.
 class argument_error : public error {
 public:
     argument_error(std::string_view argument, std::string_view message)
@@ -29,25 +29,25 @@ private:
     std::string argument_;
 };
 
-// The shape of an array does not fit.
+/// The shape of an array does not fit.
 class shape_error : public argument_error {
 public:
     using argument_error::argument_error;
 };
 
-// A number, or a pixel of an array, is outside of what the argument takes.
+/// A number, or a pixel of an array, is outside of what the argument takes.
 class value_error : public argument_error {
 public:
     using argument_error::argument_error;
 };
 
-// The iterates left the finite numbers: the step or the weights are too large for the data.
+/// The iterates left the finite numbers: the step or the weights are too large for the data.
 class divergence_error : public error {
 public:
     using error::error;
 };
 
-// A file cannot be read (missing, truncated, of another format), or written; what() begins with its path.
+/// A file cannot be read (missing, truncated, of another format), or written; what() begins with its path.
 class file_error : public error {
 public:
     file_error(std::string_view path, std::string_view message)
@@ -69,11 +69,10 @@ public:
     using file_error::file_error;
 };
 
-// "(3, 256, 256)"
+/// "(3, 256, 256)"
 template <class Shape>
-std::string to_string(const Shape& shape) requires requires {
-    shape.begin();
-}
+std::string to_string(const Shape& shape)
+    requires requires { shape.begin(); }
 {
     std::string text = "(";
     for (const auto extent : shape) {
@@ -82,7 +81,7 @@ std::string to_string(const Shape& shape) requires requires {
     return text + ")";
 }
 
-// A number as a message shows it: six significant digits, no trailing zeros.
+/// A number as a message shows it: six significant digits, no trailing zeros.
 inline std::string to_string(double value) {
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), "%g", value);

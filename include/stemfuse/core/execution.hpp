@@ -20,22 +20,23 @@
 
 namespace stemfuse {
 
-// Anything that calls f(0) .. f(n - 1), each once, in any order, on any threads, and returns when all are done.
+/// Anything that calls f(0) .. f(n - 1), each once, in any order, on any threads, and returns when all are done.
 template <class E>
 concept executor = requires(E& e, std::size_t n, void (*f)(std::size_t)) {
     e.for_each(n, f);
     { e.concurrency() } -> std::convertible_to<std::size_t>;
 };
 
-// A handle to an executor, which must outlive it; serial by default. It is passed by value through every interface, so
-// that terms and priors are no templates of the executor. One indirect call per block of rows is all that this erasure
-// costs.
+/// A handle to an executor, which must outlive it; serial by default. It is passed by value through every interface, so
+/// that terms and priors are no templates of the executor. One indirect call per block of rows is all that this erasure
+/// costs.
 class execution {
 public:
     execution() = default;
 
     template <executor E>
-    requires(!std::same_as<std::remove_cv_t<E>, execution>) execution(E& e)
+        requires(!std::same_as<std::remove_cv_t<E>, execution>)
+    execution(E& e)
         : target_(&e), concurrency_(e.concurrency()), run_([](void* target, std::size_t n, call* f, void* context) {
               static_cast<E*>(target)->for_each(n, [=](std::size_t i) { f(context, i); });
           }) {}
@@ -60,12 +61,12 @@ private:
     void (*run_)(void*, std::size_t, call*, void*) = nullptr;
 };
 
-// A small pool: threads - 1 workers and the calling thread share the blocks. Calls from within a block, and calls while
-// another thread uses the pool, run serially in their caller, so nothing waits for itself and nothing oversubscribes.
-// An exception in a block stops the hand-out of further blocks and is thrown again in the caller.
+/// A small pool: threads - 1 workers and the calling thread share the blocks. Calls from within a block, and calls
+/// while another thread uses the pool, run serially in their caller, so nothing waits for itself and nothing
+/// oversubscribes. An exception in a block stops the hand-out of further blocks and is thrown again in the caller.
 class thread_pool {
 public:
-    // As many threads as the machine runs at once for 0. Throws value_error above 1024.
+    /// As many threads as the machine runs at once for 0. Throws value_error above 1024.
     explicit thread_pool(std::size_t threads = 0) {
         if (threads > 1024) throw value_error("threads", "got " + std::to_string(threads) + ", takes at most 1024");
         if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
@@ -170,12 +171,12 @@ private:
     std::vector<std::thread> workers_;
 };
 
-// Rows in one block: about 16 thousand pixels, whatever the number of threads.
+/// Rows in one block: about 16 thousand pixels, whatever the number of threads.
 inline std::size_t rows_per_block(std::size_t nx) {
     return std::max<std::size_t>(1, 16384 / std::max<std::size_t>(1, nx));
 }
 
-// Calls f(first, last) for consecutive blocks of rows that cover 0 .. n_rows - 1, each row being nx pixels.
+/// Calls f(first, last) for consecutive blocks of rows that cover 0 .. n_rows - 1, each row being nx pixels.
 template <class F>
 void for_each_row_block(std::size_t n_rows, std::size_t nx, const execution& exec, F&& f) {
     const std::size_t block = rows_per_block(nx);
@@ -183,7 +184,7 @@ void for_each_row_block(std::size_t n_rows, std::size_t nx, const execution& exe
                   [&](std::size_t b) { f(b * block, std::min(n_rows, (b + 1) * block)); });
 }
 
-// Calls f(row) for rows 0 .. n_rows - 1 of nx pixels each, in blocks.
+/// Calls f(row) for rows 0 .. n_rows - 1 of nx pixels each, in blocks.
 template <class F>
 void for_each_row(std::size_t n_rows, std::size_t nx, const execution& exec, F&& f) {
     for_each_row_block(n_rows, nx, exec, [&](std::size_t first, std::size_t last) {
@@ -191,7 +192,7 @@ void for_each_row(std::size_t n_rows, std::size_t nx, const execution& exec, F&&
     });
 }
 
-// The sum of f(row), added in row order: the same bits for every number of threads.
+/// The sum of f(row), added in row order: the same bits for every number of threads.
 template <class F>
 double sum_over_rows(std::size_t n_rows, std::size_t nx, const execution& exec, F&& f) {
     std::vector<double> sums(n_rows);

@@ -17,8 +17,8 @@ namespace stemfuse {
 using philox_counter = std::array<std::uint32_t, 4>;
 using philox_key = std::array<std::uint32_t, 2>;
 
-// Philox4x32-10: four random words, a pure function of counter and key. Salmon et al., SC '11,
-// doi 10.1145/2063384.2063405.
+/// Philox4x32-10: four random words, a pure function of counter and key. Salmon et al., SC '11,
+/// doi 10.1145/2063384.2063405.
 constexpr philox_counter philox4x32(philox_counter c, philox_key key) {
     for (int round = 0; round < 10; ++round) {
         const std::uint64_t p = std::uint64_t{0xD2511F53} * c[0], q = std::uint64_t{0xCD9E8D57} * c[2];
@@ -30,15 +30,15 @@ constexpr philox_counter philox4x32(philox_counter c, philox_key key) {
     return c;
 }
 
-// The number of a stream by its name, such as an element symbol (FNV-1a hash of its bytes).
+/// The number of a stream by its name, such as an element symbol (FNV-1a hash of its bytes).
 constexpr std::uint32_t stream_of(std::string_view name) {
     std::uint32_t hash = 2166136261u;
     for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
     return hash;
 }
 
-// The nearest multiple of 2^-16. Values computed with another libm, or with fused multiply-adds, differ in their last
-// bits: they round to the same multiple, short of one case in about 10^10.
+/// The nearest multiple of 2^-16. Values computed with another libm, or with fused multiply-adds, differ in their last
+/// bits: they round to the same multiple, short of one case in about 10^10.
 inline double to_16_bits(double value) { return std::round(value * 65536) / 65536; }
 
 namespace detail {
@@ -66,15 +66,15 @@ inline double log_binomial_ratio(double k, double n, double p) {
 
 }  // namespace detail
 
-// The random numbers of one place (y, x) of one stream under one seed. Any two places are independent of each other, so
-// images can be filled in any order and on any number of threads.
+/// The random numbers of one place (y, x) of one stream under one seed. Any two places are independent of each other,
+/// so images can be filled in any order and on any number of threads.
 class random_stream {
 public:
     random_stream(std::uint64_t seed, std::uint32_t stream, std::size_t y = 0, std::size_t x = 0)
         : counter_{0, static_cast<std::uint32_t>(x), static_cast<std::uint32_t>(y), stream},
           key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)} {}
 
-    // Uniform in (0, 1): an odd multiple of 2^-53.
+    /// Uniform in (0, 1): an odd multiple of 2^-53.
     double uniform() {
         if (next_ == 4) {
             words_ = philox4x32(counter_, key_);
@@ -86,28 +86,28 @@ public:
         return (static_cast<double>(bits >> 12) + 0.5) * 0x1p-52;
     }
 
-    // Uniform in (lowest, highest).
+    /// Uniform in (lowest, highest).
     double uniform(double lowest, double highest) { return lowest + (highest - lowest) * uniform(); }
 
-    // Mean 0, standard deviation 1, in multiples of 2^-16. Box & Muller (1958), doi 10.1214/aoms/1177706645.
+    /// Mean 0, standard deviation 1, in multiples of 2^-16. Box & Muller (1958), doi 10.1214/aoms/1177706645.
     double normal() {
         const double radius = std::sqrt(-2 * std::log(uniform()));
         return to_16_bits(radius * std::cos(2 * std::numbers::pi * uniform()));
     }
 
-    // A count with the given mean. Below 10, inversion of the distribution function by sequential search (Devroye 1986,
-    // doi 10.1007/978-1-4613-8643-8, section X.3.3); from 10, transformed rejection, PTRS (Hörmann 1993,
-    // doi 10.1016/0167-6687(93)90997-4). Both are exact but for the rounding of doubles. Throws value_error for a mean
-    // that is negative, NaN or above 1e15.
+    /// A count with the given mean. Below 10, inversion of the distribution function by sequential search (Devroye
+    /// 1986, doi 10.1007/978-1-4613-8643-8, section X.3.3); from 10, transformed rejection, PTRS (Hörmann 1993,
+    /// doi 10.1016/0167-6687(93)90997-4). Both are exact but for the rounding of doubles. Throws value_error for a mean
+    /// that is negative, NaN or above 1e15.
     double poisson(double mean) {
         require_in_range(mean, 0, 1e15, "mean");
         return mean < 10 ? poisson_by_inversion(mean) : poisson_by_rejection(mean);
     }
 
-    // How many of n trials succeed, each with probability p. Up to 10 expected successes (or failures, if fewer),
-    // inversion by sequential search (Devroye 1986, section X.4.3); above, transformed rejection, BTRS (Hörmann 1993,
-    // doi 10.1080/00949659308811496). Both are exact but for the rounding of doubles. Throws value_error for an n that
-    // is no whole number from 0 to 1e15, and for a p outside of [0, 1].
+    /// How many of n trials succeed, each with probability p. Up to 10 expected successes (or failures, if fewer),
+    /// inversion by sequential search (Devroye 1986, section X.4.3); above, transformed rejection, BTRS (Hörmann 1993,
+    /// doi 10.1080/00949659308811496). Both are exact but for the rounding of doubles. Throws value_error for an n that
+    /// is no whole number from 0 to 1e15, and for a p outside of [0, 1].
     double binomial(double n, double p) {
         require_in_range(n, 0, 1e15, "n");
         if (n != std::floor(n)) throw value_error("n", "got " + to_string(n) + ", takes a whole number");

@@ -9,7 +9,7 @@
 
 namespace stemfuse {
 
-// n pixels of image row y, from column x0 on.
+/// n pixels of image row y, from column x0 on.
 struct row_segment {
     std::size_t y, x0, n;
 };
@@ -43,7 +43,7 @@ private:
 
 }  // namespace detail
 
-// Pointers to one row of every image of a stack.
+/// Pointers to one row of every image of a stack.
 template <class T>
 class row_pointers {
 public:

@@ -13,22 +13,22 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/data/local_mean.hpp>
 #include <stemfuse/data/min_max.hpp>
+#include <stemfuse/operators/local_mean.hpp>
 
 namespace stemfuse {
 
-// In pixels: what is at (r, c) in the maps is at (r + y, c + x) in the HAADF image.
+/// In pixels: what is at (r, c) in the maps is at (r + y, c + x) in the HAADF image.
 struct drift {
     double y = 0, x = 0;
-    double sigma_y = 0, sigma_x = 0;  // standard errors
-    bool known = false;               // false where the images have too little in common
+    double sigma_y = 0, sigma_x = 0;  ///< standard errors
+    bool known = false;               ///< false where the images have too little in common
 
-    // The drift along an axis where it is longer than four standard errors, else 0: layers along an axis say nothing of
-    // the drift along it.
+    /// The drift along an axis where it is longer than four standard errors, else 0: layers along an axis say nothing
+    /// of the drift along it.
     double certain_y() const { return known && std::abs(y) > 4 * sigma_y ? y : 0; }
     double certain_x() const { return known && std::abs(x) > 4 * sigma_x ? x : 0; }
-    // More than half a pixel of it is certain.
+    /// More than half a pixel of it is certain.
     bool significant() const { return std::hypot(certain_y(), certain_x()) > 0.5; }
 };
 
@@ -127,13 +127,13 @@ inline double spread(const std::vector<double>& values) {
 
 }  // namespace detail
 
-// Measures the drift between the HAADF image and a map (n_y, n_x), say the sum of all, of up to 8 pixels (a fifth of
-// the shorter side of small images). Both lose their local mean; the peak of their normalised cross-correlation, on
-// shifts of whole pixels, is refined by parabolas. The standard error is that of the peak under 200 draws, with
-// replacement, of the 4 x 4 parts of the images (bootstrap, from a fixed seed): noise, and what the images have not in
-// common, both count. Closely spaced columns of different elements, brighter on one side in the image and on the other
-// in the map, look like drift of part of their distance: half a pixel for dumbbells 5 pixels apart. Throws shape_error
-// for images of different shapes, value_error for NaN or infinity.
+/// Measures the drift between the HAADF image and a map (n_y, n_x), say the sum of all, of up to 8 pixels (a fifth of
+/// the shorter side of small images). Both lose their local mean; the peak of their normalised cross-correlation, on
+/// shifts of whole pixels, is refined by parabolas. The standard error is that of the peak under 200 draws, with
+/// replacement, of the 4 x 4 parts of the images (bootstrap, from a fixed seed): noise, and what the images have not in
+/// common, both count. Closely spaced columns of different elements, brighter on one side in the image and on the other
+/// in the map, look like drift of part of their distance: half a pixel for dumbbells 5 pixels apart. Throws shape_error
+/// for images of different shapes, value_error for NaN or infinity.
 template <image A, image B>
 drift measure_drift(const A& haadf, const B& map) {
     const auto shape = detail::shape_of<2>(haadf, "haadf");
@@ -169,9 +169,9 @@ inline std::array<double, 4> cubic_weights(double t) {
 
 }  // namespace detail
 
-// The image at (r + y, c + x) for every pixel (r, c): cubic convolution along both axes, the pixels at the border
-// repeated beyond it. Shape (n_y, n_x), in the image's scalar type. Throws shape_error for an empty image, value_error
-// for a shift that is not finite or longer than the image.
+/// The image at (r + y, c + x) for every pixel (r, c): cubic convolution along both axes, the pixels at the border
+/// repeated beyond it. Shape (n_y, n_x), in the image's scalar type. Throws shape_error for an empty image, value_error
+/// for a shift that is not finite or longer than the image.
 template <class T = void, image A>
 auto shifted(const A& image, double y, double x) {
     using in_type = scalar_type_t<A>;

@@ -48,15 +48,16 @@ std::vector<double> mixed_second_difference(const image_view<const T>& image, co
 
 }  // namespace detail
 
-// The standard deviation of an image's noise, in the image's units: the median magnitude of its mixed second difference
-// over that of a standard normal variable. The filter is Immerkær's (1996), doi 10.1006/cviu.1996.0060; the median, in
-// place of his mean, leaves out edges and columns of atoms as long as they fill less than half of the image.
-//
-// Right for noise that is independent from pixel to pixel. Smoothed or interpolated images have less than their noise
-// here, lines of scan noise none (they are of the form a(y)); where the noise grows with the signal, the result is a
-// typical one; structure of the size of pixels everywhere counts as noise. 0 for an image without noise, such as a
-// constant one, and where half of the image is saturated. Throws shape_error for an image below 3 x 3, value_error for
-// NaN or infinity.
+/// The standard deviation of an image's noise, in the image's units: the median magnitude of its mixed second
+/// difference over that of a standard normal variable. The filter is Immerkær's (1996), doi 10.1006/cviu.1996.0060; the
+/// median, in place of his mean, leaves out edges and columns of atoms as long as they fill less than half of the
+/// image.
+///
+/// Right for noise that is independent from pixel to pixel. Smoothed or interpolated images have less than their noise
+/// here, lines of scan noise none (they are of the form a(y)); where the noise grows with the signal, the result is a
+/// typical one; structure of the size of pixels everywhere counts as noise. 0 for an image without noise, such as a
+/// constant one, and where half of the image is saturated. Throws shape_error for an image below 3 x 3, value_error for
+/// NaN or infinity.
 template <image A>
 double image_noise(const A& image, std::string_view name = "image", const execution& exec = {}) {
     const readable<scalar_type_t<A>, 2> in(image, name);

@@ -44,9 +44,9 @@ void rescale(const image_view<const In>& in, const image_view<Out>& out, std::st
 
 }  // namespace detail
 
-// (image - min) / (max - min), in [0, 1]: shape (n_y, n_x), any units. The result has the image's scalar type, double
-// for integers, or the type that the caller names: min_max<float>(image). `name` stands in the messages. Throws
-// shape_error for an empty image, value_error for a constant one and for NaN or infinity.
+/// (image - min) / (max - min), in [0, 1]: shape (n_y, n_x), any units. The result has the image's scalar type, double
+/// for integers, or the type that the caller names: min_max<float>(image). `name` stands in the messages. Throws
+/// shape_error for an empty image, value_error for a constant one and for NaN or infinity.
 template <class T = void, image A>
 auto min_max(const A& image, std::string_view name = "image") {
     using in_type = scalar_type_t<A>;
@@ -56,9 +56,9 @@ auto min_max(const A& image, std::string_view name = "image") {
     return out;
 }
 
-// min_max of every image of a stack (n, n_y, n_x), each with its own minimum and maximum. `names`, such as the element
-// symbols, stand in the messages; without them it is "maps, element 0" and so on. Throws shape_error for an empty stack
-// or another number of names, value_error as min_max does.
+/// min_max of every image of a stack (n, n_y, n_x), each with its own minimum and maximum. `names`, such as the element
+/// symbols, stand in the messages; without them it is "maps, element 0" and so on. Throws shape_error for an empty
+/// stack or another number of names, value_error as min_max does.
 template <class T = void, stack A>
 auto min_max_each(const A& maps, const std::vector<std::string>& names = {}) {
     using in_type = scalar_type_t<A>;

@@ -7,9 +7,9 @@
 
 namespace stemfuse {
 
-// A copy of `maps` (n, n_y, n_x) in which pixels below `threshold`, in the units of the maps, are 0. The result has the
-// scalar type of the maps, double for integers. Throws shape_error for an empty stack; value_error for NaN or infinity
-// in the maps and for a threshold that is negative or not finite.
+/// A copy of `maps` (n, n_y, n_x) in which pixels below `threshold`, in the units of the maps, are 0. The result has
+/// the scalar type of the maps, double for integers. Throws shape_error for an empty stack; value_error for NaN or
+/// infinity in the maps and for a threshold that is negative or not finite.
 template <stack A>
 auto threshold_start(const A& maps, double threshold) {
     using value_type = scalar_type_t<A>;
@@ -18,8 +18,7 @@ auto threshold_start(const A& maps, double threshold) {
     const auto view = as_view(out, "maps");
     require_not_empty(view, "maps");
     require_finite(view, "maps");
-    std::replace_if(
-        out.data(), out.data() + out.size(), [=](value_type v) { return v < threshold; }, value_type(0));
+    std::replace_if(out.data(), out.data() + out.size(), [=](value_type v) { return v < threshold; }, value_type(0));
     return out;
 }
 

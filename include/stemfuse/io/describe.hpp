@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/io/energy_windows.hpp>
+#include <stemfuse/io/base/energy_windows.hpp>
 #include <stemfuse/io/image_choice.hpp>
 #include <stemfuse/io/image_file.hpp>
 
 namespace stemfuse::io {
 
-// What to do about a file without images.
+/// What to do about a file without images.
 inline constexpr const char* without_image =
     "; takes images (y, x) of one number a pixel, stacks of them and spectra of every pixel: make such images of other "
     "data in HyperSpy or py4DSTEM and save as .hspy or .h5";
@@ -77,8 +77,8 @@ inline std::string image_table(const std::vector<image_info>& images) {
 
 }  // namespace detail
 
-// The format, a line for each image, spectrum and other content, warnings, and which images share a shape. Control
-// characters of the file become "?".
+/// The format, a line for each image, spectrum and other content, warnings, and which images share a shape. Control
+/// characters of the file become "?".
 inline std::string describe(const image_file& file) {
     const file_contents& contents = file.contents();
     const std::size_t n = contents.images.size();

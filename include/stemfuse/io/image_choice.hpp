@@ -9,12 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include <stemfuse/io/array_info.hpp>
-#include <stemfuse/io/image_info.hpp>
+#include <stemfuse/io/base/array_info.hpp>
+#include <stemfuse/io/base/image_info.hpp>
 
 namespace stemfuse::io {
 
-// An image of file number `file` of several.
+/// An image of file number `file` of several.
 struct image_reference {
     std::size_t file = 0;
     image_info image{};
@@ -23,7 +23,7 @@ struct image_reference {
 struct image_choice {
     std::optional<image_reference> haadf{};
     std::vector<image_reference> maps{};
-    std::vector<std::string> notes{};  // what was not clear, one line each
+    std::vector<std::string> notes{};  ///< what was not clear, one line each
 };
 
 namespace detail {
@@ -130,8 +130,8 @@ inline void choose_map(const std::vector<image_reference>& group, const std::str
 
 }  // namespace detail
 
-// Chooses what to fuse of files with these contents. With a HAADF image or a shape given, the maps are those of that
-// shape; else it is that of most elements, first of those beside which an image is labelled as HAADF.
+/// Chooses what to fuse of files with these contents. With a HAADF image or a shape given, the maps are those of that
+/// shape; else it is that of most elements, first of those beside which an image is labelled as HAADF.
 inline image_choice choose_images(const std::vector<const file_contents*>& files,
                                   const std::optional<image_reference>& haadf = {},
                                   std::optional<image_shape> shape = {}) {

@@ -11,24 +11,24 @@
 #include <vector>
 
 #include <stemfuse/core/array.hpp>
-#include <stemfuse/io/array_info.hpp>
-#include <stemfuse/io/dm.hpp>
-#include <stemfuse/io/file_format.hpp>
-#include <stemfuse/io/image_info.hpp>
-#include <stemfuse/io/numpy_images.hpp>
+#include <stemfuse/io/base/array_info.hpp>
+#include <stemfuse/io/base/file_format.hpp>
+#include <stemfuse/io/base/image_info.hpp>
+#include <stemfuse/io/dm/dm.hpp>
+#include <stemfuse/io/numpy/numpy_images.hpp>
 
 // Every format is there if the headers of its library are.
 #if __has_include(<zip.h>)
-#include <stemfuse/io/npz_images.hpp>
+#include <stemfuse/io/numpy/npz_images.hpp>
 #endif
 #if __has_include(<tiffio.h>)
-#include <stemfuse/io/tiff_reader.hpp>
+#include <stemfuse/io/tiff/tiff_reader.hpp>
 #endif
 #if __has_include(<hdf5.h>)
-#include <stemfuse/io/emd.hpp>
-#include <stemfuse/io/hspy.hpp>
+#include <stemfuse/io/hdf5/emd.hpp>
+#include <stemfuse/io/hdf5/hspy.hpp>
 #if __has_include(<nlohmann/json.hpp>)
-#include <stemfuse/io/velox.hpp>
+#include <stemfuse/io/velox/velox.hpp>
 #endif
 #endif
 
@@ -100,7 +100,7 @@ inline any_reader open_tiff_images(const std::filesystem::path& path) {
 
 }  // namespace detail
 
-// A file of any format that is read. Throws read_error for any other, and for a damaged one.
+/// A file of any format that is read. Throws read_error for any other, and for a damaged one.
 class image_file {
 public:
     explicit image_file(const std::filesystem::path& path) : path_(path), reader_(open(path)) {}
@@ -111,23 +111,23 @@ public:
         return std::visit([](const auto& reader) -> const file_contents& { return reader.contents(); }, reader_);
     }
 
-    // The image that `name` means: the one of that name or place, else the only one whose name ends in it after a "/"
-    // ("HAADF" for "Data/HAADF"), else the only one of that element. Throws read_error, naming the images that are
-    // there, where there is none or several.
+    /// The image that `name` means: the one of that name or place, else the only one whose name ends in it after a "/"
+    /// ("HAADF" for "Data/HAADF"), else the only one of that element. Throws read_error, naming the images that are
+    /// there, where there is none or several.
     const image_info& find(std::string_view name) const;
 
-    // The images that `name` may mean, see find().
+    /// The images that `name` may mean, see find().
     std::vector<image_info> matches(std::string_view name) const;
 
-    // An image of contents(), shape (n_y, n_x), its frames as chosen, in the unit of its intensities. Throws
-    // read_error.
+    /// An image of contents(), shape (n_y, n_x), its frames as chosen, in the unit of its intensities. Throws
+    /// read_error.
     template <scalar T>
     xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const {
         return std::visit([&](const auto& reader) { return reader.template read<T>(image, frames); }, reader_);
     }
 
-    // Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
-    // that are none, read_error.
+    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
+    /// that are none, read_error.
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
         return std::visit(
@@ -162,7 +162,7 @@ private:
     detail::any_reader reader_;
 };
 
-// The names of images, slices of one array in short: "HAADF", "EDS[0] to EDS[63]".
+/// The names of images, slices of one array in short: "HAADF", "EDS[0] to EDS[63]".
 inline std::vector<std::string> short_names(const std::vector<image_info>& images) {
     std::vector<std::string> names;
     for (std::size_t i = 0; i < images.size();) {
@@ -202,12 +202,12 @@ inline const image_info& image_file::find(std::string_view name) const {
     return *std::find_if(images.begin(), images.end(), [&](const image_info& i) { return i.name == found[0].name; });
 }
 
-// The images of a file. Throws read_error.
+/// The images of a file. Throws read_error.
 inline std::vector<image_info> list_images(const std::filesystem::path& path) {
     return image_file(path).contents().images;
 }
 
-// The image `name` (see image_file::find), shape (n_y, n_x), converted to T. Throws read_error.
+/// The image `name` (see image_file::find), shape (n_y, n_x), converted to T. Throws read_error.
 template <scalar T>
 xt::xtensor<T, 2> read_image(const std::filesystem::path& path, std::string_view name) {
     const image_file file(path);

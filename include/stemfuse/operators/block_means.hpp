@@ -11,8 +11,8 @@ namespace stemfuse {
 
 inline stack_shape halved(const stack_shape& shape) { return {shape[0], (shape[1] + 1) / 2, (shape[2] + 1) / 2}; }
 
-// The means over blocks of 2 x 2 pixels of every image of a stack (n, n_y, n_x), shape (n, (n_y + 1) / 2, (n_x + 1) /
-// 2). Where an extent is odd, the last blocks have fewer pixels.
+/// The means over blocks of 2 x 2 pixels of every image of a stack (n, n_y, n_x), shape (n, (n_y + 1) / 2, (n_x + 1) /
+/// 2). Where an extent is odd, the last blocks have fewer pixels.
 template <scalar T>
 xt::xtensor<T, 3> block_means(const stack_view<const T>& fine, const execution& exec = {}) {
     xt::xtensor<T, 3> coarse(halved(fine.shape));
@@ -40,7 +40,7 @@ xt::xtensor<T, 2> block_means(const image_view<const T>& fine) {
     return image;
 }
 
-// Every pixel the value of its block: `fine` has n_y and n_x of which `coarse` has half, rounded up.
+/// Every pixel the value of its block: `fine` has n_y and n_x of which `coarse` has half, rounded up.
 template <scalar T>
 void spread_blocks(const stack_view<const T>& coarse, const stack_view<T>& fine, const execution& exec = {}) {
     const std::size_t ny = fine.shape[1], nx = fine.shape[2];

@@ -9,9 +9,9 @@
 
 namespace stemfuse {
 
-// K: (n, n_y, n_x) -> (2 n, n_y, n_x). The first n images of the result are the differences along y, x[y + 1] - x[y]
-// (zero in the last row), the other n those along x. ||K||^2 < 8 in 2D, < 4 where an extent is 1. Chambolle, J. Math.
-// Imaging Vis. 20, 89 (2004), doi 10.1023/B:JMIV.0000011325.36760.1e, section 2.
+/// K: (n, n_y, n_x) -> (2 n, n_y, n_x). The first n images of the result are the differences along y, x[y + 1] - x[y]
+/// (zero in the last row), the other n those along x. ||K||^2 < 8 in 2D, < 4 where an extent is 1. Chambolle, J. Math.
+/// Imaging Vis. 20, 89 (2004), doi 10.1023/B:JMIV.0000011325.36760.1e, section 2.
 class finite_differences {
 public:
     explicit finite_differences(const stack_shape& domain) : domain_(domain) {}

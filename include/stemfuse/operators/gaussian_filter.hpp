@@ -10,11 +10,11 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
-#include <stemfuse/core/simd.hpp>
+#include <stemfuse/simd/simd.hpp>
 
 namespace stemfuse {
 
-// Weights of a Gaussian of standard deviation sigma at -r .. r pixels, r = truncate sigma rounded; they sum to 1.
+/// Weights of a Gaussian of standard deviation sigma at -r .. r pixels, r = truncate sigma rounded; they sum to 1.
 template <scalar T>
 std::vector<T> gaussian_window(double sigma, double truncate = 4) {
     const auto r = static_cast<std::ptrdiff_t>(truncate * sigma + 0.5);
@@ -27,14 +27,14 @@ std::vector<T> gaussian_window(double sigma, double truncate = 4) {
     return scaled;
 }
 
-// The place of pixel x of a line of n that is mirrored at its borders again and again: -1 is 0, n is n - 1.
+/// The place of pixel x of a line of n that is mirrored at its borders again and again: -1 is 0, n is n - 1.
 inline std::size_t mirrored(std::ptrdiff_t x, std::size_t n) {
     const auto period = 2 * static_cast<std::ptrdiff_t>(n), k = ((x % period) + period) % period;
     return static_cast<std::size_t>(k < static_cast<std::ptrdiff_t>(n) ? k : period - 1 - k);
 }
 
-// Every image of a stack (n, n_y, n_x) smoothed by a window of 2 r + 1 weights along y and then along x, mirrored at
-// the borders: a symmetric operator that leaves constant images and the sum of every image as they are.
+/// Every image of a stack (n, n_y, n_x) smoothed by a window of 2 r + 1 weights along y and then along x, mirrored at
+/// the borders: a symmetric operator that leaves constant images and the sum of every image as they are.
 template <scalar T>
 xt::xtensor<T, 3> smoothed(const stack_view<const T>& in, const std::vector<T>& window, const execution& exec = {}) {
     const std::size_t ny = in.shape[1], nx = in.shape[2], r = window.size() / 2;
@@ -74,7 +74,7 @@ xt::xtensor<T, 2> smoothed(const image_view<const T>& in, const std::vector<T>& 
     return image;
 }
 
-// The same by a Gaussian of standard deviation sigma >= 0 pixels, cut at 4 of them; 0 copies.
+/// The same by a Gaussian of standard deviation sigma >= 0 pixels, cut at 4 of them; 0 copies.
 template <scalar T, std::size_t N>
 xt::xtensor<T, N> gaussian_filter(const array_view<const T, N>& in, double sigma, const execution& exec = {}) {
     require_non_negative(sigma, "sigma");

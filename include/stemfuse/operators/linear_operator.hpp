@@ -10,7 +10,7 @@
 
 namespace stemfuse {
 
-// A linear operator K on stacks of T: apply(x, out) writes out = K x, adjoint(y, out) writes out = K^T y.
+/// A linear operator K on stacks of T: apply(x, out) writes out = K x, adjoint(y, out) writes out = K^T y.
 template <class Op, class T>
 concept linear_operator = requires(const Op& op, stack_view<const T> in, stack_view<T> out, execution exec) {
     { op.domain_shape() } -> std::convertible_to<stack_shape>;
@@ -19,7 +19,7 @@ concept linear_operator = requires(const Op& op, stack_view<const T> in, stack_v
     op.adjoint(in, out, exec);
 };
 
-// The sum of the products of two stacks of one shape, added in double precision and in row order.
+/// The sum of the products of two stacks of one shape, added in double precision and in row order.
 template <class T>
 double dot(const stack_view<const T>& a, const stack_view<const T>& b, const execution& exec = {}) {
     const std::size_t n = a.shape[0], ny = a.shape[1], nx = a.shape[2];
@@ -32,8 +32,8 @@ double dot(const stack_view<const T>& a, const stack_view<const T>& b, const exe
     });
 }
 
-// The operator norm ||K||_2 by power iteration on K^T K from a fixed pseudo-random start, relative change below
-// `tolerance`. A lower bound that converges to the norm. Throws shape_error for an empty domain.
+/// The operator norm ||K||_2 by power iteration on K^T K from a fixed pseudo-random start, relative change below
+/// `tolerance`. A lower bound that converges to the norm. Throws shape_error for an empty domain.
 template <scalar T, linear_operator<T> Op>
 double operator_norm(const Op& op, std::size_t max_iterations = 1000, double tolerance = 1e-6,
                      const execution& exec = {}) {

@@ -12,7 +12,7 @@
 
 namespace stemfuse {
 
-// A: (k, n_y, n_x) -> (m, n_y, n_x), pixel by pixel out = matrix in, for a matrix of shape (m, k).
+/// A: (k, n_y, n_x) -> (m, n_y, n_x), pixel by pixel out = matrix in, for a matrix of shape (m, k).
 template <scalar T>
 class mixing_operator {
 public:

@@ -19,9 +19,9 @@
 namespace stemfuse {
 
 struct directional_options {
-    double strength = 0.95;  // 0 to 1: how much of a step along q a clear edge takes off the penalty
-    double smoothing = 1;    // of the guide: a Gaussian of this standard deviation in pixels, 0.5 or more
-    double threshold = 3;    // a gradient is an edge above so many times the noise that the guide's gradient has
+    double strength = 0.95;  ///< 0 to 1: how much of a step along q a clear edge takes off the penalty
+    double smoothing = 1;    ///< of the guide: a Gaussian of this standard deviation in pixels, 0.5 or more
+    double threshold = 3;    ///< a gradient is an edge above so many times the noise that the guide's gradient has
 };
 
 namespace detail {
@@ -40,19 +40,19 @@ xt::xtensor<double, 2> smoothed_guide(const image_view<const T>& image, double d
 
 }  // namespace detail
 
-// A field q of shape (2, n_y, n_x), its parts along y and along x, |q| <= 1, that makes A = 1 - q q^T: a step along q
-// counts by 1 - |q|^2, one across it in full. As forward differences have no part along y in the last row and none
-// along x in the last column, q has none there either. Copies share the field.
+/// A field q of shape (2, n_y, n_x), its parts along y and along x, |q| <= 1, that makes A = 1 - q q^T: a step along q
+/// counts by 1 - |q|^2, one across it in full. As forward differences have no part along y in the last row and none
+/// along x in the last column, q has none there either. Copies share the field.
 template <scalar T>
 class directional_field {
 public:
     using value_type = T;
 
-    // None: A = 1.
+    /// None: A = 1.
     directional_field() = default;
 
-    // A field of one's own, shape (2, n_y, n_x). Throws shape_error for another shape, value_error where a number is
-    // not finite or |q| > 1.
+    /// A field of one's own, shape (2, n_y, n_x). Throws shape_error for another shape, value_error where a number is
+    /// not finite or |q| > 1.
     template <stack Q>
     explicit directional_field(const Q& q) {
         const readable<T, 3> in(q, "q");
@@ -74,12 +74,12 @@ public:
         hold(std::move(own));
     }
 
-    // q = sqrt(strength) g / sqrt(|g|^2 + eta^2), g the forward differences of the smoothed guide, shape (n_y, n_x),
-    // and eta = threshold sigma / (2 sqrt(pi) smoothing^2): white noise of standard deviation sigma per pixel, in the
-    // guide's units, gives the smoothed guide a gradient of root mean square eta / threshold. A constant guide gives
-    // q = 0. Ehrhardt & Betcke, SIAM J. Imaging Sci. 9, 1084 (2016), doi 10.1137/15M1047325.
-    // Throws shape_error for an empty guide, value_error for one that is not finite, sigma that is negative or not
-    // finite, and options out of range.
+    /// q = sqrt(strength) g / sqrt(|g|^2 + eta^2), g the forward differences of the smoothed guide, shape (n_y, n_x),
+    /// and eta = threshold sigma / (2 sqrt(pi) smoothing^2): white noise of standard deviation sigma per pixel, in the
+    /// guide's units, gives the smoothed guide a gradient of root mean square eta / threshold. A constant guide gives
+    /// q = 0. Ehrhardt & Betcke, SIAM J. Imaging Sci. 9, 1084 (2016), doi 10.1137/15M1047325.
+    /// Throws shape_error for an empty guide, value_error for one that is not finite, sigma that is negative or not
+    /// finite, and options out of range.
     template <image I>
     directional_field(const I& guide, double sigma, const directional_options& options = {}) {
         const readable<T, 2> in(guide, "guide");
@@ -109,15 +109,15 @@ public:
 
     bool empty() const { return q_ == nullptr; }
 
-    // (2, n_y, n_x), or zeros where there is no field.
+    /// (2, n_y, n_x), or zeros where there is no field.
     stack_shape shape() const { return empty() ? stack_shape{} : stack_shape(q_->shape()); }
 
-    // Row y of the parts along y (0) or x (1).
+    /// Row y of the parts along y (0) or x (1).
     const T* row(std::size_t part, std::size_t y) const {
         return q_->data() + (part * q_->shape(1) + y) * q_->shape(2);
     }
 
-    // The means of q over blocks of 2 x 2 pixels.
+    /// The means of q over blocks of 2 x 2 pixels.
     directional_field coarser() const {
         directional_field half;
         if (!empty()) half.hold(block_means(as_view(*q_)));

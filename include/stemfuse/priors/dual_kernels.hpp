@@ -7,35 +7,35 @@
 
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/rows.hpp>
-#include <stemfuse/core/simd.hpp>
 #include <stemfuse/priors/total_variation.hpp>
+#include <stemfuse/simd/simd.hpp>
 
 namespace stemfuse {
 
-// For a prior R(x) = max over p in P of <K x, p>, K a linear operator that couples neighbouring rows at most:
-// specialise it for a prior of your own, as below. It is made of the prior, and offers
-//     images_per_map   the dual p has so many images for each of the n maps
-//     norm2            a bound of ||K||^2
-//     couples_maps     whether P couples the duals of different maps: all of them then take equal steps
-//     adjoint(segment, n, p, above, out)
-//         K^T p in a segment of row y: p and above are rows y and y - 1 of all images of p (zeros above the first
-//         row), out begins at the segment's first pixel
-//     ascend(row, n, x, below, p, steps)
-//         p <- projection on P of p + steps[i] K x in one whole row y, x and below being rows y and y + 1 of the maps
-//         (row y again in the last row), with a pack of room behind their last pixel
-//     value(row, n, x, below)
-//         the row's part of R(x), for rows without such room
-//     spread(coarse, fine, execution)
-//         duals of the coarser problem, see block_means, made those of the finer one
-//     coarser()        the prior at half the resolution
-// Of p, ascend() sees to it that the parts which K never moves are 0; rest() sets them to 0 in duals of others.
+/// For a prior R(x) = max over p in P of <K x, p>, K a linear operator that couples neighbouring rows at most:
+/// specialise it for a prior of your own, as below. It is made of the prior, and offers
+///     images_per_map   the dual p has so many images for each of the n maps
+///     norm2            a bound of ||K||^2
+///     couples_maps     whether P couples the duals of different maps: all of them then take equal steps
+///     adjoint(segment, n, p, above, out)
+///         K^T p in a segment of row y: p and above are rows y and y - 1 of all images of p (zeros above the first
+///         row), out begins at the segment's first pixel
+///     ascend(row, n, x, below, p, steps)
+///         p <- projection on P of p + steps[i] K x in one whole row y, x and below being rows y and y + 1 of the maps
+///         (row y again in the last row), with a pack of room behind their last pixel
+///     value(row, n, x, below)
+///         the row's part of R(x), for rows without such room
+///     spread(coarse, fine, execution)
+///         duals of the coarser problem, see block_means, made those of the finer one
+///     coarser()        the prior at half the resolution
+/// Of p, ascend() sees to it that the parts which K never moves are 0; rest() sets them to 0 in duals of others.
 template <class Prior>
 struct dual_kernels;
 
 template <class Prior, class T>
-concept dual_prior = prior<Prior, T> &&
-    requires(const dual_kernels<Prior>& k, row_segment segment, std::size_t n, const T* const* in, T* const* out,
-             const T* steps, stack_view<const T> coarse, stack_view<T> fine, execution exec) {
+concept dual_prior = prior<Prior, T> && requires(const dual_kernels<Prior>& k, row_segment segment, std::size_t n,
+                                                 const T* const* in, T* const* out, const T* steps,
+                                                 stack_view<const T> coarse, stack_view<T> fine, execution exec) {
     dual_kernels<Prior>::images_per_map;
     dual_kernels<Prior>::norm2;
     { dual_kernels<Prior>::couples_maps } -> std::convertible_to<bool>;
@@ -47,8 +47,8 @@ concept dual_prior = prior<Prior, T> &&
     { k.coarser() } -> std::same_as<Prior>;
 };
 
-// Total variation of every map: K the forward differences, first the n images of those along y, then the n along x; P
-// the pairs of norm at most 1, as in total_variation::duals.
+/// Total variation of every map: K the forward differences, first the n images of those along y, then the n along x; P
+/// the pairs of norm at most 1, as in total_variation::duals.
 template <>
 struct dual_kernels<total_variation> {
     const total_variation& prior;
@@ -95,8 +95,8 @@ struct dual_kernels<total_variation> {
         return sum;
     }
 
-    // Along its own direction a dual is interpolated between the borders of blocks, so that K^T p is the same in all
-    // pixels of a block; along the other it is repeated.
+    /// Along its own direction a dual is interpolated between the borders of blocks, so that K^T p is the same in all
+    /// pixels of a block; along the other it is repeated.
     template <class T>
     void spread(const stack_view<const T>& coarse, const stack_view<T>& fine, const execution& exec) const {
         const std::size_t n = fine.shape[0] / 2, ny = fine.shape[1], nx = fine.shape[2];

@@ -11,10 +11,10 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/partition.hpp>
 #include <stemfuse/core/rows.hpp>
-#include <stemfuse/core/simd.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
 #include <stemfuse/priors/prior.hpp>
-#include <stemfuse/priors/tv_sweep.hpp>
+#include <stemfuse/priors/tv/tv_sweep.hpp>
+#include <stemfuse/simd/simd.hpp>
 
 namespace stemfuse {
 
@@ -157,9 +157,9 @@ private:
 
 }  // namespace detail
 
-// Writes argmin_u 1/2 ||u - v||^2 + t R(u), over u >= 0 if non_negative, to `u`, from the duals p, which become the
-// last ones. The caller has checked shapes: v and u (n, n_y, n_x), p as the prior's dual_kernels take it, u apart from
-// v; t >= 0 and finite.
+/// Writes argmin_u 1/2 ||u - v||^2 + t R(u), over u >= 0 if non_negative, to `u`, from the duals p, which become the
+/// last ones. The caller has checked shapes: v and u (n, n_y, n_x), p as the prior's dual_kernels take it, u apart from
+/// v; t >= 0 and finite.
 template <class Prior, class T>
 prox_report dual_prox(const Prior& prior, const dual_prox_options& options, const stack_view<const T>& v, double t,
                       const stack_view<T>& u, const stack_view<T>& p, const execution& exec = {}) {

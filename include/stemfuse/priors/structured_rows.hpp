@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <limits>
 
-#include <stemfuse/core/simd.hpp>
-#include <stemfuse/core/square_root.hpp>
+#include <stemfuse/simd/simd.hpp>
+#include <stemfuse/simd/square_root.hpp>
 
 namespace stemfuse::detail {
 

@@ -19,61 +19,59 @@
 
 namespace stemfuse {
 
-// What the norm of a pixel's Jacobian is taken over.
+/// What the norm of a pixel's Jacobian is taken over.
 enum class coupling {
-    none,     // every map's gradient alone: the sum of their lengths
-    joint,    // all of them together: the Frobenius norm, small where edges of different maps coincide
-    nuclear,  // the sum of its singular values: the joint norm where all gradients are parallel, up to sqrt(2) larger
+    none,     ///< every map's gradient alone: the sum of their lengths
+    joint,    ///< all of them together: the Frobenius norm, small where edges of different maps coincide
+    nuclear,  ///< the sum of its singular values: the joint norm where all gradients are parallel, up to sqrt(2) larger
               // else
 };
 
-// R(x) = sum over pixels of the norm of ( A grad x_i ), i = 1..n, with the forward differences of total_variation, zero
-// past the border, and A = 1 - q q^T of the directional field, 1 where there is none. Joint: Bresson & Chan, Inverse
-// Probl. Imaging 2, 455 (2008), doi 10.3934/ipi.2008.2.455; directional: Ehrhardt & Betcke, SIAM J. Imaging Sci. 9,
-// 1084 (2016), doi 10.1137/15M1047325; nuclear: Holt, IEEE Trans. Image Process. 23, 3975 (2014), doi
-// 10.1109/TIP.2014.2332397. Coupled maps share one norm, so they should be of like size: divided by a scale of
-// their own.
+/// R(x) = sum over pixels of the norm of ( A grad x_i ), i = 1..n, with the forward differences of total_variation,
+/// zero past the border, and A = 1 - q q^T of the directional field, 1 where there is none. Joint: Bresson & Chan,
+/// Inverse Probl. Imaging 2, 455 (2008), doi 10.3934/ipi.2008.2.455; directional: Ehrhardt & Betcke, SIAM J. Imaging
+/// Sci. 9, 1084 (2016), doi 10.1137/15M1047325; nuclear: Holt, IEEE Trans. Image Process. 23, 3975 (2014), doi
+/// 10.1109/TIP.2014.2332397. Coupled maps share one norm, so they should be of like size: divided by a scale of
+/// their own.
 template <coupling Coupling, scalar T>
 struct structured_total_variation {
-    directional_field<T> direction = {};  // of the maps' n_y and n_x
+    directional_field<T> direction = {};  ///< of the maps' n_y and n_x
     std::size_t iterations = 10;
-    bool report_gap = false;  // the report of prox has the duality gap
+    bool report_gap = false;  ///< the report of prox has the duality gap
     bool non_negative = true;
 
-    // The dual variables, shape (2 n, n_y, n_x): the n images of their parts along y, then those along x; empty until
-    // first used.
+    /// The dual variables, shape (2 n, n_y, n_x): the n images of their parts along y, then those along x; empty until
+    /// first used.
     template <scalar S>
     using duals = xt::xtensor<S, 3>;
 
-    // R of a stack (n, n_y, n_x). Throws shape_error where it is empty or the direction is of another shape.
+    /// R of a stack (n, n_y, n_x). Throws shape_error where it is empty or the direction is of another shape.
     template <stack X>
     double value(const X& x, const execution& exec = {}) const;
 
-    // Writes argmin_u 1/2 ||u - v||^2 + t R(u), over u >= 0 if non_negative, to `out` after so many iterations of FGP,
-    // see dual_prox; shapes (n, n_y, n_x), not overlapping. The duals start at zero. Throws shape_error where shapes
-    // differ, value_error for t < 0 or iterations == 0.
+    /// Writes argmin_u 1/2 ||u - v||^2 + t R(u), over u >= 0 if non_negative, to `out` after so many iterations of FGP,
+    /// see dual_prox; shapes (n, n_y, n_x), not overlapping. The duals start at zero. Throws shape_error where shapes
+    /// differ, value_error for t < 0 or iterations == 0.
     template <stack V, stack Out>
-    requires std::same_as<value_type_t<Out>, T> prox_report prox(const V& v, double t, Out&& out,
-                                                                 const execution& exec = {})
-    const {
+        requires std::same_as<value_type_t<Out>, T>
+    prox_report prox(const V& v, double t, Out&& out, const execution& exec = {}) const {
         duals<T> state;
         return prox(v, t, out, state, exec);
     }
 
-    // The same, starting from `state` and leaving the last duals there. Throws shape_error where they belong to another
-    // shape.
+    /// The same, starting from `state` and leaving the last duals there. Throws shape_error where they belong to
+    /// another shape.
     template <stack V, stack Out>
-    requires std::same_as<value_type_t<Out>, T> prox_report prox(const V& v, double t, Out&& out, duals<T>& state,
-                                                                 const execution& exec = {})
-    const;
+        requires std::same_as<value_type_t<Out>, T>
+    prox_report prox(const V& v, double t, Out&& out, duals<T>& state, const execution& exec = {}) const;
 
-    // Bytes that prox allocates for a v of this shape, without the result and the duals.
+    /// Bytes that prox allocates for a v of this shape, without the result and the duals.
     template <scalar S>
     std::size_t working_memory(const stack_shape& v, const execution& = {}) const {
         return 2 * v[0] * v[1] * v[2] * sizeof(S);
     }
 
-    // Throws shape_error where the direction is not of the shape (n_y, n_x) of such maps.
+    /// Throws shape_error where the direction is not of the shape (n_y, n_x) of such maps.
     void require_direction(const stack_shape& maps) const {
         if (!direction.empty()) require_shape(direction.shape(), {2, maps[1], maps[2]}, "direction", "the maps take");
     }
@@ -135,7 +133,7 @@ struct dual_kernels<structured_total_variation<Coupling, T>> {
         dual_kernels<total_variation>{plain}.spread(coarse, fine, exec);
     }
 
-    // Throws shape_error where the direction is of another shape than p.
+    /// Throws shape_error where the direction is of another shape than p.
     void rest(const stack_view<T>& p) const {
         prior.require_direction(p.shape);
         dual_kernels<total_variation>{plain}.rest(p);
@@ -172,9 +170,9 @@ double structured_total_variation<Coupling, T>::value(const X& x, const executio
 
 template <coupling Coupling, scalar T>
 template <stack V, stack Out>
-requires std::same_as<value_type_t<Out>, T> prox_report
-structured_total_variation<Coupling, T>::prox(const V& v, double t, Out&& out, duals<T>& state, const execution& exec)
-const {
+    requires std::same_as<value_type_t<Out>, T>
+prox_report structured_total_variation<Coupling, T>::prox(const V& v, double t, Out&& out, duals<T>& state,
+                                                          const execution& exec) const {
     const readable<T, 3> in(v, "v");
     writable<T, 3, std::remove_reference_t<Out>> result(out, "out");
     const stack_shape shape = in.view().shape, dual_shape{2 * shape[0], shape[1], shape[2]};

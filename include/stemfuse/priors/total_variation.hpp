@@ -13,31 +13,31 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/priors/prior.hpp>
-#include <stemfuse/priors/tv_chunks.hpp>
-#include <stemfuse/priors/tv_tiles.hpp>
+#include <stemfuse/priors/tv/tv_chunks.hpp>
+#include <stemfuse/priors/tv/tv_tiles.hpp>
 
 namespace stemfuse {
 
-// TV(u) = sum over images and pixels of the norm of the forward differences (dy, dx), zero past the border, and
-// prox(v, t) = argmin_u 1/2 ||u - v||^2 + t TV(u), over u >= 0 if non_negative.
-// Beck & Teboulle, IEEE Trans. Image Process. 18, 2419 (2009), doi 10.1109/TIP.2009.2028250: GP and FGP with step 1/(8
-// t); Chambolle, J. Math. Imaging Vis. 20, 89 (2004), doi 10.1023/B:JMIV.0000011325.36760.1e. The duality gap of a dual
-// p with u = P(v - t K^T p) is t sum( |K u| - K u . p ), a sum of terms >= 0, K the differences.
+/// TV(u) = sum over images and pixels of the norm of the forward differences (dy, dx), zero past the border, and
+/// prox(v, t) = argmin_u 1/2 ||u - v||^2 + t TV(u), over u >= 0 if non_negative.
+/// Beck & Teboulle, IEEE Trans. Image Process. 18, 2419 (2009), doi 10.1109/TIP.2009.2028250: GP and FGP with step 1/(8
+/// t); Chambolle, J. Math. Imaging Vis. 20, 89 (2004), doi 10.1023/B:JMIV.0000011325.36760.1e. The duality gap of a
+/// dual p with u = P(v - t K^T p) is t sum( |K u| - K u . p ), a sum of terms >= 0, K the differences.
 struct total_variation {
     tv_norm norm = tv_norm::isotropic;
     tv_algorithm algorithm = tv_algorithm::fgp;
-    std::size_t iterations = 10;  // at most, for every image
+    std::size_t iterations = 10;  ///< at most, for every image
     double gap_tolerance =
-        0;  // an image is done as soon as its gap <= gap_tolerance 1/2 ||v||^2, looked at every 5 steps
-    bool report_gap = false;  // the report has the gap also where gap_tolerance is 0
+        0;  ///< an image is done as soon as its gap <= gap_tolerance 1/2 ||v||^2, looked at every 5 steps
+    bool report_gap = false;  ///< the report has the gap also where gap_tolerance is 0
     bool non_negative = true;
 
-    // The dual variables, shape (2 n, n_y, n_x) as in finite_differences, each of norm at most 1; empty until first
-    // used.
+    /// The dual variables, shape (2 n, n_y, n_x) as in finite_differences, each of norm at most 1; empty until first
+    /// used.
     template <scalar T>
     using duals = xt::xtensor<T, 3>;
 
-    // TV of a stack (n, n_y, n_x).
+    /// TV of a stack (n, n_y, n_x).
     template <stack X>
     double value(const X& x, const execution& exec = {}) const {
         using T = value_type_t<X>;
@@ -50,34 +50,34 @@ struct total_variation {
         });
     }
 
-    // Writes prox(v, t) to `out`, both of shape (n, n_y, n_x) and not overlapping; the duals start at zero.
-    // Throws shape_error where shapes differ, value_error for t < 0 or iterations == 0.
+    /// Writes prox(v, t) to `out`, both of shape (n, n_y, n_x) and not overlapping; the duals start at zero.
+    /// Throws shape_error where shapes differ, value_error for t < 0 or iterations == 0.
     template <stack V, stack Out>
     prox_report prox(const V& v, double t, Out&& out, const execution& exec = {}) const {
         return run<value_type_t<V>>(v, t, out, nullptr, exec);
     }
 
-    // The same, starting from `duals` and leaving the last ones there. Throws shape_error where they belong to another
-    // shape.
+    /// The same, starting from `duals` and leaving the last ones there. Throws shape_error where they belong to another
+    /// shape.
     template <stack V, stack Out>
     prox_report prox(const V& v, double t, Out&& out, duals<value_type_t<V>>& state, const execution& exec = {}) const {
         return run<value_type_t<V>>(v, t, out, &state, exec);
     }
 
-    // prox(v, t) handed out row by row, and TV of it: see row_prior. Throws as prox does.
+    /// prox(v, t) handed out row by row, and TV of it: see row_prior. Throws as prox does.
     template <stack V, class Sink>
     auto prox_rows(const V& v, double t, Sink&& sink, const execution& exec = {}) const {
         return run_rows<value_type_t<V>>(v, t, nullptr, nullptr, sink, exec);
     }
 
-    // The same, starting from `before`, which may be empty, and leaving the last duals in `after`.
+    /// The same, starting from `before`, which may be empty, and leaving the last duals in `after`.
     template <stack V, class Sink>
     auto prox_rows(const V& v, double t, const duals<value_type_t<V>>& before, duals<value_type_t<V>>& after,
                    Sink&& sink, const execution& exec = {}) const {
         return run_rows<value_type_t<V>>(v, t, &before, &after, sink, exec);
     }
 
-    // Bytes that prox and prox_rows allocate for a v of this shape, without the result of prox and the duals.
+    /// Bytes that prox and prox_rows allocate for a v of this shape, without the result of prox and the duals.
     template <scalar T>
     std::size_t working_memory(const stack_shape& v, const execution& exec = {}) const {
         const std::size_t image = v[1] * v[2] * sizeof(T);

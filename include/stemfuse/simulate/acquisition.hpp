@@ -13,21 +13,21 @@
 namespace stemfuse {
 
 struct acquisition_options {
-    double dose = 5;                    // mean counts in a pixel that holds the amount 1 at sensitivity 1
-    double background = 0.1;            // mean counts in every pixel of every map, times the specimen's profile
-    std::vector<double> backgrounds{};  // the same of each element by itself; `background` for all if empty
-    double haadf_noise = 0.02;          // standard deviation, as a fraction of the brightest noise-free pixel
-    double haadf_gain = 1;              // the image is haadf_offset + haadf_gain * (the specimen's + noise)
+    double dose = 5;                    ///< mean counts in a pixel that holds the amount 1 at sensitivity 1
+    double background = 0.1;            ///< mean counts in every pixel of every map, times the specimen's profile
+    std::vector<double> backgrounds{};  ///< the same of each element by itself; `background` for all if empty
+    double haadf_noise = 0.02;          ///< standard deviation, as a fraction of the brightest noise-free pixel
+    double haadf_gain = 1;              ///< the image is haadf_offset + haadf_gain * (the specimen's + noise)
     double haadf_offset = 0;
-    std::vector<double> sensitivities{};  // k_i of each element, all 1 if empty
+    std::vector<double> sensitivities{};  ///< k_i of each element, all 1 if empty
     std::uint64_t seed = 1;
 };
 
 template <scalar T>
 struct acquisition {
-    std::vector<std::string> elements;  // n symbols
-    xt::xtensor<T, 2> haadf;            // (n_y, n_x), by gain and offset from the units of the specimen's
-    xt::xtensor<T, 3> maps;             // (n, n_y, n_x), counts
+    std::vector<std::string> elements;  ///< n symbols
+    xt::xtensor<T, 2> haadf;            ///< (n_y, n_x), by gain and offset from the units of the specimen's
+    xt::xtensor<T, 3> maps;             ///< (n, n_y, n_x), counts
 };
 
 namespace detail {
@@ -94,7 +94,7 @@ void expose_haadf(const image_view<const T>& clean, const image_view<T>& out, co
 
 }  // namespace detail
 
-// The mean counts of the background, shape (n, n_y, n_x): what acquire() adds to dose * k_i * x_i. Throws as it does.
+/// The mean counts of the background, shape (n, n_y, n_x): what acquire() adds to dose * k_i * x_i. Throws as it does.
 template <scalar T>
 xt::xtensor<T, 3> background_counts(const specimen<T>& sample, const acquisition_options& options = {}) {
     detail::require_acquirable(sample, options);
@@ -109,12 +109,12 @@ xt::xtensor<T, 3> background_counts(const specimen<T>& sample, const acquisition
     return counts;
 }
 
-// Draws maps with mean dose * k_i * x_i + background and a HAADF image with additive normal noise. A count depends on
-// the seed, the element's symbol, the pixel's row and column and the mean there alone: neither on the other elements
-// and their order, nor on the threads, nor on the scalar type as long as that holds the truth and the counts exactly
-// (float: up to 2^24). Other compilers and standard libraries draw the same, short of about one pixel in 10^10, where
-// exp, log or cos of another libm rounds differently. Throws shape_error and value_error for a specimen or an option
-// that does not fit.
+/// Draws maps with mean dose * k_i * x_i + background and a HAADF image with additive normal noise. A count depends on
+/// the seed, the element's symbol, the pixel's row and column and the mean there alone: neither on the other elements
+/// and their order, nor on the threads, nor on the scalar type as long as that holds the truth and the counts exactly
+/// (float: up to 2^24). Other compilers and standard libraries draw the same, short of about one pixel in 10^10, where
+/// exp, log or cos of another libm rounds differently. Throws shape_error and value_error for a specimen or an option
+/// that does not fit.
 template <scalar T>
 acquisition<T> acquire(const specimen<T>& sample, const acquisition_options& options = {}, const execution& exec = {}) {
     detail::require_acquirable(sample, options);

@@ -10,17 +10,18 @@
 namespace stemfuse {
 
 struct antisite_superlattice_options {
-    std::size_t ny = 128, nx = 128;  // pixels, 1 to 65536
-    double cell = 17;                // pixels a pseudocubic unit cell, 4 to 1024
-    double displacement = 0.25;      // standard deviation of the columns' places, pixels, 0 to 100
-    double antisites = 0.08;         // share of wrong atoms in a column, and of wrong columns, 0 to 0.5
-    std::uint64_t seed = 1;          // of the displacements and of the wrong columns
+    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
+    double cell = 17;                ///< pixels a pseudocubic unit cell, 4 to 1024
+    double displacement = 0.25;      ///< standard deviation of the columns' places, pixels, 0 to 100
+    double antisites = 0.08;         ///< share of wrong atoms in a column, and of wrong columns, 0 to 0.5
+    std::uint64_t seed = 1;          ///< of the displacements and of the wrong columns
 };
 
-// Columns of Ba, Sr, Mn and O: Mn in the centres of the cells, Ba and Sr on the corners in turn, by rows up to the
-// middle of the image and like the fields of a chessboard beyond. Of every Ba and Sr column the share `antisites` is of
-// the other cation, and as many whole columns have the two exchanged. HAADF proportional to sum_i (Z_i x_i)^1.6. Widths
-// are in units of `cell`; the field of view grows with the image. Throws value_error for an option out of range.
+/// Columns of Ba, Sr, Mn and O: Mn in the centres of the cells, Ba and Sr on the corners in turn, by rows up to the
+/// middle of the image and like the fields of a chessboard beyond. Of every Ba and Sr column the share `antisites` is
+/// of the other cation, and as many whole columns have the two exchanged. HAADF proportional to sum_i (Z_i x_i)^1.6.
+/// Widths are in units of `cell`; the field of view grows with the image. Throws value_error for an option out of
+/// range.
 template <scalar T = double>
 specimen<T> antisite_superlattice(const antisite_superlattice_options& options = {}) {
     detail::require_extents(options.ny, options.nx);

@@ -10,21 +10,21 @@
 
 namespace stemfuse {
 
-// A disc, in pixels; the centre of the first pixel is at (0.5, 0.5).
+/// A disc, in pixels; the centre of the first pixel is at (0.5, 0.5).
 struct blind_spot {
     double y, x, radius;
 
-    // From the spot's centre to the centre of a pixel.
+    /// From the spot's centre to the centre of a pixel.
     double distance(std::size_t row, std::size_t column) const {
         return std::hypot(static_cast<double>(row) + 0.5 - y, static_cast<double>(column) + 0.5 - x);
     }
 };
 
-// What `map` holds in the spot relative to its surroundings (from 1.5 to 2.5 radii around the centre), divided by the
-// same ratio of `even`, the map of the specimen without the spot, so that the structure of the specimen cancels. The
-// maps have shape (n_y, n_x) and any units. 1: no spot; infinite or NaN if the map's surroundings hold nothing. Throws
-// shape_error where the shapes differ, value_error for maps that are not finite and where `even` holds nothing in the
-// spot or around it.
+/// What `map` holds in the spot relative to its surroundings (from 1.5 to 2.5 radii around the centre), divided by the
+/// same ratio of `even`, the map of the specimen without the spot, so that the structure of the specimen cancels. The
+/// maps have shape (n_y, n_x) and any units. 1: no spot; infinite or NaN if the map's surroundings hold nothing. Throws
+/// shape_error where the shapes differ, value_error for maps that are not finite and where `even` holds nothing in the
+/// spot or around it.
 template <image U, image X>
 double spot_level(const U& map, const X& even, const blind_spot& spot) {
     const readable<double, 2> maps(map, "map"), evens(even, "even");

@@ -23,10 +23,10 @@ template <scalar T>
 struct catalogue_entry {
     std::string_view name, summary;
     specimen<T> (*make)(std::size_t ny, std::size_t nx);
-    acquisition_options usual;  // at dose 1
+    acquisition_options usual;  ///< at dose 1
 };
 
-// The conditions of an entry at another dose, to which the background is proportional.
+/// The conditions of an entry at another dose, to which the background is proportional.
 inline acquisition_options at_dose(acquisition_options usual, double dose, std::uint64_t seed) {
     usual.dose = dose;
     usual.background *= dose;
@@ -34,7 +34,7 @@ inline acquisition_options at_dose(acquisition_options usual, double dose, std::
     return usual;
 }
 
-// Three elements have the sensitivities 1, 0.8 and 0.5, and the background is 0.02 of the dose unless said otherwise.
+/// Three elements have the sensitivities 1, 0.8 and 0.5, and the background is 0.02 of the dose unless said otherwise.
 template <scalar T = double>
 const std::vector<catalogue_entry<T>>& specimen_catalogue() {
     const acquisition_options plain{.dose = 1, .background = 0.02, .sensitivities = {1, 0.8, 0.5}};
@@ -70,7 +70,7 @@ const std::vector<catalogue_entry<T>>& specimen_catalogue() {
     return entries;
 }
 
-// The entry of that name. Throws value_error with the names there are.
+/// The entry of that name. Throws value_error with the names there are.
 template <scalar T = double>
 const catalogue_entry<T>& specimen_by_name(std::string_view name) {
     const auto& entries = specimen_catalogue<T>();

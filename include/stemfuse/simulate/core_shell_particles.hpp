@@ -10,9 +10,9 @@
 namespace stemfuse {
 
 struct core_shell_options {
-    std::size_t ny = 256, nx = 256;  // pixels, 1 to 65536
-    std::size_t particles = 9;       // 1 to 10000
-    std::uint64_t seed = 1;          // of their places and sizes
+    std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
+    std::size_t particles = 9;       ///< 1 to 10000
+    std::uint64_t seed = 1;          ///< of their places and sizes
 };
 
 namespace detail {
@@ -59,9 +59,9 @@ inline void add_sphere(const image_view<double>& image, const sphere& s, double 
 
 }  // namespace detail
 
-// Spheres of Mn3O4 with cores of Co3O4, 0.7 of their radius: the elements Co, Mn, O in thickness times atoms per
-// volume (metal 3, oxygen 4), scaled so that the thickest place has 1 of oxygen. The picture grows with the image.
-// Throws value_error for an option out of range.
+/// Spheres of Mn3O4 with cores of Co3O4, 0.7 of their radius: the elements Co, Mn, O in thickness times atoms per
+/// volume (metal 3, oxygen 4), scaled so that the thickest place has 1 of oxygen. The picture grows with the image.
+/// Throws value_error for an option out of range.
 template <scalar T = double>
 specimen<T> core_shell_particles(const core_shell_options& options = {}) {
     detail::require_extents(options.ny, options.nx);

@@ -12,11 +12,11 @@
 namespace stemfuse {
 
 struct dumbbell_options {
-    std::size_t ny = 128, nx = 128;  // pixels, 1 to 65536
-    double separation = 5.2;         // pixels from column to column of a dumbbell, 1 to 300
-    double displacement = 0.2;       // standard deviation of the columns' places, pixels, 0 to 100
-    double indium = 0.45;            // share of In on the Ga sites of the well, 0 to 1
-    std::uint64_t seed = 1;          // of the displacements and of the edge
+    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
+    double separation = 5.2;         ///< pixels from column to column of a dumbbell, 1 to 300
+    double displacement = 0.2;       ///< standard deviation of the columns' places, pixels, 0 to 100
+    double indium = 0.45;            ///< share of In on the Ga sites of the well, 0 to 1
+    std::uint64_t seed = 1;          ///< of the displacements and of the edge
 };
 
 namespace detail {
@@ -37,10 +37,10 @@ inline void cut_wedge(const stack_view<double>& amounts, std::uint64_t seed) {
 
 }  // namespace detail
 
-// Columns of Ga (or In) and As side by side, the dumbbells on a centred lattice of 3.54 by 5 separations. Between 0.45
-// and 0.77 of n_x In is on the Ga sites. Above 0.2 of n_y there is vacuum, with a rough edge of about 6 pixels; the
-// thickness rises from 0.5 at the left to 1 at the right. HAADF proportional to sum_i Z_i^1.7 x_i. Columns and edge
-// keep their size in pixels. Throws value_error for an option out of range.
+/// Columns of Ga (or In) and As side by side, the dumbbells on a centred lattice of 3.54 by 5 separations. Between 0.45
+/// and 0.77 of n_x In is on the Ga sites. Above 0.2 of n_y there is vacuum, with a rough edge of about 6 pixels; the
+/// thickness rises from 0.5 at the left to 1 at the right. HAADF proportional to sum_i Z_i^1.7 x_i. Columns and edge
+/// keep their size in pixels. Throws value_error for an option out of range.
 template <scalar T = double>
 specimen<T> dumbbells(const dumbbell_options& options = {}) {
     detail::require_extents(options.ny, options.nx);

@@ -10,10 +10,10 @@
 namespace stemfuse {
 
 struct hidden_element_options {
-    std::size_t ny = 128, nx = 128;   // pixels, 1 to 65536
-    double cell = 15.7;               // pixels a unit cell, 4 to 1024
-    double precipitate_radius = 6.5;  // pixels to half the amount of the middle, 1 to 100
-    std::uint64_t seed = 1;           // of the columns' displacements and the precipitates
+    std::size_t ny = 128, nx = 128;   ///< pixels, 1 to 65536
+    double cell = 15.7;               ///< pixels a unit cell, 4 to 1024
+    double precipitate_radius = 6.5;  ///< pixels to half the amount of the middle, 1 to 100
+    std::uint64_t seed = 1;           ///< of the columns' displacements and the precipitates
 };
 
 namespace detail {
@@ -35,11 +35,11 @@ inline void raise_to_precipitate(const image_view<double>& image, double y0, dou
 
 }  // namespace detail
 
-// Columns of La on the corners and of Ni in the centres of square cells, displaced by 0.3 pixels; from left to right,
-// over two thirds of a cell at n_x / 2, La rises from 0.15 to 1 and Ni falls from 1 to 0.75. Precipitates of Li lie
-// over the columns and between them and leave them as they are, one somewhere in each square of seven radii. HAADF
-// proportional to the sum of (Z_i x_i)^1.6 of La and Ni alone. Cells and precipitates keep their size in pixels; the
-// field of view grows with the image. Throws value_error for an option out of range.
+/// Columns of La on the corners and of Ni in the centres of square cells, displaced by 0.3 pixels; from left to right,
+/// over two thirds of a cell at n_x / 2, La rises from 0.15 to 1 and Ni falls from 1 to 0.75. Precipitates of Li lie
+/// over the columns and between them and leave them as they are, one somewhere in each square of seven radii. HAADF
+/// proportional to the sum of (Z_i x_i)^1.6 of La and Ni alone. Cells and precipitates keep their size in pixels; the
+/// field of view grows with the image. Throws value_error for an option out of range.
 template <scalar T = double>
 specimen<T> hidden_element(const hidden_element_options& options = {}) {
     detail::require_extents(options.ny, options.nx);

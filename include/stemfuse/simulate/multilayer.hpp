@@ -12,15 +12,15 @@
 namespace stemfuse {
 
 struct multilayer_options {
-    std::size_t ny = 256, nx = 256;  // pixels, 1 to 65536
-    double roughness = 0.85;         // standard deviation of every interface, pixels, 0 to 1000
-    double correlation = 4;          // length over which an interface keeps its height, pixels, 0.1 to 1000
-    std::uint64_t seed = 1;          // of the interfaces
+    std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
+    double roughness = 0.85;         ///< standard deviation of every interface, pixels, 0 to 1000
+    double correlation = 4;          ///< length over which an interface keeps its height, pixels, 0.1 to 1000
+    std::uint64_t seed = 1;          ///< of the interfaces
 };
 
-// Six layers of SrTiO3 and LaMnO3 kind, the elements Sr, Ti, La: sharp but rough interfaces, one layer of a fortieth of
-// the image, vacuum above and below, thickness from 0.55 at the left to 1 at the right. Layers grow with the image,
-// their roughness does not. HAADF proportional to sum_i Z_i^1.7 x_i. Throws value_error for an option out of range.
+/// Six layers of SrTiO3 and LaMnO3 kind, the elements Sr, Ti, La: sharp but rough interfaces, one layer of a fortieth
+/// of the image, vacuum above and below, thickness from 0.55 at the left to 1 at the right. Layers grow with the image,
+/// their roughness does not. HAADF proportional to sum_i Z_i^1.7 x_i. Throws value_error for an option out of range.
 template <scalar T = double>
 specimen<T> multilayer(const multilayer_options& options = {}) {
     detail::require_extents(options.ny, options.nx);

@@ -11,18 +11,18 @@
 
 namespace stemfuse {
 
-// A particle whose core has the share `platinum` of Pt. Its centre is in n_y and n_x from the middle of the first
-// pixel, its radius in sqrt(n_y n_x).
+/// A particle whose core has the share `platinum` of Pt. Its centre is in n_y and n_x from the middle of the first
+/// pixel, its radius in sqrt(n_y n_x).
 struct alloy_particle {
     double y, x, radius, platinum;
 };
 
 struct particles_on_carbon_options {
-    std::size_t ny = 256, nx = 256;        // pixels, 1 to 65536
-    std::vector<alloy_particle> placed{};  // the particles; scattered if empty
-    std::size_t particles = 9;             // how many to scatter, 1 to 10000
-    double film_texture = 0.16;            // standard deviation of the film's thickness, mean 1, 0 to 1
-    std::uint64_t seed = 1;                // of the scattering and of the film
+    std::size_t ny = 256, nx = 256;        ///< pixels, 1 to 65536
+    std::vector<alloy_particle> placed{};  ///< the particles; scattered if empty
+    std::size_t particles = 9;             ///< how many to scatter, 1 to 10000
+    double film_texture = 0.16;            ///< standard deviation of the film's thickness, mean 1, 0 to 1
+    std::uint64_t seed = 1;                ///< of the scattering and of the film
 };
 
 namespace detail {
@@ -87,10 +87,10 @@ inline xt::xtensor<double, 2> carbon_film(const particles_on_carbon_options& opt
 
 }  // namespace detail
 
-// Particles of Pt and Co with a skin of oxide, scaled so that the highest amount is 1, on a textured carbon film with a
-// hole. HAADF proportional to sum_i Z_i^1.7 x_i and to the film, which is in no map: no response of the elements alone
-// explains the image. Particles grow with the image, the texture does not. The background follows the thickness:
-// background_profile = 0.1 + haadf. Throws value_error for an option out of range.
+/// Particles of Pt and Co with a skin of oxide, scaled so that the highest amount is 1, on a textured carbon film with
+/// a hole. HAADF proportional to sum_i Z_i^1.7 x_i and to the film, which is in no map: no response of the elements
+/// alone explains the image. Particles grow with the image, the texture does not. The background follows the thickness:
+/// background_profile = 0.1 + haadf. Throws value_error for an option out of range.
 template <scalar T = double>
 specimen<T> particles_on_carbon(const particles_on_carbon_options& options = {}) {
     detail::require_extents(options.ny, options.nx);

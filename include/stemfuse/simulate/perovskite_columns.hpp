@@ -9,16 +9,16 @@
 namespace stemfuse {
 
 struct perovskite_options {
-    std::size_t ny = 256, nx = 256;  // pixels, 1 to 65536
-    double cell = 16;                // pixels a pseudocubic unit cell, 4 to 1024
-    std::uint64_t seed = 1;          // of the small static displacements of the columns
+    std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
+    double cell = 16;                ///< pixels a pseudocubic unit cell, 4 to 1024
+    std::uint64_t seed = 1;          ///< of the small static displacements of the columns
 };
 
-// Projected cells of a perovskite: Dy at the corners, Sc at the centre, O on the sides and over the centre, each column
-// a Gaussian whose integral counts its atoms, hence Dy : Sc : O is 1 : 1 : 3 in the right half. In the left half the Dy
-// sites are filled to 0.3. The interface at n_x / 2 is 0.7 cells wide from 10% to 90%; rows of Dy columns are displaced
-// in turn to the left and to the right in the film, as in an orthorhombic perovskite. The field of view grows with the
-// image, in units of `cell`. Throws value_error for an option out of range.
+/// Projected cells of a perovskite: Dy at the corners, Sc at the centre, O on the sides and over the centre, each
+/// column a Gaussian whose integral counts its atoms, hence Dy : Sc : O is 1 : 1 : 3 in the right half. In the left
+/// half the Dy sites are filled to 0.3. The interface at n_x / 2 is 0.7 cells wide from 10% to 90%; rows of Dy columns
+/// are displaced in turn to the left and to the right in the film, as in an orthorhombic perovskite. The field of view
+/// grows with the image, in units of `cell`. Throws value_error for an option out of range.
 template <scalar T = double>
 specimen<T> perovskite_columns(const perovskite_options& options = {}) {
     detail::require_extents(options.ny, options.nx);

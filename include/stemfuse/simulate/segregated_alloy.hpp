@@ -13,11 +13,11 @@
 namespace stemfuse {
 
 struct segregated_alloy_options {
-    std::size_t ny = 256, nx = 256;  // pixels, 1 to 65536
-    double boundary_width = 3;       // full width at half maximum of the segregation, pixels, 0.5 to 100
-    double precipitate_pitch = 30;   // pixels from one precipitate to the next, 8 to 1000
-    double channelling = 0.08;       // by how much more the right grain shines in the HAADF, -0.5 to 0.5
-    std::uint64_t seed = 1;          // of the boundary and the precipitates
+    std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
+    double boundary_width = 3;       ///< full width at half maximum of the segregation, pixels, 0.5 to 100
+    double precipitate_pitch = 30;   ///< pixels from one precipitate to the next, 8 to 1000
+    double channelling = 0.08;       ///< by how much more the right grain shines in the HAADF, -0.5 to 0.5
+    std::uint64_t seed = 1;          ///< of the boundary and the precipitates
 };
 
 namespace detail {
@@ -39,16 +39,18 @@ inline double precipitate_share(const segregated_alloy_options& options, double 
 
 }  // namespace detail
 
-// Two grains that meet in a wavy boundary near the middle column, each of a matrix (Ni Cr Co) with cuboids of Ni3Al
-// kind, the elements Ni, Cr, Co, Al, Hf: atoms along the beam, of all elements 1 where it is thickest. The thickness
-// rises from 0.45 to 1 along the diagonal. Hf is about 1% of all atoms: some in the cuboids, the rest in the boundary,
-// where it reaches a tenth in a line of a few pixels (0.75 nm at 0.25 nm a pixel) together with Cr and short of Al. It
-// is hard because
-// - Ni, Cr and Co are neighbours in the periodic table, and the HAADF image (sum_i Z_i^1.7 x_i) shows mostly thickness;
-// - one grain channels: it is brighter at equal composition, an edge in the image that is in no map;
-// - the trace has a few hundredths of a count in a pixel, fewer than the usual background, and its line is as narrow as
-//   smoothing is wide.
-// Cuboids and boundary keep their size in pixels. Throws value_error for an option out of range.
+/// Two grains that meet in a wavy boundary near the middle column, each of a matrix (Ni Cr Co) with cuboids of Ni3Al
+/// kind, the elements Ni, Cr, Co, Al, Hf: atoms along the beam, of all elements 1 where it is thickest. The thickness
+/// rises from 0.45 to 1 along the diagonal. Hf is about 1% of all atoms: some in the cuboids, the rest in the boundary,
+/// where it reaches a tenth in a line of a few pixels (0.75 nm at 0.25 nm a pixel) together with Cr and short of Al. It
+/// is hard because
+/// - Ni, Cr and Co are neighbours in the periodic table, and the HAADF image (sum_i Z_i^1.7 x_i) shows mostly
+/// thickness;
+/// - one grain channels: it is brighter at equal composition, an edge in the image that is in no map;
+/// - the trace has a few hundredths of a count in a pixel, fewer than the usual background, and its line is as narrow
+/// as
+///   smoothing is wide.
+/// Cuboids and boundary keep their size in pixels. Throws value_error for an option out of range.
 template <scalar T = double>
 specimen<T> segregated_alloy(const segregated_alloy_options& options = {}) {
     detail::require_extents(options.ny, options.nx);

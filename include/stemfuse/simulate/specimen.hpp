@@ -13,14 +13,14 @@
 
 namespace stemfuse {
 
-// Known maps and the HAADF image that they give without noise. Our own specimens hold multiples of 2^-16, which float
-// and double both hold exactly, so that every compiler makes the same ones.
+/// Known maps and the HAADF image that they give without noise. Our own specimens hold multiples of 2^-16, which float
+/// and double both hold exactly, so that every compiler makes the same ones.
 template <scalar T>
 struct specimen {
-    std::vector<std::string> elements;          // n symbols
-    xt::xtensor<T, 3> truth;                    // (n, n_y, n_x), amounts, 0 to about 1
-    xt::xtensor<T, 2> haadf;                    // (n_y, n_x), its maximum 1; what is not mapped shines in it too
-    xt::xtensor<T, 2> background_profile = {};  // (n_y, n_x), by which a background is multiplied; 1 if empty
+    std::vector<std::string> elements;          ///< n symbols
+    xt::xtensor<T, 3> truth;                    ///< (n, n_y, n_x), amounts, 0 to about 1
+    xt::xtensor<T, 2> haadf;                    ///< (n_y, n_x), its maximum 1; what is not mapped shines in it too
+    xt::xtensor<T, 2> background_profile = {};  ///< (n_y, n_x), by which a background is multiplied; 1 if empty
 };
 
 namespace detail {

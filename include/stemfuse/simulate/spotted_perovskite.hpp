@@ -12,25 +12,25 @@
 namespace stemfuse {
 
 struct spotted_perovskite_options {
-    std::size_t ny = 128, nx = 128;  // pixels, 1 to 65536
-    double cell = 16.6;              // pixels a pseudocubic unit cell, 4 to 1024
-    double displacement = 0.3;       // standard deviation of the columns' places, pixels, 0 to 100
-    double spot_radius = 14;         // pixels, 0.5 to 65536
-    double spot_oxygen = 0.6;        // amount of O in the spot, of that without it, 0 to 1
-    std::uint64_t seed = 1;          // of the displacements
+    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
+    double cell = 16.6;              ///< pixels a pseudocubic unit cell, 4 to 1024
+    double displacement = 0.3;       ///< standard deviation of the columns' places, pixels, 0 to 100
+    double spot_radius = 14;         ///< pixels, 0.5 to 65536
+    double spot_oxygen = 0.6;        ///< amount of O in the spot, of that without it, 0 to 1
+    std::uint64_t seed = 1;          ///< of the displacements
 };
 
-// Where the spot lies: in the film, far from the interface.
+/// Where the spot lies: in the film, far from the interface.
 inline blind_spot spot_of(const spotted_perovskite_options& options) {
     return {0.32 * static_cast<double>(options.ny), 0.78 * static_cast<double>(options.nx), options.spot_radius};
 }
 
-// Columns of Sc, Dy and O as of a perovskite, randomly displaced. From left to right, over two thirds of a cell at
-// n_x / 2, Dy rises from 0.15 to 1 and Sc falls from 1 to 0.75. In the spot O is at `spot_oxygen` of what it would be
-// and rises back over the next four pixels. An anion that nobody maps takes its place and is as bright: the HAADF,
-// sum_i (Z_i x_i)^1.6 of the maps without the spot, is the same for every `spot_oxygen`. Widths of columns are in units
-// of `cell`, the spot is in pixels, and the field of view grows with the image. Throws value_error for an option out of
-// range.
+/// Columns of Sc, Dy and O as of a perovskite, randomly displaced. From left to right, over two thirds of a cell at
+/// n_x / 2, Dy rises from 0.15 to 1 and Sc falls from 1 to 0.75. In the spot O is at `spot_oxygen` of what it would be
+/// and rises back over the next four pixels. An anion that nobody maps takes its place and is as bright: the HAADF,
+/// sum_i (Z_i x_i)^1.6 of the maps without the spot, is the same for every `spot_oxygen`. Widths of columns are in
+/// units of `cell`, the spot is in pixels, and the field of view grows with the image. Throws value_error for an option
+/// out of range.
 template <scalar T = double>
 specimen<T> spotted_perovskite(const spotted_perovskite_options& options = {}) {
     detail::require_extents(options.ny, options.nx);

@@ -14,8 +14,8 @@
 
 namespace stemfuse {
 
-// The prior's duals, as its dual_kernels take them, and for each map the step t (see primal_dual_sweep) and the scale
-// that the stationarity measure takes. Each may be empty: then the next solve finds its own.
+/// The prior's duals, as its dual_kernels take them, and for each map the step t (see primal_dual_sweep) and the scale
+/// that the stationarity measure takes. Each may be empty: then the next solve finds its own.
 template <scalar T>
 struct convergent_duals {
     xt::xtensor<T, 3> p;

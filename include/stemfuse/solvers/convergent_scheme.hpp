@@ -18,27 +18,27 @@
 
 namespace stemfuse {
 
-// Majorisation and minimisation: the elastic term is replaced by its convex majoriser at the iterate, and `sweeps`
-// primal-dual steps go down the convex problem that results, each one sweep over memory (see primal_dual_sweep). They
-// converge for every step length where each finds the pixels' minima: Chambolle & Pock, J. Math. Imaging Vis. 40, 120
-// (2011), doi 10.1007/s10851-010-0251-1, theorem 1; one Newton step comes close enough. Then the objective itself is
-// measured. If it has fallen, the maps that the steps have come to are the next iterate and the anchor of the next
-// majoriser. If not, the iterate stays, and the next iteration goes on from where they have come, towards the minimum
-// of the same majoriser: it lies below, unless the iterate is a stationary point. So the objective never rises.
-//
-// The objective is not convex, and where the iterates end is a stationary point, not always the lowest: stop by the
-// measure of stationarity(), or by a number of iterations. An iteration that lowers nothing has a relative change of 0,
-// which does not say that the next one does not, either.
-//
-// The first iteration from a start without duals solves coarser problems first, of block means of 2 x 2 pixels, again
-// and again, where both terms offer coarser(). Binning may change which elements explain the image: every coarse level
-// is therefore solved from its own block means, too, and the lower result counts.
+/// Majorisation and minimisation: the elastic term is replaced by its convex majoriser at the iterate, and `sweeps`
+/// primal-dual steps go down the convex problem that results, each one sweep over memory (see primal_dual_sweep). They
+/// converge for every step length where each finds the pixels' minima: Chambolle & Pock, J. Math. Imaging Vis. 40, 120
+/// (2011), doi 10.1007/s10851-010-0251-1, theorem 1; one Newton step comes close enough. Then the objective itself is
+/// measured. If it has fallen, the maps that the steps have come to are the next iterate and the anchor of the next
+/// majoriser. If not, the iterate stays, and the next iteration goes on from where they have come, towards the minimum
+/// of the same majoriser: it lies below, unless the iterate is a stationary point. So the objective never rises.
+///
+/// The objective is not convex, and where the iterates end is a stationary point, not always the lowest: stop by the
+/// measure of stationarity(), or by a number of iterations. An iteration that lowers nothing has a relative change of
+/// 0, which does not say that the next one does not, either.
+///
+/// The first iteration from a start without duals solves coarser problems first, of block means of 2 x 2 pixels, again
+/// and again, where both terms offer coarser(). Binning may change which elements explain the image: every coarse level
+/// is therefore solved from its own block means, too, and the lower result counts.
 struct convergent_scheme {
-    std::size_t sweeps = 10;            // of an iteration
-    double step = 0.3;                  // of the primal, in units of a map's root mean square
-    std::size_t newton_steps = 1;       // of a sweep in every pixel
-    std::size_t levels = 16;            // of coarser problems at most; those below 8 rows or columns are left out
-    std::size_t coarse_iterations = 3;  // on each of them
+    std::size_t sweeps = 10;            ///< of an iteration
+    double step = 0.3;                  ///< of the primal, in units of a map's root mean square
+    std::size_t newton_steps = 1;       ///< of a sweep in every pixel
+    std::size_t levels = 16;            ///< of coarser problems at most; those below 8 rows or columns are left out
+    std::size_t coarse_iterations = 3;  ///< on each of them
 
     template <scalar T>
     using duals = convergent_duals<T>;
@@ -47,21 +47,21 @@ struct convergent_scheme {
         using type = convergent_duals<T>;
     };
 
-    // What one solve carries from iteration to iteration.
+    /// What one solve carries from iteration to iteration.
     template <class T>
     struct state {
         convergent_duals<T> duals;
-        costs at;                 // of the iterate
-        double stationarity = 0;  // of the iterate with the duals
-        double sweeps = 0;        // so far, those of coarser levels as their share of the pixels
-        xt::xtensor<T, 3> x;      // where the steps have come
+        costs at;                 ///< of the iterate
+        double stationarity = 0;  ///< of the iterate with the duals
+        double sweeps = 0;        ///< so far, those of coarser levels as their share of the pixels
+        xt::xtensor<T, 3> x;      ///< where the steps have come
         xt::xtensor<T, 3> tangent;
         bool cold = true;
-        std::size_t refused = 0;  // iterations since the objective last fell
+        std::size_t refused = 0;  ///< iterations since the objective last fell
     };
 
-    // Prepares the iteration at x. Throws value_error for a step that is not finite and positive and for 0 sweeps,
-    // Newton steps or coarse iterations; see also require_duals.
+    /// Prepares the iteration at x. Throws value_error for a step that is not finite and positive and for 0 sweeps,
+    /// Newton steps or coarse iterations; see also require_duals.
     template <class E, class C, class P, class T = typename E::value_type>
     state<T> start(const objective<E, C, P>& f, const stack_view<T>& x, convergent_duals<T> warm,
                    const execution& exec) const {
@@ -95,8 +95,8 @@ struct convergent_scheme {
         return s;
     }
 
-    // One iteration: x becomes the next iterate where the objective falls. Two iterations in a row that do not lower it
-    // halve the steps.
+    /// One iteration: x becomes the next iterate where the objective falls. Two iterations in a row that do not lower
+    /// it halve the steps.
     template <class E, class C, class P, class T = typename E::value_type>
     void advance(const objective<E, C, P>& f, state<T>& s, const stack_view<T>& x, const execution& exec) const {
         if (s.cold) start_from_coarse(f, s, x, exec);
@@ -112,8 +112,8 @@ struct convergent_scheme {
         if (++s.refused % 2 == 0) detail::shorten_steps(s.duals);
     }
 
-    // Bytes that a solve allocates beyond x: maps, duals, tangent, and at first the coarser problems; but for some
-    // rows.
+    /// Bytes that a solve allocates beyond x: maps, duals, tangent, and at first the coarser problems; but for some
+    /// rows.
     template <class E, class C, class P, class T = typename E::value_type>
     std::size_t working_memory(const objective<E, C, P>& f, const execution& = {}) const {
         const stack_shape shape = f.shape();

@@ -15,40 +15,40 @@
 
 namespace stemfuse {
 
-// A scheme S supplies one iteration on an objective F: S::duals_of<Prior, T>::type is what a result hands to a warm
-// start; start(f, x, duals, execution) returns a state with the members `at` (costs at x) and `duals`; advance(f,
-// state, x, execution) makes x the next iterate and updates both. A scheme that keeps its iterate elsewhere, or x for
-// other purposes, also has finish(f, state, x, execution), called once at the end, which makes x the iterate. See
-// published_scheme, and examples/custom_scheme.cpp. A state may have a `stationarity`, 0 where x meets the conditions
-// of a minimum, by which a solve can be stopped, and the `sweeps` over the maps so far: both are in the report.
+/// A scheme S supplies one iteration on an objective F: S::duals_of<Prior, T>::type is what a result hands to a warm
+/// start; start(f, x, duals, execution) returns a state with the members `at` (costs at x) and `duals`; advance(f,
+/// state, x, execution) makes x the next iterate and updates both. A scheme that keeps its iterate elsewhere, or x for
+/// other purposes, also has finish(f, state, x, execution), called once at the end, which makes x the iterate. See
+/// published_scheme, and examples/custom_scheme.cpp. A state may have a `stationarity`, 0 where x meets the conditions
+/// of a minimum, by which a solve can be stopped, and the `sweeps` over the maps so far: both are in the report.
 template <class S, class F, class Prior, class T = typename F::value_type>
-concept scheme = requires(const S& s, const F& f, const stack_view<T>& x,
-                          typename S::template duals_of<Prior, T>::type duals, const execution& exec) {
-    s.start(f, x, std::move(duals), exec);
-}
-&&requires(const S& s, const F& f, const stack_view<T>& x, const execution& exec,
-           decltype(s.start(f, x, typename S::template duals_of<Prior, T>::type{}, exec)) state) {
-    s.advance(f, state, x, exec);
-    { state.at } -> std::convertible_to<costs>;
-    { state.duals } -> std::convertible_to<typename S::template duals_of<Prior, T>::type>;
-};
+concept scheme =
+    requires(const S& s, const F& f, const stack_view<T>& x, typename S::template duals_of<Prior, T>::type duals,
+             const execution& exec) { s.start(f, x, std::move(duals), exec); } &&
+    requires(const S& s, const F& f, const stack_view<T>& x, const execution& exec,
+             decltype(s.start(f, x, typename S::template duals_of<Prior, T>::type{}, exec)) state) {
+        s.advance(f, state, x, exec);
+        { state.at } -> std::convertible_to<costs>;
+        { state.duals } -> std::convertible_to<typename S::template duals_of<Prior, T>::type>;
+    };
 
-// Fused maps, shape (n_elements, n_y, n_x), how they came about, and the duals with which to go on.
+/// Fused maps, shape (n_elements, n_y, n_x), how they came about, and the duals with which to go on.
 template <scalar T, class Duals>
 struct fusion_result : fusion_report {
     xt::xtensor<T, 3> maps;
     Duals duals;
 };
 
-// Minimises lambda_haadf elastic(x) + lambda_chemical chemical(x) + lambda_tv prior(x) over x >= 0 by `scheme`.
-// Terms, prior and scheme are value types that meet the concepts smooth_term, prior and the scheme's two calls: start()
-// and advance(), see published_scheme. Nothing here is virtual; a solver may be used from several threads at once.
-//
-// The constructor throws shape_error or value_error, see objective. Every solve throws, before it starts, shape_error
-// for a start of another shape and value_error for one with NaN, infinity or negative numbers, for 0 iterations, for
-// a relative change outside [0, 1] and a stationarity that is negative or that the scheme does not measure; later
-// divergence_error as soon as the objective is no finite number. An observer is called with a progress before the first
-// and after every iteration; returning false, it ends the solve.
+/// Minimises lambda_haadf elastic(x) + lambda_chemical chemical(x) + lambda_tv prior(x) over x >= 0 by `scheme`.
+/// Terms, prior and scheme are value types that meet the concepts smooth_term, prior and the scheme's two calls:
+/// start() and advance(), see published_scheme. Nothing here is virtual; a solver may be used from several threads at
+/// once.
+///
+/// The constructor throws shape_error or value_error, see objective. Every solve throws, before it starts, shape_error
+/// for a start of another shape and value_error for one with NaN, infinity or negative numbers, for 0 iterations, for
+/// a relative change outside [0, 1] and a stationarity that is negative or that the scheme does not measure; later
+/// divergence_error as soon as the objective is no finite number. An observer is called with a progress before the
+/// first and after every iteration; returning false, it ends the solve.
 template <class Elastic, class Chemical, class Prior = total_variation, class Scheme = published_scheme>
 class fusion_solver {
     static_assert(
@@ -69,15 +69,15 @@ public:
     const objective<Elastic, Chemical, Prior>& terms() const noexcept { return objective_; }
     const Scheme& scheme() const noexcept { return scheme_; }
 
-    // Starts from the measured maps: the chemical term must offer measured().
+    /// Starts from the measured maps: the chemical term must offer measured().
     template <class Observer = ignore_progress>
-    result_type solve(const stopping& stop = {}, const execution& exec = {}, Observer&& observer = {}) const requires
-        requires(const Chemical& c) {
-        c.measured();
+    result_type solve(const stopping& stop = {}, const execution& exec = {}, Observer&& observer = {}) const
+        requires requires(const Chemical& c) { c.measured(); }
+    {
+        return solve_from(objective_.chemical().measured(), stop, exec, observer);
     }
-    { return solve_from(objective_.chemical().measured(), stop, exec, observer); }
 
-    // Starts from maps of the caller's, shape (n_elements, n_y, n_x), which stay as they are.
+    /// Starts from maps of the caller's, shape (n_elements, n_y, n_x), which stay as they are.
     template <stack Start, class Observer = ignore_progress>
     result_type solve_from(const Start& start, const stopping& stop = {}, const execution& exec = {},
                            Observer&& observer = {}) const {
@@ -86,7 +86,7 @@ public:
         return result;
     }
 
-    // Goes on from an earlier result, with its duals; give it by std::move to save the copy.
+    /// Goes on from an earlier result, with its duals; give it by std::move to save the copy.
     template <class Observer = ignore_progress>
     result_type solve_from(result_type previous, const stopping& stop = {}, const execution& exec = {},
                            Observer&& observer = {}) const {
@@ -94,9 +94,9 @@ public:
         return previous;
     }
 
-    // Works in the caller's own array: `maps` holds the start when it begins and the fused maps when it ends, and
-    // nothing of use when it throws a divergence_error or what the observer throws. It may not be the memory of the
-    // measured maps that the chemical term refers to: value_error.
+    /// Works in the caller's own array: `maps` holds the start when it begins and the fused maps when it ends, and
+    /// nothing of use when it throws a divergence_error or what the observer throws. It may not be the memory of the
+    /// measured maps that the chemical term refers to: value_error.
     template <stack Maps, class Observer = ignore_progress>
     fusion_report solve_in_place(Maps&& maps, const stopping& stop = {}, const execution& exec = {},
                                  Observer&& observer = {}) const {
@@ -104,9 +104,9 @@ public:
         return run(maps, duals, stop, exec, observer);
     }
 
-    // Bytes that solve() takes at its peak beyond what the terms hold, its result included: two stacks for the
-    // published scheme, with as many bytes for a tile of each thread as a second-level cache has. Schemes and priors of
-    // others count where they have a working_memory too. solve_in_place() takes a stack less.
+    /// Bytes that solve() takes at its peak beyond what the terms hold, its result included: two stacks for the
+    /// published scheme, with as many bytes for a tile of each thread as a second-level cache has. Schemes and priors
+    /// of others count where they have a working_memory too. solve_in_place() takes a stack less.
     std::size_t working_memory(const execution& exec = {}) const {
         const stack_shape shape = objective_.shape();
         std::size_t bytes = shape[0] * shape[1] * shape[2] * sizeof(value_type);

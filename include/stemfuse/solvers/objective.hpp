@@ -15,19 +15,19 @@
 
 namespace stemfuse {
 
-// The weights of the three terms, each finite and >= 0. The published lambda_haadf is 1 / n_elements.
+/// The weights of the three terms, each finite and >= 0. The published lambda_haadf is 1 / n_elements.
 struct cost_weights {
-    std::optional<double> lambda_haadf = std::nullopt;  // 1 / n_elements where not given
+    std::optional<double> lambda_haadf = std::nullopt;  ///< 1 / n_elements where not given
     double lambda_chemical = 0.08;
     double lambda_tv = 0.15;
 };
 
-// The unweighted terms at one x, and their weighted total.
+/// The unweighted terms at one x, and their weighted total.
 struct costs {
     double haadf = 0, chemical = 0, tv = 0, total = 0;
 };
 
-// The unweighted smooth terms of a row segment, or of many.
+/// The unweighted smooth terms of a row segment, or of many.
 struct row_costs {
     double haadf = 0, chemical = 0;
     row_costs& operator+=(const row_costs& other) {
@@ -37,8 +37,8 @@ struct row_costs {
     }
 };
 
-// F(x) = lambda_haadf elastic(x) + lambda_chemical chemical(x) + lambda_tv prior(x) on stacks of T.
-// Elastic and chemical terms that are pixel-local are evaluated together in one sweep, others by whole-array calls.
+/// F(x) = lambda_haadf elastic(x) + lambda_chemical chemical(x) + lambda_tv prior(x) on stacks of T.
+/// Elastic and chemical terms that are pixel-local are evaluated together in one sweep, others by whole-array calls.
 template <class Elastic, class Chemical, class Prior>
 class objective {
 public:
@@ -55,10 +55,10 @@ public:
     static_assert(prior<Prior, value_type>,
                   "stemfuse: the prior needs value(x, execution) and prox(v, t, out, execution)");
 
-    // Whether both smooth terms are pixel-local, so that a sweep can take them row by row.
+    /// Whether both smooth terms are pixel-local, so that a sweep can take them row by row.
     static constexpr bool row_wise = pixel_local_term<Elastic, value_type> && pixel_local_term<Chemical, value_type>;
 
-    // Throws shape_error where the terms' shapes differ, value_error for a weight that is negative or not finite.
+    /// Throws shape_error where the terms' shapes differ, value_error for a weight that is negative or not finite.
     objective(Elastic elastic, Chemical chemical, Prior prior, cost_weights weights)
         : elastic_(std::move(elastic)), chemical_(std::move(chemical)), prior_(std::move(prior)), weights_(weights) {
         const stack_shape e = elastic_.shape(), c = chemical_.shape();
@@ -81,7 +81,7 @@ public:
     double lambda_chemical() const { return weights_.lambda_chemical; }
     double lambda_tv() const { return weights_.lambda_tv; }
 
-    // All terms at x, shape shape().
+    /// All terms at x, shape shape().
     template <stack X>
     costs value(const X& maps, const execution& exec = {}) const {
         const readable<value_type, 3> in(maps, "maps");
@@ -90,7 +90,7 @@ public:
                      prior_.value(in.view(), exec));
     }
 
-    // All terms at x; writes the gradient of the weighted smooth terms to g.
+    /// All terms at x; writes the gradient of the weighted smooth terms to g.
     template <stack X, stack G>
     costs value_and_gradient(const X& maps, G&& gradient, const execution& exec = {}) const {
         const readable<value_type, 3> in(maps, "maps");
@@ -102,16 +102,17 @@ public:
         return at;
     }
 
-    // The smooth terms of a segment; x[i] and g[i] point to its first pixel of element i, g receives their weighted
-    // gradient.
-    row_costs row_value_and_gradient(row_segment segment, const value_type* const* x,
-                                     value_type* const* g) const requires row_wise {
+    /// The smooth terms of a segment; x[i] and g[i] point to its first pixel of element i, g receives their weighted
+    /// gradient.
+    row_costs row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g) const
+        requires row_wise
+    {
         for (std::size_t i = 0; i < n_elements_; ++i) std::fill_n(g[i], segment.n, value_type(0));
         const double haadf = elastic_.row_value_and_gradient(segment, x, g, static_cast<value_type>(lambda_haadf()));
         return {haadf, chemical_.row_value_and_gradient(segment, x, g, static_cast<value_type>(lambda_chemical()))};
     }
 
-    // The costs at an x of which the terms are known.
+    /// The costs at an x of which the terms are known.
     costs total(const row_costs& smooth, double tv) const {
         return {smooth.haadf, smooth.chemical, tv,
                 lambda_haadf() * smooth.haadf + lambda_chemical() * smooth.chemical + lambda_tv() * tv};

@@ -5,10 +5,10 @@
 #include <span>
 #include <vector>
 
-#include <stemfuse/core/few.hpp>
 #include <stemfuse/core/rows.hpp>
-#include <stemfuse/core/simd.hpp>
-#include <stemfuse/priors/tv_sweep.hpp>
+#include <stemfuse/priors/tv/tv_sweep.hpp>
+#include <stemfuse/simd/few.hpp>
+#include <stemfuse/simd/simd.hpp>
 
 namespace stemfuse::detail {
 

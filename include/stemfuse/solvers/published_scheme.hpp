@@ -7,47 +7,47 @@
 
 #include <stemfuse/core/large_pages.hpp>
 #include <stemfuse/core/rows.hpp>
-#include <stemfuse/core/simd.hpp>
+#include <stemfuse/simd/simd.hpp>
 #include <stemfuse/solvers/objective.hpp>
 
 namespace stemfuse {
 
-// x <- prox_{step lambda_tv R}( max(0, x - step grad) ) with grad that of the weighted smooth terms.
-// Manassa et al., Elemental Microscopy (2024), doi 10.69761/MXVR4353: step 1, and duals that start at zero in every
-// iteration. The objective is not convex and the step is no computed bound: the scheme is an early-stopped one and may
-// not converge. warm_duals keeps the duals from one iteration to the next, which goes much lower with the same number
-// of TV iterations.
+/// x <- prox_{step lambda_tv R}( max(0, x - step grad) ) with grad that of the weighted smooth terms.
+/// Manassa et al., Elemental Microscopy (2024), doi 10.69761/MXVR4353: step 1, and duals that start at zero in every
+/// iteration. The objective is not convex and the step is no computed bound: the scheme is an early-stopped one and may
+/// not converge. warm_duals keeps the duals from one iteration to the next, which goes much lower with the same number
+/// of TV iterations.
 struct published_scheme {
     double step = 1;
     bool warm_duals = false;
 
-    // The dual state that a result hands to a warm start: the prior's where it has one and warm_duals is set, else
-    // empty.
+    /// The dual state that a result hands to a warm start: the prior's where it has one and warm_duals is set, else
+    /// empty.
     struct no_duals {};
     template <class Prior, class T>
     struct duals_of {
         using type = no_duals;
     };
     template <class Prior, class T>
-    requires warm_prior<Prior, T>
+        requires warm_prior<Prior, T>
     struct duals_of<Prior, T> {
         using type = typename Prior::template duals<T>;
     };
 
-    // What one solve carries from iteration to iteration. The maps that the next prox takes, v = max(0, x - step grad),
-    // lie in `other` or, every second time, in the solver's x.
+    /// What one solve carries from iteration to iteration. The maps that the next prox takes, v = max(0, x - step
+    /// grad), lie in `other` or, every second time, in the solver's x.
     template <class Objective, class Prior>
     struct state {
         using value_type = typename Objective::value_type;
         using duals_type = typename duals_of<Prior, value_type>::type;
         xt::xtensor<value_type, 3> other;
         duals_type duals;
-        costs at;  // the terms at the iterate
+        costs at;  ///< the terms at the iterate
         duals_type spare_duals{};
         bool v_in_x = false, ahead = false;
     };
 
-    // Prepares the iteration at x. Throws value_error for a step that is not finite and positive.
+    /// Prepares the iteration at x. Throws value_error for a step that is not finite and positive.
     template <class E, class C, class P, class T = typename E::value_type>
     auto start(const objective<E, C, P>& f, const stack_view<T>& x, typename duals_of<P, T>::type duals,
                const execution& exec) const {
@@ -60,9 +60,9 @@ struct published_scheme {
         return s;
     }
 
-    // One iteration: s.at becomes the costs of the next iterate. With a row_prior and pixel-local terms it is one sweep
-    // that reads v and the measurement and writes the next v: the iterate itself stays in cache, and finish() makes it.
-    // Else x becomes the iterate.
+    /// One iteration: s.at becomes the costs of the next iterate. With a row_prior and pixel-local terms it is one
+    /// sweep that reads v and the measurement and writes the next v: the iterate itself stays in cache, and finish()
+    /// makes it. Else x becomes the iterate.
     template <class E, class C, class P, class T = typename E::value_type>
     void advance(const objective<E, C, P>& f, state<objective<E, C, P>, P>& s, const stack_view<T>& x,
                  const execution& exec) const {
@@ -92,7 +92,7 @@ struct published_scheme {
         }
     }
 
-    // Makes x the iterate of which s.at has the costs, by the last prox once more where its result was not kept.
+    /// Makes x the iterate of which s.at has the costs, by the last prox once more where its result was not kept.
     template <class E, class C, class P, class T = typename E::value_type>
     void finish(const objective<E, C, P>& f, state<objective<E, C, P>, P>& s, const stack_view<T>& x,
                 const execution& exec) const {
@@ -105,7 +105,7 @@ struct published_scheme {
         });
     }
 
-    // Bytes that a solve allocates beyond x.
+    /// Bytes that a solve allocates beyond x.
     template <class E, class C, class P, class T = typename E::value_type>
     std::size_t working_memory(const objective<E, C, P>& f, const execution& exec = {}) const {
         const stack_shape shape = f.shape();
@@ -121,8 +121,8 @@ struct published_scheme {
 
 private:
     template <class Objective, class P, class T>
-    static constexpr bool in_one_sweep = Objective::row_wise&& row_prior<P, T> &&
-                                         (!warm_prior<P, T> || warm_row_prior<P, T>);
+    static constexpr bool in_one_sweep =
+        Objective::row_wise && row_prior<P, T> && (!warm_prior<P, T> || warm_row_prior<P, T>);
 
     template <class F, class D, class T>
     void prox(const F& f, D& duals, const stack_view<const T>& v, const stack_view<T>& u, const execution& exec) const {

@@ -11,13 +11,13 @@
 
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/rows.hpp>
-#include <stemfuse/core/simd.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
+#include <stemfuse/simd/simd.hpp>
 #include <stemfuse/solvers/objective.hpp>
 
 namespace stemfuse {
 
-// The costs at some maps, and how far they are from a stationary point.
+/// The costs at some maps, and how far they are from a stationary point.
 struct stationarity_report {
     costs at;
     double measure;
@@ -42,7 +42,7 @@ double sum_of_squares(const T* row, std::size_t n) {
 
 }  // namespace detail
 
-// The root mean square of every map; of all maps, or 1, for those that are 0 everywhere.
+/// The root mean square of every map; of all maps, or 1, for those that are 0 everywhere.
 template <class T>
 std::vector<T> map_scales(const stack_view<const T>& x, const execution& exec = {}) {
     const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
@@ -94,14 +94,14 @@ template <class T>
 
 }  // namespace detail
 
-// The costs at x, and the stationarity of x with the duals p, relative to |F(x)|:
-//     ( lambda (R(x) - <K x, p>) + sum_j |r_j| reach_j ) / |F(x)|,   r = grad of the smooth terms + lambda K^T p,
-// with reach_j = x_j where r_j > 0, so that only x_j >= 0 holds it, else max(x_j, s_i), s_i the scale of map i (see
-// map_scales). Every part is >= 0, and all are 0 exactly where x with p meets the first-order conditions of F over x >=
-// 0. Where F is convex (HAADF exponent 1) it bounds (F(x) - F*) / |F(x)|, provided that a minimiser exceeds x nowhere
-// by more than max(x_j, s_i). Else it is no bound: F may have stationary points that are lower by several percent, and
-// a slow descent along which F falls further has a small measure, too. x: shape (n, n_y, n_x), p as the prior's
-// dual_kernels take it, scales: one a map.
+/// The costs at x, and the stationarity of x with the duals p, relative to |F(x)|:
+///     ( lambda (R(x) - <K x, p>) + sum_j |r_j| reach_j ) / |F(x)|,   r = grad of the smooth terms + lambda K^T p,
+/// with reach_j = x_j where r_j > 0, so that only x_j >= 0 holds it, else max(x_j, s_i), s_i the scale of map i (see
+/// map_scales). Every part is >= 0, and all are 0 exactly where x with p meets the first-order conditions of F over x
+/// >= 0. Where F is convex (HAADF exponent 1) it bounds (F(x) - F*) / |F(x)|, provided that a minimiser exceeds x
+/// nowhere by more than max(x_j, s_i). Else it is no bound: F may have stationary points that are lower by several
+/// percent, and a slow descent along which F falls further has a small measure, too. x: shape (n, n_y, n_x), p as the
+/// prior's dual_kernels take it, scales: one a map.
 template <class E, class C, class P, class T>
 stationarity_report stationarity(const objective<E, C, P>& f, const stack_view<const T>& x,
                                  const stack_view<const T>& p, std::span<const T> scales, const execution& exec = {}) {

@@ -7,19 +7,20 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/core/elementary.hpp>
 #include <stemfuse/operators/block_means.hpp>
+#include <stemfuse/simd/elementary.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
 
-// f(x) = sum ( r - m log r ) over elements and pixels, r = s_i x_i + b: the negative logarithm of the probability of
-// the counts m, without the part log m! that no map changes, where an element's map 1 gives s_i counts in a pixel and b
-// come from elsewhere (bremsstrahlung, stray X-rays; the pre-edge fit of EELS). Maps x >= 0 and counts m >= 0 have the
-// shape (n_elements, n_y, n_x); the scales s_i > 0 carry the unit of x. The background b > 0, in counts in a pixel, is
-// one number, one for each element, or a stack of the maps' shape; without any, give one far below the counts.
-// Stack is the type that holds m. The constructor throws shape_error for empty counts and for another number of scales
-// or backgrounds, value_error for NaN, infinity or negative counts and for a scale or background that is not positive.
+/// f(x) = sum ( r - m log r ) over elements and pixels, r = s_i x_i + b: the negative logarithm of the probability of
+/// the counts m, without the part log m! that no map changes, where an element's map 1 gives s_i counts in a pixel and
+/// b come from elsewhere (bremsstrahlung, stray X-rays; the pre-edge fit of EELS). Maps x >= 0 and counts m >= 0 have
+/// the shape (n_elements, n_y, n_x); the scales s_i > 0 carry the unit of x. The background b > 0, in counts in a
+/// pixel, is one number, one for each element, or a stack of the maps' shape; without any, give one far below the
+/// counts. Stack is the type that holds m. The constructor throws shape_error for empty counts and for another number
+/// of scales or backgrounds, value_error for NaN, infinity or negative counts and for a scale or background that is not
+/// positive.
 template <stack Stack>
 class count_likelihood : public pixel_local<count_likelihood<Stack>, value_type_t<Stack>> {
 public:
@@ -53,7 +54,7 @@ public:
 
     stack_shape shape() const { return counts_.view().shape; }
 
-    // The measured counts m.
+    /// The measured counts m.
     stack_view<const value_type> measured() const { return counts_.view(); }
 
     const std::vector<value_type>& scales() const noexcept { return scales_; }
@@ -88,7 +89,7 @@ public:
         });
     }
 
-    // A step may take the rate to a tenth: Newton's method for 1 - m / r overshoots from above.
+    /// A step may take the rate to a tenth: Newton's method for 1 - m / r overshoots from above.
     [[gnu::flatten]] void row_newton(row_segment segment, const value_type* const* x, value_type* const* g,
                                      value_type* const* d, value_type* const* lowest, value_type scale) const {
         for (std::size_t i = 0; i < scales_.size(); ++i) {
@@ -108,7 +109,7 @@ public:
         }
     }
 
-    // The same term for block means of the counts and of the background.
+    /// The same term for block means of the counts and of the background.
     auto coarser() const {
         using coarse = count_likelihood<xt::xtensor<value_type, 3>>;
         const std::vector<double> scales(scales_.begin(), scales_.end());

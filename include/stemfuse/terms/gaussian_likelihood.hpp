@@ -9,16 +9,16 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/core/simd.hpp>
 #include <stemfuse/operators/block_means.hpp>
+#include <stemfuse/simd/simd.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
 
-// f(x) = 1/2 sum ( (x_i - b_i) / sigma_i )^2 over elements and pixels, for maps x and measured maps b of shape
-// (n_elements, n_y, n_x), b of any sign, as after background subtraction. sigma_i > 0: one number, or one per element.
-// Stack is the type that holds b. The constructor throws shape_error for empty maps or another number of sigmas,
-// value_error for NaN or infinity and for sigma <= 0.
+/// f(x) = 1/2 sum ( (x_i - b_i) / sigma_i )^2 over elements and pixels, for maps x and measured maps b of shape
+/// (n_elements, n_y, n_x), b of any sign, as after background subtraction. sigma_i > 0: one number, or one per element.
+/// Stack is the type that holds b. The constructor throws shape_error for empty maps or another number of sigmas,
+/// value_error for NaN or infinity and for sigma <= 0.
 template <stack Stack>
 class gaussian_likelihood : public pixel_local<gaussian_likelihood<Stack>, value_type_t<Stack>> {
 public:
@@ -38,7 +38,7 @@ public:
 
     stack_shape shape() const { return maps_.view().shape; }
 
-    // The measured maps b.
+    /// The measured maps b.
     stack_view<const value_type> measured() const { return maps_.view(); }
 
     double row_value(row_segment segment, const value_type* const* x) const {
@@ -64,7 +64,7 @@ public:
         });
     }
 
-    // The same term for block means of the maps.
+    /// The same term for block means of the maps.
     auto coarser() const {
         std::vector<double> sigma;
         for (const value_type p : precision_) sigma.push_back(1 / std::sqrt(static_cast<double>(p)));

@@ -9,20 +9,20 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/core/elementary.hpp>
-#include <stemfuse/core/few.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/operators/block_means.hpp>
+#include <stemfuse/simd/elementary.hpp>
+#include <stemfuse/simd/few.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
 
-// f(x) = 1/2 || sum_i w_i x_i^gamma - b_H ||^2 for maps x >= 0 of shape (n_elements, n_y, n_x) and a HAADF image b_H of
-// shape (n_y, n_x), both in the same, usually normalised, units. Not convex where the image is brighter than the model.
-// Schwartz et al., npj Comput. Mater. 8, 16 (2022), doi 10.1038/s41524-021-00692-5, eq. 2 and 4.
-// Image is the type that holds b_H: containers are copied or moved in, adaptors and views keep referring to their
-// memory. The constructor throws shape_error for an empty image and value_error for one with NaN or infinity.
+/// f(x) = 1/2 || sum_i w_i x_i^gamma - b_H ||^2 for maps x >= 0 of shape (n_elements, n_y, n_x) and a HAADF image b_H
+/// of shape (n_y, n_x), both in the same, usually normalised, units. Not convex where the image is brighter than the
+/// model. Schwartz et al., npj Comput. Mater. 8, 16 (2022), doi 10.1038/s41524-021-00692-5, eq. 2 and 4. Image is the
+/// type that holds b_H: containers are copied or moved in, adaptors and views keep referring to their memory. The
+/// constructor throws shape_error for an empty image and value_error for one with NaN or infinity.
 template <image Image>
 class haadf_model : public pixel_local<haadf_model<Image>, value_type_t<Image>> {
 public:
@@ -45,10 +45,10 @@ public:
 
     const haadf_response& response() const noexcept { return response_; }
 
-    // The measured image b_H.
+    /// The measured image b_H.
     image_view<const value_type> measured() const { return haadf_.view(); }
 
-    // Writes the re-projected image sum_i w_i x_i^gamma to `image`, of shape (n_y, n_x).
+    /// Writes the re-projected image sum_i w_i x_i^gamma to `image`, of shape (n_y, n_x).
     template <stack X, image Out>
     void project(const X& x, Out&& image, const execution& exec = {}) const {
         const readable<value_type, 3> in(x, "maps");
@@ -93,8 +93,8 @@ public:
         return sum.total() / 2;
     }
 
-    // d2f/dx_i^2 = (gamma w_i x_i^(gamma-1))^2 + gamma (gamma-1) w_i x_i^(gamma-2) r with the residual r. It is
-    // unbounded at x_i = 0 for gamma < 2, so x_i below the scalar's epsilon is taken as epsilon.
+    /// d2f/dx_i^2 = (gamma w_i x_i^(gamma-1))^2 + gamma (gamma-1) w_i x_i^(gamma-2) r with the residual r. It is
+    /// unbounded at x_i = 0 for gamma < 2, so x_i below the scalar's epsilon is taken as epsilon.
     void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
         const value_type* const b = measured_row(segment);
         const auto floor = broadcast(std::numeric_limits<value_type>::epsilon());
@@ -108,9 +108,9 @@ public:
         });
     }
 
-    // The convex majoriser M(x | a) = 1/2 || max(s(x) - b_H, 0) ||^2 + 1/2 || max(b_H - t(x), 0) ||^2 of s(x) = sum_i
-    // w_i x_i^gamma with its tangent t at a. s is convex and t <= s, so that M >= f; M = f where gamma is 1. Stored of
-    // a are the slopes of t and, in the last image, t(0); nothing where gamma is 1.
+    /// The convex majoriser M(x | a) = 1/2 || max(s(x) - b_H, 0) ||^2 + 1/2 || max(b_H - t(x), 0) ||^2 of s(x) = sum_i
+    /// w_i x_i^gamma with its tangent t at a. s is convex and t <= s, so that M >= f; M = f where gamma is 1. Stored of
+    /// a are the slopes of t and, in the last image, t(0); nothing where gamma is 1.
     std::size_t tangent_images() const { return response_.gamma() == 1 ? 0 : weights_.size() + 1; }
 
     [[gnu::flatten]] void row_tangent(row_segment segment, const value_type* const* a,
@@ -130,8 +130,8 @@ public:
         });
     }
 
-    // u is the slope of s where the model is brighter than the image, that of t where it is darker. Where it is both
-    // the second part of the Hessian is in d, as the diagonal matrix of its row sums, which is larger.
+    /// u is the slope of s where the model is brighter than the image, that of t where it is darker. Where it is both
+    /// the second part of the Hessian is in d, as the diagonal matrix of its row sums, which is larger.
     void row_majoriser(row_segment segment, const value_type* const* tangent, const value_type* const* x,
                        value_type* const* g, value_type* const* d, value_type* const* u, value_type scale) const {
         detail::with_few(weights_.size(), [&]<std::size_t Few>() {
@@ -143,7 +143,7 @@ public:
         });
     }
 
-    // The same term for block means of the image.
+    /// The same term for block means of the image.
     auto coarser() const { return haadf_model<xt::xtensor<value_type, 2>>(block_means(measured()), response_); }
 
 private:

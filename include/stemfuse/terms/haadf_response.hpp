@@ -11,17 +11,17 @@
 #include <vector>
 
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/core/elements.hpp>
+#include <stemfuse/elements/elements.hpp>
 
 namespace stemfuse {
 
-// The published choices of w_i, from the atomic numbers Z_i.
+/// The published choices of w_i, from the atomic numbers Z_i.
 enum class weighting {
-    unit,               // 1
-    z_over_mean,        // Z / mean(Z), the tutorials' choice
-    z_gamma_over_mean,  // Z^gamma / mean(Z^gamma)
-    z_over_sum,         // Z / sum(Z)
-    z_gamma_over_sum,   // Z^gamma / sum(Z^gamma)
+    unit,               ///< 1
+    z_over_mean,        ///< Z / mean(Z), the tutorials' choice
+    z_gamma_over_mean,  ///< Z^gamma / mean(Z^gamma)
+    z_over_sum,         ///< Z / sum(Z)
+    z_gamma_over_sum,   ///< Z^gamma / sum(Z^gamma)
 };
 
 inline constexpr std::array<std::pair<std::string_view, weighting>, 5> weighting_names{
@@ -31,10 +31,10 @@ inline constexpr std::array<std::pair<std::string_view, weighting>, 5> weighting
      {"z-over-sum", weighting::z_over_sum},
      {"z-gamma-over-sum", weighting::z_gamma_over_sum}}};
 
-// Weights and exponent of incoherent Z-contrast. Schwartz et al., npj Comput. Mater. 8, 16 (2022),
-// doi 10.1038/s41524-021-00692-5; weightings of Manassa et al., Elemental Microscopy (2024), doi 10.69761/MXVR4353.
-// Constructors throw value_error for an unknown symbol, gamma outside [1, 3], a negative or not finite weight, and
-// where no weight is positive; shape_error for no element.
+/// Weights and exponent of incoherent Z-contrast. Schwartz et al., npj Comput. Mater. 8, 16 (2022),
+/// doi 10.1038/s41524-021-00692-5; weightings of Manassa et al., Elemental Microscopy (2024), doi 10.69761/MXVR4353.
+/// Constructors throw value_error for an unknown symbol, gamma outside [1, 3], a negative or not finite weight, and
+/// where no weight is positive; shape_error for no element.
 class haadf_response {
 public:
     explicit haadf_response(const std::vector<std::string>& elements, weighting choice = weighting::z_over_mean,

@@ -11,16 +11,16 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/blas.hpp>
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/core/elementary.hpp>
+#include <stemfuse/simd/elementary.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
 
-// f(x) = 1/2 sum_d || sum_i A_di x_i^gamma_d - b_d ||^2 for maps x >= 0 of shape (n_elements, n_y, n_x), detector
-// images b of shape (n_detectors, n_y, n_x), a mixing matrix A of shape (n_detectors, n_elements) and one exponent a
-// detector. One row of A with the weights w_i is the HAADF model. Detectors that share an exponent share its powers and
-// one matrix product. Stack is the type that holds b. The constructor throws shape_error where A, gammas and b
-// disagree, value_error for NaN or infinity and for gamma outside [1, 3].
+/// f(x) = 1/2 sum_d || sum_i A_di x_i^gamma_d - b_d ||^2 for maps x >= 0 of shape (n_elements, n_y, n_x), detector
+/// images b of shape (n_detectors, n_y, n_x), a mixing matrix A of shape (n_detectors, n_elements) and one exponent a
+/// detector. One row of A with the weights w_i is the HAADF model. Detectors that share an exponent share its powers
+/// and one matrix product. Stack is the type that holds b. The constructor throws shape_error where A, gammas and b
+/// disagree, value_error for NaN or infinity and for gamma outside [1, 3].
 template <stack Stack>
 class multi_detector_model : public pixel_local<multi_detector_model<Stack>, value_type_t<Stack>> {
 public:
@@ -84,8 +84,8 @@ public:
             });
     }
 
-    // d2f/dx_i^2 = sum_d (gamma_d A_di x_i^(gamma_d - 1))^2 + gamma_d (gamma_d - 1) A_di x_i^(gamma_d - 2) r_d with the
-    // residuals r_d; x_i below the scalar's epsilon is taken as epsilon, as in haadf_model.
+    /// d2f/dx_i^2 = sum_d (gamma_d A_di x_i^(gamma_d - 1))^2 + gamma_d (gamma_d - 1) A_di x_i^(gamma_d - 2) r_d with
+    /// the residuals r_d; x_i below the scalar's epsilon is taken as epsilon, as in haadf_model.
     void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
         const auto floor = broadcast(std::numeric_limits<value_type>::epsilon());
         std::vector<value_type> back(n_elements_ * chunk);

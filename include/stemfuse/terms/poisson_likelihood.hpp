@@ -7,18 +7,18 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/core/elementary.hpp>
 #include <stemfuse/operators/block_means.hpp>
+#include <stemfuse/simd/elementary.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
 
-// f(x) = sum ( x_i - b_i log(x_i + eps_i) ) over elements and pixels, for maps x >= 0 and measured maps b >= 0 of shape
-// (n_elements, n_y, n_x). eps_i >= 0 is the background rate, in the units of b: one number, or one per element.
-// Schwartz et al., npj Comput. Mater. 8, 16 (2022), doi 10.1038/s41524-021-00692-5, eq. 3 and 4.
-// Stack is the type that holds b. The constructor throws shape_error for empty maps or another number of backgrounds,
-// value_error for NaN, infinity or negative counts, a negative background, and a background of 0 where counts are 0
-// (the term is not finite there).
+/// f(x) = sum ( x_i - b_i log(x_i + eps_i) ) over elements and pixels, for maps x >= 0 and measured maps b >= 0 of
+/// shape (n_elements, n_y, n_x). eps_i >= 0 is the background rate, in the units of b: one number, or one per element.
+/// Schwartz et al., npj Comput. Mater. 8, 16 (2022), doi 10.1038/s41524-021-00692-5, eq. 3 and 4.
+/// Stack is the type that holds b. The constructor throws shape_error for empty maps or another number of backgrounds,
+/// value_error for NaN, infinity or negative counts, a negative background, and a background of 0 where counts are 0
+/// (the term is not finite there).
 template <stack Stack>
 class poisson_likelihood : public pixel_local<poisson_likelihood<Stack>, value_type_t<Stack>> {
 public:
@@ -40,7 +40,7 @@ public:
 
     stack_shape shape() const { return maps_.view().shape; }
 
-    // The measured maps b.
+    /// The measured maps b.
     stack_view<const value_type> measured() const { return maps_.view(); }
 
     double row_value(row_segment segment, const value_type* const* x) const {
@@ -65,7 +65,7 @@ public:
         }
     }
 
-    // A step may take the rate x + eps to a tenth: Newton's method for 1 - b / (x + eps) overshoots from above.
+    /// A step may take the rate x + eps to a tenth: Newton's method for 1 - b / (x + eps) overshoots from above.
     [[gnu::flatten]] void row_newton(row_segment segment, const value_type* const* x, value_type* const* g,
                                      value_type* const* d, value_type* const* lowest, value_type scale) const {
         const auto maps = maps_.view();
@@ -84,7 +84,7 @@ public:
         }
     }
 
-    // The same term for block means of the maps.
+    /// The same term for block means of the maps.
     auto coarser() const {
         using coarse = poisson_likelihood<xt::xtensor<value_type, 3>>;
         return coarse(block_means(measured()), std::vector<double>(background_.begin(), background_.end()));

@@ -12,8 +12,8 @@
 
 namespace stemfuse {
 
-// A smooth term f of the element maps x, a stack of its shape(): value(x) returns f(x); value_and_gradient(x, g)
-// returns f(x) and writes grad f(x) to g. This is all that a solver needs of a term.
+/// A smooth term f of the element maps x, a stack of its shape(): value(x) returns f(x); value_and_gradient(x, g)
+/// returns f(x) and writes grad f(x) to g. This is all that a solver needs of a term.
 template <class Term, class T>
 concept smooth_term = requires(const Term& term, stack_view<const T> x, stack_view<T> g, execution exec) {
     requires std::same_as<typename Term::value_type, T>;
@@ -22,12 +22,12 @@ concept smooth_term = requires(const Term& term, stack_view<const T> x, stack_vi
     { term.value_and_gradient(x, g, exec) } -> std::convertible_to<double>;
 };
 
-// A term that couples no pixels: f is the sum over pixels of a function of that pixel's elements. It offers two row
-// kernels, and solvers then evaluate all terms in one sweep over memory. x[i] and g[i] point to the segment's first
-// pixel of element i:
-//     row_value(segment, x)                        returns the segment's part of f
-//     row_value_and_gradient(segment, x, g, scale) returns the same and adds scale * gradient to g
-// Kernels are called from several threads at once. A term without them still works, by whole-array calls.
+/// A term that couples no pixels: f is the sum over pixels of a function of that pixel's elements. It offers two row
+/// kernels, and solvers then evaluate all terms in one sweep over memory. x[i] and g[i] point to the segment's first
+/// pixel of element i:
+///     row_value(segment, x)                        returns the segment's part of f
+///     row_value_and_gradient(segment, x, g, scale) returns the same and adds scale * gradient to g
+/// Kernels are called from several threads at once. A term without them still works, by whole-array calls.
 template <class Term, class T>
 concept pixel_local_term = requires(const Term& term, row_segment segment, const T* const* x, T* const* g, T scale) {
     { term.shape() } -> std::convertible_to<stack_shape>;
@@ -35,40 +35,39 @@ concept pixel_local_term = requires(const Term& term, row_segment segment, const
     { term.row_value_and_gradient(segment, x, g, scale) } -> std::convertible_to<double>;
 };
 
-// A pixel-local term that is convex and couples no elements. It offers what a Newton step takes:
-//     row_newton(segment, x, g, d, lowest, scale)
-//         adds scale * gradient to g and scale * second derivatives, >= 0, to d; raises `lowest` to the least value
-//         that a step from x may go to, where the second derivatives change too fast for a longer one
+/// A pixel-local term that is convex and couples no elements. It offers what a Newton step takes:
+///     row_newton(segment, x, g, d, lowest, scale)
+///         adds scale * gradient to g and scale * second derivatives, >= 0, to d; raises `lowest` to the least value
+///         that a step from x may go to, where the second derivatives change too fast for a longer one
 template <class Term, class T>
-concept separable_convex_term = pixel_local_term<Term, T> &&
-    requires(const Term& term, row_segment segment, const T* const* x, T* const* out, T scale) {
-    term.row_newton(segment, x, out, out, out, scale);
-};
+concept separable_convex_term =
+    pixel_local_term<Term, T> && requires(const Term& term, row_segment segment, const T* const* x, T* const* out,
+                                          T scale) { term.row_newton(segment, x, out, out, out, scale); };
 
-// A pixel-local term with a convex majoriser M(x | a): M >= f for every x >= 0, equal to f and of the same gradient at
-// the anchor a. The term says how it stores what M needs of a, in tangent_images() images of a stack:
-//     row_tangent(segment, a, tangent)              writes it
-//     row_majoriser(segment, tangent, x, g, d, u, scale)
-//         adds scale * gradient of M to g and writes u; adds to d, so that diag(d) + u u^T, u and d over the elements
-//         of a pixel, is scale * a positive semi-definite approximation of the Hessian of M
+/// A pixel-local term with a convex majoriser M(x | a): M >= f for every x >= 0, equal to f and of the same gradient at
+/// the anchor a. The term says how it stores what M needs of a, in tangent_images() images of a stack:
+///     row_tangent(segment, a, tangent)              writes it
+///     row_majoriser(segment, tangent, x, g, d, u, scale)
+///         adds scale * gradient of M to g and writes u; adds to d, so that diag(d) + u u^T, u and d over the elements
+///         of a pixel, is scale * a positive semi-definite approximation of the Hessian of M
 template <class Term, class T>
 concept majorised_term = pixel_local_term<Term, T> &&
-    requires(const Term& term, row_segment segment, const T* const* in, T* const* out, T scale) {
-    { term.tangent_images() } -> std::convertible_to<std::size_t>;
-    term.row_tangent(segment, in, out);
-    term.row_majoriser(segment, in, in, out, out, out, scale);
-};
+                         requires(const Term& term, row_segment segment, const T* const* in, T* const* out, T scale) {
+                             { term.tangent_images() } -> std::convertible_to<std::size_t>;
+                             term.row_tangent(segment, in, out);
+                             term.row_majoriser(segment, in, in, out, out, out, scale);
+                         };
 
-// A term that can be had at half the resolution, see block_means: coarser() returns a term on blocks of 2 x 2 pixels
-// whose value is about a quarter of its own. A term without it is fused on its own resolution alone.
+/// A term that can be had at half the resolution, see block_means: coarser() returns a term on blocks of 2 x 2 pixels
+/// whose value is about a quarter of its own. A term without it is fused on its own resolution alone.
 template <class Term>
 concept has_coarser = requires(const Term& term) {
     { term.coarser().shape() } -> std::convertible_to<stack_shape>;
 };
 
-// Gives a pixel-local term its whole-array calls. Derived supplies shape() and the two row kernels; for curvature()
-// also row_curvature(segment, x, c), which writes the diagonal of the Hessian to c. The calls throw shape_error unless
-// x, and the output, have the term's shape.
+/// Gives a pixel-local term its whole-array calls. Derived supplies shape() and the two row kernels; for curvature()
+/// also row_curvature(segment, x, c), which writes the diagonal of the Hessian to c. The calls throw shape_error unless
+/// x, and the output, have the term's shape.
 template <class Derived, scalar T>
 class pixel_local {
 public:
@@ -100,7 +99,7 @@ public:
         value_and_gradient(x, gradient, exec);
     }
 
-    // Writes the diagonal of the Hessian at x.
+    /// Writes the diagonal of the Hessian at x.
     template <stack X, stack C>
     void curvature(const X& x, C&& curvature, const execution& exec = {}) const {
         map_rows(x, curvature, "curvature", exec, [this](row_segment segment, const T* const* in, T* const* out) {

@@ -1,0 +1,59 @@
+// How many counts a window has beyond those that a map expects there.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/core/array_access.hpp>
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/operators/gaussian_filter.hpp>
+
+namespace stemfuse {
+
+/// Means under a Gaussian window around every pixel, its weights mirrored at the borders, shape (n, n_y, n_x).
+template <scalar T>
+struct local_excess {
+    xt::xtensor<T, 3> counted;     ///< of the counts
+    xt::xtensor<T, 3> expected;    ///< of the map, without background
+    xt::xtensor<T, 3> background;  ///< of the background
+    /// The sum of the squared weights, which sum to 1, along either axis: where the rate is about r all over the
+    /// window, the mean of Poisson counts has the variance r power_y power_x.
+    std::vector<double> power_y, power_x;
+
+    double power(std::size_t y, std::size_t x) const { return power_y[y] * power_x[x]; }
+};
+
+namespace detail {
+
+// The sum of the squared weights that pixels get in the window around each of n, mirrored at the ends.
+template <scalar T>
+std::vector<double> window_power(const std::vector<T>& window, std::size_t n) {
+    const auto r = static_cast<std::ptrdiff_t>(window.size() / 2);
+    std::vector<double> power(n), weights(n);
+    for (std::size_t y = 0; y < n; ++y) {
+        std::fill(weights.begin(), weights.end(), 0.0);
+        for (std::ptrdiff_t k = -r; k <= r; ++k)
+            weights[mirrored(static_cast<std::ptrdiff_t>(y) + k, n)] += window[static_cast<std::size_t>(k + r)];
+        for (const double w : weights) power[y] += w * w;
+    }
+    return power;
+}
+
+}  // namespace detail
+
+/// maps: expected counts without background; counts, background; all (n, n_y, n_x). `sigma` of the window in pixels,
+/// above 0. Throws shape_error and value_error.
+template <scalar T>
+local_excess<T> measure_local_excess(const stack_view<const T>& maps, const stack_view<const T>& counts,
+                                     const stack_view<const T>& background, double sigma, const execution& exec = {}) {
+    require_not_empty(maps, "maps");
+    require_shape(counts.shape, maps.shape, "counts", "the maps'");
+    require_shape(background.shape, maps.shape, "background", "the maps'");
+    require_in_range(sigma, 0.1, 1e4, "sigma");
+    const auto window = gaussian_window<T>(sigma);
+    return {smoothed(counts, window, exec), smoothed(maps, window, exec), smoothed(background, window, exec),
+            detail::window_power(window, maps.shape[1]), detail::window_power(window, maps.shape[2])};
+}
+
+}  // namespace stemfuse

@@ -1,0 +1,107 @@
+// What an image's pixels measure: their size along each axis, with units as they are shown.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace stemfuse::io {
+
+/// A unit as it is compared and shown: the micro sign, brackets and underscores of the file formats are gone. "[n_m]"
+/// and "nm" are "nm", "micron" and "\u00b5m" are "um", "\u00c5" is "A"; other text stays as it is.
+inline std::string plain_unit(std::string_view text) {
+    std::string unit(text.substr(0, text.find('\0')));
+    if (unit.starts_with('[') && unit.ends_with(']')) {
+        unit = unit.substr(1, unit.size() - 2);
+        std::erase(unit, '_');
+    }
+    while (unit.ends_with(' ')) unit.pop_back();
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 13> spellings{{{"\u00b5m", "um"},
+                                                                                       {"\u03bcm", "um"},
+                                                                                       {"\xb5m", "um"},
+                                                                                       {"micron", "um"},
+                                                                                       {"microns", "um"},
+                                                                                       {"micrometer", "um"},
+                                                                                       {"\u00c5", "A"},
+                                                                                       {"\u212b", "A"},
+                                                                                       {"\\u00C5", "A"},
+                                                                                       {"Ang", "A"},
+                                                                                       {"Angstrom", "A"},
+                                                                                       {"angstrom", "A"},
+                                                                                       {"nanometer", "nm"}}};
+    for (const auto& [spelling, plain] : spellings) {
+        if (unit == spelling) return std::string(plain);
+    }
+    return unit;
+}
+
+/// The power of ten of metres that a plain unit of length is, -9 for nm; none for any other unit.
+inline std::optional<int> length_exponent(std::string_view plain) {
+    constexpr std::array<std::pair<std::string_view, int>, 7> lengths{
+        {{"m", 0}, {"cm", -2}, {"mm", -3}, {"um", -6}, {"nm", -9}, {"A", -10}, {"pm", -12}}};
+    for (const auto& [unit, exponent] : lengths) {
+        if (unit == plain) return exponent;
+    }
+    return std::nullopt;
+}
+
+/// The size of a pixel along one axis; 0 where it is not known.
+struct axis_calibration {
+    double pixel;
+    std::string unit;  ///< plain, see plain_unit
+
+    /// No aggregate: g++ 12 warns of uninitialised strings where aggregates with default strings nest. Known is a
+    /// positive, finite number that has a unit other than pixels.
+    axis_calibration(double size = 0, std::string_view of = "") : pixel(size), unit(plain_unit(of)) {
+        if (!std::isfinite(size) || size <= 0 || unit == "px" || unit == "pixel" || unit == "pixels") unit.clear();
+        if (unit.empty()) pixel = 0;
+    }
+
+    bool known() const { return pixel > 0; }
+    bool operator==(const axis_calibration&) const = default;
+
+    /// The same length in another unit; unchanged where one of the two is no unit of length.
+    axis_calibration in(std::string_view other) const {
+        const auto from = length_exponent(unit), to = length_exponent(other);
+        if (!from || !to || *from == *to) return *this;
+        const double power = std::pow(10.0, std::abs(*from - *to));  // exact: one rounding in all
+        return {*from > *to ? pixel * power : pixel / power, other};
+    }
+};
+
+/// The unit as text for people shows it.
+inline std::string shown_unit(const axis_calibration& axis) {
+    if (axis.unit == "um") return "\u00b5m";
+    return axis.unit == "A" ? "\u00c5" : axis.unit;
+}
+
+/// The size of a pixel along x and y.
+struct calibration {
+    axis_calibration x, y;
+
+    calibration() = default;
+    calibration(axis_calibration along_x, axis_calibration along_y) : x(std::move(along_x)), y(std::move(along_y)) {}
+    calibration(double square_pixel, std::string_view unit) : x(square_pixel, unit), y(square_pixel, unit) {}
+
+    bool known() const { return x.known(); }
+    bool operator==(const calibration&) const = default;
+
+    /// Lengths along x for a scale bar: in pixels where the size of one is not known.
+    double pixel() const { return known() ? x.pixel : 1; }
+    std::string shown_unit() const { return known() ? io::shown_unit(x) : "px"; }
+
+    /// In nm, or in um from 1000 nm on, of a length of n pixels; pm, A and units that are no lengths stay.
+    calibration readable(std::size_t n) const {
+        if (!known() || !length_exponent(x.unit) || x.unit == "A" || x.unit == "pm") return *this;
+        const axis_calibration nm = x.in("nm");
+        const char* const unit = nm.pixel * static_cast<double>(std::max<std::size_t>(n, 1)) < 1000 ? "nm" : "um";
+        return {x.in(unit), y.in(unit)};
+    }
+};
+
+}  // namespace stemfuse::io

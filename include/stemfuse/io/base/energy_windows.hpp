@@ -1,0 +1,52 @@
+// Windows of energies in a spectrum, as the channels that lie in them.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <stemfuse/core/error.hpp>
+#include <stemfuse/io/base/image_info.hpp>
+
+namespace stemfuse::io {
+
+inline constexpr std::size_t most_windows = 64;
+
+/// Throws value_error for no window, more than 64, and one that is empty.
+inline void require_windows(const std::vector<energy_window>& windows) {
+    if (windows.empty() || windows.size() > most_windows)
+        throw value_error("windows", "got " + std::to_string(windows.size()) + ", takes 1 to 64");
+    for (const energy_window& w : windows) {
+        if (!(w.low < w.high))
+            throw value_error("windows", "got " + to_string(w.low) + " to " + to_string(w.high) +
+                                             ", takes a lower and a higher energy");
+    }
+}
+
+/// Channels first <= i < last.
+struct channel_range {
+    std::size_t first, last;
+};
+
+/// The channels of the energies offset + i step in a window; first == last where there is none.
+inline channel_range channels_in(const energy_window& window, double offset, double step, std::size_t channels) {
+    channel_range range{channels, channels};
+    for (std::size_t i = 0; i < channels; ++i) {
+        const double energy = offset + static_cast<double>(i) * step;
+        if (!(energy >= window.low && energy < window.high)) continue;
+        if (range.first == channels) range.first = i;
+        range.last = i + 1;
+    }
+    return range;
+}
+
+/// The energies between two channels, in the spectrum's unit.
+inline double channel_step(const spectrum_info& s) {
+    return s.channels < 2 ? 0 : (s.last - s.first) / static_cast<double>(s.channels - 1);
+}
+
+inline channel_range channels_in(const energy_window& window, const spectrum_info& s) {
+    return channels_in(window, s.first, channel_step(s), s.channels);
+}
+
+}  // namespace stemfuse::io

@@ -1,0 +1,87 @@
+// Which format a file is of, by its first bytes.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <stemfuse/io/base/byte_source.hpp>
+
+namespace stemfuse::io {
+
+enum class file_format { npy, npz, hdf5, dm, tiff };
+
+namespace detail {
+
+struct known_start {
+    std::size_t offset;
+    std::string_view bytes;
+};
+
+inline bool starts(std::string_view file, const known_start& start) {
+    return start.offset < file.size() && file.substr(start.offset).starts_with(start.bytes);
+}
+
+inline constexpr std::array<std::pair<known_start, file_format>, 13> format_starts{{
+    {{0, "\x93NUMPY"}, file_format::npy},
+    {{0, "PK\3\4"}, file_format::npz},
+    {{0, "PK\5\6"}, file_format::npz},
+    {{0, "\x89HDF\r\n\x1a\n"}, file_format::hdf5},
+    {{512, "\x89HDF\r\n\x1a\n"}, file_format::hdf5},
+    {{1024, "\x89HDF\r\n\x1a\n"}, file_format::hdf5},
+    {{2048, "\x89HDF\r\n\x1a\n"}, file_format::hdf5},
+    {{0, {"\0\0\0\3", 4}}, file_format::dm},
+    {{0, {"\0\0\0\4", 4}}, file_format::dm},
+    {{0, {"II*\0", 4}}, file_format::tiff},
+    {{0, {"MM\0*", 4}}, file_format::tiff},
+    {{0, {"II+\0", 4}}, file_format::tiff},
+    {{0, {"MM\0+", 4}}, file_format::tiff},
+}};
+
+// Formats that other programs convert, by their first bytes.
+inline constexpr std::array<std::pair<known_start, std::string_view>, 7> foreign_starts{{
+    {{0, "AAMVHFSS"}, "Bruker bcf"},
+    {{0, "II\x97\x01"}, "FEI ser"},
+    {{0, "MAPSPECTRA_DATA"}, "EDAX spd"},
+    {{0, {"0\1\0\0", 4}}, "JEOL pts"},
+    {{1, "PNG"}, "PNG"},
+    {{0, "\xff\xd8\xff"}, "JPEG"},
+    {{208, "MAP "}, "MRC"},
+}};
+
+inline constexpr std::string_view how_to_convert =
+    "; takes Velox and NCEM EMD, DM3, DM4, hspy, HDF5, npy, npz and TIFF: open other formats in HyperSpy and save as "
+    ".hspy";
+
+[[noreturn]] inline void throw_unknown_format(const std::filesystem::path& path, std::string_view start) {
+    std::string seen = "starts with the bytes";
+    for (const char c : start.substr(0, 8)) {
+        std::array<char, 4> hex{};
+        std::snprintf(hex.data(), hex.size(), " %02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        seen += hex.data();
+    }
+    for (const auto& [foreign, name] : foreign_starts) {
+        if (starts(start, foreign)) seen = "is of the format " + std::string(name);
+    }
+    throw read_error(path.string(), seen + std::string(how_to_convert));
+}
+
+}  // namespace detail
+
+/// Throws read_error for a missing or empty file, a folder, and a format that is not read.
+inline file_format recognise(const std::filesystem::path& path) {
+    file_source source(path);
+    std::string start(4096, '\0');
+    start.resize(source.read(std::as_writable_bytes(std::span(start))));
+    for (const auto& [known, format] : detail::format_starts) {
+        if (detail::starts(start, known)) return format;
+    }
+    detail::throw_unknown_format(path, start);
+}
+
+}  // namespace stemfuse::io

@@ -1,0 +1,136 @@
+// What a file says about its images before they are read: one description for all formats.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <stemfuse/core/array.hpp>
+#include <stemfuse/elements/elements.hpp>
+#include <stemfuse/io/base/calibration.hpp>
+
+namespace stemfuse::io {
+
+/// How stored numbers become intensities: stored * scale + offset, in `unit` (empty where the file names none).
+struct intensity_calibration {
+    double scale, offset;
+    std::string unit;
+
+    intensity_calibration(double factor = 1, double added = 0, std::string of = "")
+        : scale(factor), offset(added), unit(std::move(of)) {}
+
+    bool identity() const { return scale == 1 && offset == 0; }
+};
+
+struct image_info {
+    std::string name;     ///< unique in its file: what it is asked for by
+    std::string label;    ///< what the file calls it, "HAADF" or "Fe-EELS"; not always unique
+    std::string element;  ///< a symbol, where label or file say so; else empty
+    image_shape shape{};
+    std::size_t frames = 1;  ///< images of the same thing, one after another
+    std::string type;        ///< as stored: "float32", "uint16"
+    calibration scale{};
+    intensity_calibration intensity{};
+    std::string place;      ///< where in the file: a path, "ImageList/1", "page 0"
+    std::size_t index = 0;  ///< of the slice or item in `place`
+    double background = 0;  ///< counts in a pixel that are none of the element's, where the file says so
+};
+
+/// Spectra of every pixel, of which maps of energy windows can be read.
+struct spectrum_info {
+    std::string name;            ///< "EDS", "EELS 1"
+    std::string unit;            ///< of energies: "keV" or "eV"
+    double first = 0, last = 0;  ///< the energies of the first and the last channel
+    std::size_t channels = 0, detectors = 1, frames = 1;
+    image_shape shape{};
+    std::string type;
+    calibration scale{};
+    std::vector<std::string> places;  ///< of every detector's data
+    double resolution = 0;            ///< full width of Mn K alpha at half maximum in eV, where the file says so
+    std::size_t index = 0;            ///< among the spectra of its file
+};
+
+/// Energies low <= E < high, in the unit of the spectrum.
+struct energy_window {
+    double low, high;
+};
+
+struct file_contents {
+    std::string format;  ///< "Velox EMD, version 11"
+    std::vector<image_info> images;
+    std::vector<spectrum_info> spectra;
+    std::vector<std::string> others;    ///< what is there and is no image, one line each
+    std::vector<std::string> warnings;  ///< what was not as expected, one line each
+};
+
+/// Whether `count` more images like this one are listed: about 130000 in all, fewer where their texts are long, so that
+/// a small file of many slices, or of links to the same long text, has no large list.
+inline bool has_room(const file_contents& contents, const image_info& image, std::size_t count = 1) {
+    constexpr std::size_t most_bytes = 1 << 26, of_one = 512;
+    const std::size_t texts = 2 * image.place.size() + image.label.size() + image.scale.x.unit.size() +
+                              image.scale.y.unit.size() + image.intensity.unit.size();
+    return contents.images.size() + count <= most_bytes / (of_one + texts);
+}
+
+/// How several frames become one image.
+enum class frame_choice { mean, sum, first };
+
+/// What every format's reader gives: its contents, and any of their images (n_y, n_x) in T.
+template <class R>
+concept image_reader = requires(const R& reader, const image_info& image) {
+    { reader.contents() } -> std::same_as<const file_contents&>;
+    { reader.template read<float>(image, frame_choice::mean) } -> std::same_as<xt::xtensor<float, 2>>;
+};
+
+/// The element that a label names: a symbol alone, or followed by a line, a shell or a technique as in "Co_K",
+/// "Fe-EELS", "O Ka1", "Ti map". Empty for any other text: "In focus" is no indium.
+inline std::string element_of(std::string_view label) {
+    constexpr std::string_view separators = " _-.:/()";
+    const auto next_word = [&] {
+        label.remove_prefix(std::min(label.find_first_not_of(separators), label.size()));
+        const std::string_view word = label.substr(0, label.find_first_of(separators));
+        label.remove_prefix(word.size());
+        return word;
+    };
+    const std::string_view symbol = next_word(), what = next_word();
+    if (std::find(element_symbols.begin(), element_symbols.end(), symbol) == element_symbols.end()) return "";
+    constexpr std::array<std::string_view, 12> words{"EELS",   "EDS",    "EDX", "XEDS", "map", "Map",
+                                                     "counts", "Counts", "net", "Net",  "at",  "wt"};
+    const bool shell = !what.empty() && std::string_view("KLMN").find(what[0]) != std::string_view::npos &&
+                       (what.size() == 1 || std::string_view("abgl12345,\xce").find(what[1]) != std::string_view::npos);
+    const bool known = what.empty() || shell || std::find(words.begin(), words.end(), what) != words.end();
+    return known ? std::string(symbol) : "";
+}
+
+/// Text of a file as one line for people: control characters become "?".
+inline std::string one_line(std::string text) {
+    for (char& c : text) {
+        if ((c >= 0 && c < ' ') || c == 127) c = '?';
+    }
+    return text;
+}
+
+/// Gives the images names of their labels, "Fe", "Fe (2)": what is repeated gets a number.
+inline void name_by_labels(std::vector<image_info>& images) {
+    std::map<std::string, std::size_t> taken;  // names, with the last number that follows them
+    for (image_info& image : images) {
+        image.name = image.label = one_line(image.label);
+        while (!taken.emplace(image.name, 1).second)
+            image.name = image.label + " (" + std::to_string(++taken[image.label]) + ")";
+    }
+}
+
+/// Stored numbers to intensities, in place.
+template <scalar T>
+void apply(const intensity_calibration& intensity, xt::xtensor<T, 2>& image) {
+    if (intensity.identity()) return;
+    for (T& v : image) v = static_cast<T>(static_cast<double>(v) * intensity.scale + intensity.offset);
+}
+
+}  // namespace stemfuse::io

@@ -1,0 +1,12 @@
+// A parameter of a fusion, as files and reports keep it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace stemfuse::io {
+
+using parameter_value = std::variant<bool, std::int64_t, double, std::string>;
+
+}  // namespace stemfuse::io

@@ -1,0 +1,229 @@
+// Images of Gatan DM3 and DM4 files.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/io/base/energy_windows.hpp>
+#include <stemfuse/io/base/image_info.hpp>
+#include <stemfuse/io/dm/dm_tags.hpp>
+
+namespace stemfuse::io {
+
+namespace detail {
+
+// The numbers of an image by its DataType; none for complex, colour and packed ones.
+inline std::optional<stored_type> dm_image_type(double data_type, std::endian order) {
+    constexpr std::array<std::pair<int, std::uint64_t>, 9> codes{
+        {{1, 2}, {2, 6}, {6, 10}, {7, 3}, {9, 9}, {10, 4}, {11, 5}, {12, 7}, {14, 8}}};
+    for (const auto& [image_type, tag_type] : codes) {
+        if (data_type == image_type) return dm_type(tag_type, order);
+    }
+    return std::nullopt;
+}
+
+inline std::string dm_foreign_type(double data_type) {
+    for (const int complex : {3, 5, 13, 27, 28}) {
+        if (data_type == complex) return "complex numbers";
+    }
+    for (const int colour : {8, 23}) {
+        if (data_type == colour) return "colours";
+    }
+    return "numbers of the unknown type " + to_string(data_type);
+}
+
+// The extents of an item of the image list, fastest first; empty where one of them is none.
+inline std::vector<std::size_t> dm_extents(const dm_tag& item) {
+    std::vector<std::size_t> extents;
+    const dm_tag* const dimensions = item.find("ImageData/Dimensions");
+    if (dimensions == nullptr || dimensions->tags.size() > 8) return {};
+    for (const dm_tag& d : dimensions->tags) {
+        if (!d.number || !(*d.number >= 1 && *d.number <= 4294967295.0)) return {};
+        extents.push_back(static_cast<std::size_t>(*d.number));
+    }
+    return extents;
+}
+
+}  // namespace detail
+
+/// Reads the images of a DM3 or DM4 file; a stack is listed as its slices, a spectrum image (its slowest axis is that
+/// of energies) among the spectra. Left out, and listed as such: thumbnails, colours, complex numbers, other spectra.
+/// Throws read_error for what is no whole file.
+template <class Input = file_input>
+class dm_reader {
+public:
+    explicit dm_reader(Input input) : input_(std::move(input)) {
+        auto source = input_.open();
+        const dm_file file = read_dm_tags(source);
+        contents_.format = "Gatan DM" + std::to_string(file.version) +
+                           (file.order == std::endian::big ? ", big-endian" : ", little-endian");
+        const std::set<double> thumbnails = thumbnails_of(file.root);
+        const dm_tag* const list = file.root.find("ImageList");
+        for (std::size_t i = 0; list != nullptr && i < list->tags.size(); ++i) {
+            if (!thumbnails.contains(static_cast<double>(i))) add(list->tags[i], i, file.order);
+        }
+        name_by_labels(contents_.images);
+    }
+
+    const file_contents& contents() const { return contents_; }
+
+    /// An image of contents(), shape (n_y, n_x). Throws read_error.
+    template <scalar T>
+    xt::xtensor<T, 2> read(const image_info& image, frame_choice = frame_choice::mean) const {
+        const stored& data = data_.at(image.index);
+        xt::xtensor<T, 2> out(image.shape);
+        auto source = input_.open();
+        source.skip(data.offset);
+        read_numbers<T>(source, data.type, out.size(), [&](std::uint64_t i, T v) { out.data()[i] = v; });
+        apply(image.intensity, out);
+        return out;
+    }
+
+    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
+    /// that are none, read_error.
+    template <scalar T>
+    xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
+        require_windows(windows);
+        const stored& data = spectra_.at(spectrum.index);
+        const std::size_t pixels = spectrum.shape[0] * spectrum.shape[1];
+        xt::xtensor<T, 3> maps({windows.size(), spectrum.shape[0], spectrum.shape[1]}, T(0));
+        for (std::size_t w = 0; w < windows.size(); ++w) {
+            const auto [first, last] = channels_in(windows[w], spectrum);
+            auto source = input_.open();
+            source.skip(data.offset + first * pixels * data.type.size);
+            T* const map = maps.data() + w * pixels;
+            read_numbers<T>(source, data.type, (last - first) * pixels,
+                            [&](std::uint64_t i, T v) { map[i % pixels] += v; });
+        }
+        return maps;
+    }
+
+private:
+    struct stored {
+        stored_type type;
+        std::uint64_t offset;
+    };
+
+    // The items that only show others in small; the first where the file does not say.
+    static std::set<double> thumbnails_of(const dm_tag& root) {
+        std::set<double> items;
+        const dm_tag* const list = root.find("Thumbnails");
+        for (std::size_t k = 0; list != nullptr && k < list->tags.size(); ++k) {
+            if (const auto index = list->tags[k].number_at("ImageIndex"); index >= 0) items.insert(*index);
+        }
+        return items;
+    }
+
+    void add(const dm_tag& item, std::size_t i, std::endian order) {
+        const std::string place = "ImageList/" + std::to_string(i);
+        std::string label = item.text_at("Name");
+        if (label.empty()) label = input_.stem();
+        const auto extents = detail::dm_extents(item);
+        const double data_type = item.number_at("ImageData/DataType").value_or(0);
+        const dm_tag* const data = item.find("ImageData/Data");
+        if (extents.empty() || data == nullptr || !data->type) {
+            contents_.others.push_back(label + " (" + place + "): has no data");
+            return;
+        }
+        const std::vector<std::size_t> shape(extents.rbegin(), extents.rend());
+        const auto other = [&](const std::string& what) {
+            contents_.others.push_back(label + " (" + place + ") " + to_string(shape) + ": " + what);
+        };
+        const auto type = detail::dm_image_type(data_type, order);
+        if (!type) return other("of " + detail::dm_foreign_type(data_type) + ", left out");
+        for (std::size_t k = 0; k < extents.size(); ++k) {
+            const std::string unit = axis(item, k).unit;
+            if (unit != "eV" && unit != "keV") continue;
+            if (k == 2 && extents.size() == 3 && add_spectra(item, label, place, shape, *type, *data)) return;
+            return other("spectra, left out");
+        }
+        if (extents.size() < 2 || extents.size() > 3) return other("no image");
+        add_images(item, label, place, shape, *type, *data);
+    }
+
+    // Throws read_error where `shape` announces more numbers than there are.
+    void require_numbers(const std::string& label, const std::vector<std::size_t>& shape, const stored_type& type,
+                         const dm_tag& data) const {
+        std::uint64_t there = data.count * data.type->size / type.size;
+        const std::uint64_t all = there;
+        for (const std::size_t extent : shape) there /= extent;
+        if (there == 0) {
+            input_.open().fail("is damaged: its image \"" + label + "\" announces " + to_string(shape) + ", has " +
+                               std::to_string(all) + " numbers");
+        }
+    }
+
+    // Lists a spectrum image, shape (energy, n_y, n_x); false where the energies are not known.
+    bool add_spectra(const dm_tag& item, const std::string& label, const std::string& place,
+                     const std::vector<std::size_t>& shape, const stored_type& type, const dm_tag& data) {
+        const dm_tag* const d = item.find("ImageData/Calibrations/Dimension/#2");
+        const double step = d->number_at("Scale").value_or(0), origin = d->number_at("Origin").value_or(0);
+        if (!(step > 0) || !std::isfinite(origin) || shape[0] < 2) return false;
+        require_numbers(label, shape, type, data);
+        spectrum_info s;
+        s.name = label, s.unit = d->text_at("Units"), s.type = type_name(type);
+        s.channels = shape[0], s.shape = {shape[1], shape[2]};
+        s.first = -origin * step;
+        s.last = s.first + static_cast<double>(s.channels - 1) * step;
+        s.scale = {axis(item, 0), axis(item, 1)};
+        s.places = {place};
+        s.index = spectra_.size();
+        contents_.spectra.push_back(s);
+        spectra_.push_back({type, data.offset});
+        return true;
+    }
+
+    void add_images(const dm_tag& item, const std::string& label, const std::string& place,
+                    const std::vector<std::size_t>& shape, const stored_type& type, const dm_tag& data) {
+        const bool stack = shape.size() == 3;
+        const std::size_t count = stack ? shape[0] : 1, ny = shape[stack ? 1 : 0], nx = shape[stack ? 2 : 1];
+        require_numbers(label, shape, type, data);
+        image_info image;
+        image.label = label;
+        if (!stack) image.element = element_of(label);
+        image.shape = {ny, nx};
+        image.type = type_name(type);
+        image.scale = {axis(item, 0), axis(item, 1)};
+        image.intensity = brightness(item);
+        image.place = place;
+        const std::size_t listed = std::min<std::size_t>(count, 10000);
+        if (!has_room(contents_, image, listed)) {
+            contents_.others.push_back(place + ": too many images to list, left out");
+            return;
+        }
+        for (std::size_t k = 0; k < listed; ++k) {
+            if (stack) image.label = label + "[" + std::to_string(k) + "]";
+            image.index = data_.size();
+            contents_.images.push_back(image);
+            data_.push_back({type, data.offset + k * ny * nx * type.size});
+        }
+    }
+
+    static axis_calibration axis(const dm_tag& item, std::size_t k) {
+        const dm_tag* const d = item.find("ImageData/Calibrations/Dimension/#" + std::to_string(k));
+        if (d == nullptr) return {};
+        return {std::abs(d->number_at("Scale").value_or(0)), d->text_at("Units")};
+    }
+
+    // (stored - Origin) Scale, in Units.
+    static intensity_calibration brightness(const dm_tag& item) {
+        const dm_tag* const b = item.find("ImageData/Calibrations/Brightness");
+        if (b == nullptr || b->text_at("Units").empty()) return {};
+        const double scale = b->number_at("Scale").value_or(1), origin = b->number_at("Origin").value_or(0);
+        if (!std::isfinite(scale) || scale == 0 || !std::isfinite(origin)) return {};
+        return {scale, -origin * scale, b->text_at("Units")};
+    }
+
+    Input input_;
+    file_contents contents_;
+    std::vector<stored> data_;     // by image_info::index
+    std::vector<stored> spectra_;  // by spectrum_info::index
+};
+
+}  // namespace stemfuse::io

@@ -1,0 +1,96 @@
+// fused.h5: what one fusion read and made, with its history and all of its parameters.
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/hdf5/hdf5_writer.hpp>
+#include <stemfuse/io/record/record.hpp>
+
+namespace stemfuse::io {
+
+/// The root attributes file_format and version of a fused file.
+inline constexpr std::string_view fused_file_format = "stemfuse", fused_file_version = "1";
+
+namespace detail {
+
+template <scalar T>
+void require_writable(const fusion_record<T>& record) {
+    const auto image = stemfuse::detail::shape_of<2>(record.raw_haadf, "raw_haadf");
+    const stack_shape stack{record.elements.size(), image[0], image[1]};
+    if (stack[0] * image[0] * image[1] == 0) throw shape_error("record", "is empty: maps of shape " + to_string(stack));
+    require_shape(stemfuse::detail::shape_of<2>(record.fused_haadf, "fused_haadf"), image, "fused_haadf", "raw_haadf");
+    require_shape(stemfuse::detail::shape_of<3>(record.raw_maps, "raw_maps"), stack, "raw_maps",
+                  "elements and raw_haadf say");
+    if (record.raw_background.size() > 0)
+        require_shape(stemfuse::detail::shape_of<3>(record.raw_background, "raw_background"), stack, "raw_background",
+                      "elements and raw_haadf say");
+    require_shape(stemfuse::detail::shape_of<3>(record.fused_maps, "fused_maps"), stack, "fused_maps",
+                  "elements and raw_haadf say");
+    std::set<std::string> names{"", ".", "HAADF"};
+    for (const std::string& name : record.elements) {
+        if (name.find('/') != std::string::npos || !names.insert(name).second) {
+            throw value_error("elements",
+                              "got \"" + name + "\", takes distinct names without \"/\", none of them HAADF");
+        }
+    }
+    names = {"", "file_format", "version"};
+    for (const auto& [name, value] : record.parameters) {
+        if (!names.insert(name).second) {
+            throw value_error("parameters", "got \"" + name + "\", takes distinct names, not file_format nor version");
+        }
+    }
+}
+
+template <scalar T>
+std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& record) {
+    const hdf5_silence silence;
+    const hdf5_writer file(target);
+    const auto shape = stemfuse::detail::shape_of<2>(record.raw_haadf, "raw_haadf");
+    const std::size_t pixels = shape[0] * shape[1];
+    const auto add_group = [&](const char* name, const auto& haadf, const auto& maps, const std::string& unit) {
+        hdf5_handle group = file.group(name);
+        file.image(group.get(), "HAADF", haadf.data(), shape, unit, record.scale);
+        for (std::size_t i = 0; i < record.elements.size(); ++i) {
+            file.image(group.get(), record.elements[i], maps.data() + i * pixels, shape, unit, record.scale);
+        }
+        return group;
+    };
+    const hdf5_handle raw = add_group("raw", record.raw_haadf, record.raw_maps, "");
+    for (std::size_t i = 0; record.raw_background.size() > 0 && i < record.elements.size(); ++i) {
+        file.image(raw.get(), record.elements[i] + "_background", record.raw_background.data() + i * pixels, shape, "",
+                   record.scale);
+    }
+    add_group("fused", record.fused_haadf, record.fused_maps, record.unit);
+    const hdf5_handle history = file.group("history");
+    file.curve(history.get(), "haadf", record.history.haadf);
+    file.curve(history.get(), "chemical", record.history.chemical);
+    file.curve(history.get(), "tv", record.history.tv);
+    file.curve(history.get(), "total", record.history.total);
+    file.text(file.root(), "file_format", std::string(fused_file_format));
+    file.text(file.root(), "version", std::string(fused_file_version));
+    for (const auto& [name, value] : record.parameters) file.parameter(name, value);
+    return file.bytes();
+}
+
+}  // namespace detail
+
+/// Writes /raw/HAADF and /raw/<element> as they were read, /fused/HAADF (re-projected) and /fused/<element> with their
+/// unit as the attribute "unit", /raw/<element>_background where there is one, all (n_y, n_x) in T and with
+/// pixel_size_x, pixel_unit_x, pixel_size_y and pixel_unit_y where known, /history/{haadf,chemical,tv,total}, and every
+/// parameter as a root attribute. Throws shape_error and value_error for a record whose parts do not fit together,
+/// write_error; the file is whole or not there.
+template <scalar T>
+void write_fused_file(const std::filesystem::path& path, const fusion_record<T>& record) {
+    detail::require_writable(record);
+    atomic_file target(path);
+    target.write(detail::fused_file_bytes(target, record));
+    target.commit();
+}
+
+}  // namespace stemfuse::io

@@ -1,0 +1,199 @@
+// Counts averaged over places that look alike, for each element by the kernel that predicts held-out counts best.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/nonlocal/guided_average.hpp>
+#include <stemfuse/nonlocal/neighbour_search.hpp>
+#include <stemfuse/nonlocal/patch_descriptors.hpp>
+#include <stemfuse/recipes/count_parts.hpp>
+#include <stemfuse/recipes/count_search.hpp>
+#include <stemfuse/recipes/residue.hpp>
+
+namespace stemfuse {
+
+/// The kernels that are tried: every softness with every kind of patch, of the image alone and of image and maps.
+struct kernel_grid {
+    std::vector<patch_options> of_image{{.half = 3, .spread = 2, .dimensions = 16},
+                                        {.half = 6, .spread = 4, .dimensions = 24, .turned = true}};
+    std::vector<patch_options> of_maps{{.half = 2, .spread = 1.3, .dimensions = 20, .turned = true}};
+    double map_noise = 0.03;  ///< of a map that guides, in units of its bright level
+    std::vector<double> softnesses{2, 6, 20, 60};
+    neighbour_options search{};
+};
+
+struct kernel_choice {
+    averaging guide = averaging::none;
+    std::size_t patches = 0;  ///< its place among those of the guide
+    double softness = 0;
+};
+
+namespace detail {
+
+// Averages for every element, shape (n, n_y, n_x).
+template <scalar T>
+struct averaged_counts {
+    xt::xtensor<T, 3> counts, background;
+    xt::xtensor<T, 3> share;  // of the weights that is farther than `near_by` pixels
+
+    static constexpr double near_by = 3;
+
+    xt::xtensor<T, 3> signal() const { return xt::maximum(counts - background, T(0)); }
+};
+
+// The fit of averaged counts in turns with the response of the image to it, from the averages on.
+template <scalar T>
+std::pair<xt::xtensor<T, 3>, haadf_calibration> fit_averages(const count_problem<T>& problem,
+                                                             const xt::xtensor<T, 3>& signal, count_setting setting,
+                                                             haadf_calibration calibration, const execution& exec) {
+    constexpr int rounds = 3;
+    constexpr std::size_t iterations = 3;
+    auto fit = problem.start_at(signal);
+    if (!(setting.haadf_weight > 0 && calibration.sees_any())) {
+        problem.solve(fit, setting, rounds * iterations, exec);
+        return {problem.signal(fit.maps), haadf_calibration{}};
+    }
+    for (int round = 0; round < rounds && calibration.sees_any(); ++round) {
+        problem.solve(fit, setting, calibration, iterations, exec);
+        if (round + 1 < rounds) calibration = first_calibration(problem, fit.maps, setting.gamma, exec);
+    }
+    return {problem.signal(fit.maps), std::move(calibration)};
+}
+
+// Tries kernels one list of neighbours at a time, as those take more memory than all else.
+template <scalar T>
+class kernel_search {
+public:
+    kernel_search(const count_parts<T>& parts, const kernel_grid& grid, const execution& exec)
+        : parts_(parts),
+          grid_(grid),
+          exec_(exec),
+          chosen_(parts.scales().size()),
+          highest_(parts.scales().size(), -INFINITY),
+          part_(empty()),
+          whole_(empty()) {}
+
+    const std::vector<kernel_choice>& chosen() const noexcept { return chosen_; }
+    const averaged_counts<T>& part() const noexcept { return part_; }
+
+    // Whether any element is better averaged by these kernels than by all before. The image is the same guide to the
+    // part as to the whole.
+    bool try_image() { return try_all(guides({}), grid_.of_image, averaging::by_image); }
+
+    // Maps of the part, expected counts.
+    bool try_maps(const xt::xtensor<T, 3>& maps) { return try_all(guides(maps), grid_.of_maps, averaging::by_maps); }
+
+    // Averages of all counts by the kernels that were chosen, of those guided by maps with these in place of the
+    // part's.
+    averaged_counts<T> whole(const xt::xtensor<T, 3>& maps) const {
+        averaged_counts<T> all = whole_;
+        const auto guiding = guides(maps);
+        for (std::size_t k = 0; k < grid_.of_maps.size(); ++k) {
+            const auto elements =
+                with([&](const kernel_choice& c) { return c.guide == averaging::by_maps && c.patches == k; });
+            if (elements.empty()) continue;
+            const auto [list, noise] = neighbours(guiding, grid_.of_maps[k]);
+            for (const std::size_t i : elements) {
+                const guided_average<T> kernel(list, noise, chosen_[i].softness);
+                average(kernel, i, parts_.whole(), all);
+            }
+        }
+        return all;
+    }
+
+    averaged_counts<T> whole() const { return whole_; }
+
+private:
+    using list_type = std::shared_ptr<const neighbour_list>;
+
+    averaged_counts<T> empty() const {
+        const auto shape = parts_.whole().shape();
+        return {xt::zeros<T>(shape), xt::zeros<T>(shape), xt::zeros<T>(shape)};
+    }
+
+    // The image and the maps.
+    std::vector<guide_image<T>> guides(const xt::xtensor<T, 3>& maps) const {
+        const auto& image = parts_.image();
+        std::vector<guide_image<T>> all{{as_view(image.image), std::max(static_cast<T>(image.noise), T(1e-4))}};
+        for (std::size_t i = 0; maps.size() > 0 && i < maps.shape(0); ++i) {
+            const auto map = as_view(maps).image(i);
+            all.push_back({map, std::max(static_cast<T>(grid_.map_noise) * bright_level<T>(map), T(1e-9))});
+        }
+        return all;
+    }
+
+    std::pair<list_type, double> neighbours(const std::vector<guide_image<T>>& guides,
+                                            const patch_options& patches) const {
+        const auto described = describe_patches(guides, patches, exec_);
+        return {std::make_shared<const neighbour_list>(find_neighbours(described, grid_.search, exec_)),
+                described.noise};
+    }
+
+    template <class F>
+    std::vector<std::size_t> with(F&& is) const {
+        std::vector<std::size_t> elements;
+        for (std::size_t i = 0; i < chosen_.size(); ++i) {
+            if (is(chosen_[i])) elements.push_back(i);
+        }
+        return elements;
+    }
+
+    bool try_all(const std::vector<guide_image<T>>& guides, const std::vector<patch_options>& patches,
+                 averaging guide) {
+        bool better = false;
+        const xt::xtensor<T, 3> net = parts_.part().net();
+        xt::xtensor<T, 3> averaged(net.shape());
+        for (std::size_t k = 0; k < patches.size(); ++k) {
+            const auto [list, noise] = neighbours(guides, patches[k]);
+            for (const double softness : grid_.softnesses) {
+                const guided_average<T> kernel(list, noise, softness);
+                kernel.apply(as_view(net), as_view(averaged), exec_);
+                averaged = xt::maximum(averaged, T(0));
+                const auto score = parts_.holdout().score(as_view(std::as_const(averaged)), exec_);
+                for (std::size_t i = 0; i < chosen_.size(); ++i) {
+                    const double own = score.element(i).total();
+                    if (!(own > highest_[i])) continue;
+                    highest_[i] = own;
+                    chosen_[i] = {guide, k, softness};
+                }
+            }
+            for (const std::size_t i :
+                 with([&](const kernel_choice& c) { return c.guide == guide && c.patches == k; })) {
+                const guided_average<T> kernel(list, noise, chosen_[i].softness);
+                average(kernel, i, parts_.part(), part_);
+                if (guide == averaging::by_image) average(kernel, i, parts_.whole(), whole_);
+                better = true;
+            }
+        }
+        return better;
+    }
+
+    void average(const guided_average<T>& kernel, std::size_t i, const count_problem<T>& from,
+                 averaged_counts<T>& to) const {
+        kernel.apply(one(from.counts(), i), one(as_view(to.counts), i), exec_);
+        kernel.apply(one(from.background(), i), one(as_view(to.background), i), exec_);
+        xt::view(to.share, i) = kernel.share_beyond(averaged_counts<T>::near_by, exec_);
+    }
+
+    // One image of a stack, as a stack.
+    template <class U>
+    static stack_view<U> one(const stack_view<U>& stack, std::size_t i) {
+        return {stack.row(i, 0), {1, stack.shape[1], stack.shape[2]}, stack.strides};
+    }
+
+    const count_parts<T>& parts_;
+    const kernel_grid& grid_;
+    const execution& exec_;
+    std::vector<kernel_choice> chosen_;
+    std::vector<double> highest_;
+    averaged_counts<T> part_, whole_;
+};
+
+}  // namespace detail
+
+}  // namespace stemfuse

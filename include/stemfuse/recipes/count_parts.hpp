@@ -1,0 +1,76 @@
+// A measurement of counts in two parts, one to fit and one to judge the fit by, and as a whole.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/counts/choose.hpp>
+#include <stemfuse/data/image_noise.hpp>
+#include <stemfuse/recipes/count_problem.hpp>
+
+namespace stemfuse {
+
+namespace detail {
+
+template <scalar T>
+xt::xtensor<T, 3> scaled_stack(const stack_view<const T>& a, double factor) {
+    xt::xtensor<T, 3> scaled(a.shape);
+    for (std::size_t i = 0; i < a.shape[0]; ++i) {
+        for (std::size_t y = 0; y < a.shape[1]; ++y) {
+            std::transform(a.row(i, y), a.row(i, y) + a.shape[2], &scaled(i, y, 0),
+                           [f = static_cast<T>(factor)](T v) { return f * v; });
+        }
+    }
+    return scaled;
+}
+
+}  // namespace detail
+
+/// Refers to the counts (n, n_y, n_x), as views; the background (n, n_y, n_x), floored, and the image (n_y, n_x),
+/// scaled, are its own. Throws what count_holdout does.
+template <scalar T>
+class count_parts {
+public:
+    /// haadf_noise: standard deviation of a pixel, in the image's units; estimated where not given.
+    count_parts(const stack_view<const T>& counts, const stack_view<const T>& background,
+                const image_view<const T>& haadf, std::optional<double> haadf_noise, const holdout_options& options,
+                const execution& exec)
+        : haadf_noise_(haadf_noise ? *haadf_noise : image_noise(haadf, "haadf", exec)),
+          image_(haadf, haadf_noise_),
+          scales_(count_scales(counts, background, exec)),
+          background_(floored_background(background, scales_)),
+          holdout_(counts, as_view(std::as_const(background_)), options, exec),
+          part_background_(detail::scaled_stack(as_view(std::as_const(background_)), holdout_.fraction())),
+          whole_(counts, as_view(std::as_const(background_)), scales_, image_),
+          part_(as_view(holdout_.fit_counts()), as_view(std::as_const(part_background_)),
+                times(scales_, holdout_.fraction()), image_) {}
+
+    count_parts(const count_parts&) = delete;
+    count_parts& operator=(const count_parts&) = delete;
+
+    double haadf_noise() const noexcept { return haadf_noise_; }
+    const std::vector<double>& scales() const noexcept { return scales_; }
+    const scaled_haadf<T>& image() const noexcept { return image_; }
+    const count_holdout<T>& holdout() const noexcept { return holdout_; }
+    const count_problem<T>& whole() const noexcept { return whole_; }
+    const count_problem<T>& part() const noexcept { return part_; }
+
+private:
+    static std::vector<double> times(std::vector<double> values, double factor) {
+        for (double& v : values) v *= factor;
+        return values;
+    }
+
+    double haadf_noise_;
+    scaled_haadf<T> image_;
+    std::vector<double> scales_;
+    xt::xtensor<T, 3> background_;
+    count_holdout<T> holdout_;
+    xt::xtensor<T, 3> part_background_;
+    count_problem<T> whole_, part_;
+};
+
+}  // namespace stemfuse

@@ -1,0 +1,247 @@
+// Fused maps from raw counts, with averages over places which look alike in the HAADF image.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/counts/disagreement.hpp>
+#include <stemfuse/counts/fit_mixture.hpp>
+#include <stemfuse/counts/local_balance.hpp>
+#include <stemfuse/recipes/averaged_counts.hpp>
+#include <stemfuse/recipes/count_fusion.hpp>
+
+namespace stemfuse {
+
+struct guided_fusion_options {
+    /// More is held out than for counts alone: kernels, settings and weights are all chosen by it. The prior is
+    /// directed by the image alone, as fits to counts are but one part of the mixtures.
+    count_fusion_options counts{.grid = {.directed = {true}}, .holdout = {.fraction = 0.7}};
+    kernel_grid kernels{};
+    std::vector<double> smoothings{0.03, 0.12, 0.5, 1};   ///< of averages: what is left of noise is smooth already
+    double haadf_weight = 0.05;                           ///< of averages, which have seen the image; 0: none
+    std::vector<balance_pass> balance = default_balance;  ///< none: no balance
+    disagreement_options disagreement{};
+};
+
+/// A fit that has part in a map.
+struct mixture_part {
+    double weight;  ///< above 0; those of a map sum to 1
+    count_setting setting;
+    kernel_choice kernel;  ///< of the averages; without a guide where it is a fit to the counts
+};
+
+template <scalar T>
+struct guided_fusion_result : count_fusion_result<T> {  // chosen: the heaviest part of every map
+    std::vector<std::vector<mixture_part>> mixtures;    ///< of each element, the heaviest first
+    /// How far a map rests on averaging: the share of a pixel's counts that comes from more than 3 pixels away, 0 to 1,
+    /// shape (n, n_y, n_x).
+    xt::xtensor<T, 3> share;
+    /// Where counts and map disagree beyond chance, before the balance and the removal of residues mend it.
+    disagreement_maps<T> disagreement;
+};
+
+namespace detail {
+
+// Fits to the counts, to averages guided by the image, and to averages guided by the maps of those two: every map is
+// their mixture.
+template <scalar T>
+class guided_search {
+public:
+    guided_search(const count_parts<T>& parts, const guided_fusion_options& options, const execution& exec)
+        : parts_(parts), options_(options), exec_(exec), kernels_(parts, options.kernels, exec) {}
+
+    guided_fusion_result<T> run() {
+        auto& counts = fits_.emplace_back();
+        counts.path = count_search<T>(parts_.part(), parts_.holdout(), options_.counts.grid).run(exec_);
+        prefer_common(counts.path);
+        counts.kernels.resize(parts_.scales().size());
+        if (kernels_.try_image()) {
+            fit_part(averaging::by_image);
+            fits_.back().averages = kernels_.whole();
+        }
+        weigh();
+        if (kernels_.try_maps(balanced(part_maps(), parts_.part()))) {
+            auto averages = kernels_.whole(balanced(whole_maps(), parts_.whole()));
+            fit_part(averaging::by_maps);
+            fits_.back().averages = std::move(averages);
+            weigh();
+        }
+        return result();
+    }
+
+private:
+    // Fits to the counts or to one kind of averages.
+    struct fits_of_kind {
+        scored_path<T> path;                 // to the part
+        std::vector<kernel_choice> kernels;  // of each element
+        averaged_counts<T> averages;         // of all counts
+        whole_fits<T> whole;                 // to those
+
+        const scored_setting& best(std::size_t i) const { return path.fits[path.best[i].fit]; }
+    };
+
+    // Fits the averages of the part.
+    void fit_part(averaging kind) {
+        const auto& averages = kernels_.part();
+        const count_problem<T> problem(as_view(averages.counts), as_view(averages.background), parts_.part().scales(),
+                                       parts_.image());
+        const xt::xtensor<T, 3> signal = averages.signal();
+        const auto calibration = calibrate_haadf(problem.start_at(signal).maps, parts_.image().image,
+                                                 {.reweightings = 1, .misfit_smoothing = 1.5}, exec_);
+        const bool sees = options_.haadf_weight > 0 && calibration.sees_any();
+        const auto setting = [&](std::size_t k) {
+            return count_setting{.directed = true,
+                                 .haadf_weight = sees ? options_.haadf_weight : 0,
+                                 .gamma = sees ? calibration.gamma : 1,
+                                 .smoothing = options_.smoothings[k],
+                                 .averaged = kind};
+        };
+        const std::size_t n = options_.smoothings.size();
+        std::vector<xt::xtensor<T, 3>> fits(n);
+        auto& found = fits_.emplace_back();
+        found.kernels = kernels_.chosen();
+        for_each_fit(
+            parts_.part().shape(), n, exec_,
+            [&](std::size_t k, const execution& inner) {
+                fits[k] = fit_averages(problem, signal, setting(k), calibration, inner).first;
+            },
+            [&](std::size_t k) {
+                const auto fit = std::exchange(fits[k], {});
+                add_blurred(found.path, setting(k), 0, fit, parts_.holdout(), blurs(), exec_);
+            });
+    }
+
+    // Weights of the kinds for every element, by the counts held out; below 0.02 a fit is not worth its time.
+    void weigh() {
+        weights_.clear();
+        for (std::size_t i = 0; i < parts_.scales().size(); ++i) {
+            std::vector<xt::xtensor<T, 2>> rates;
+            for (const auto& kind : fits_) rates.push_back(parts_.holdout().rate(kind.path.best[i].map, i));
+            auto w = likeliest_mixture(as_view(parts_.holdout().held_out()).image(i), rates);
+            double sum = 0;
+            for (double& v : w) sum += v = v < 0.02 ? 0 : v;
+            for (double& v : w) v /= sum;
+            weights_.push_back(std::move(w));
+        }
+    }
+
+    // The mixture of map(kind, i) for every element i.
+    template <class F>
+    xt::xtensor<T, 3> mixed(F&& map) const {
+        xt::xtensor<T, 3> maps = xt::zeros<T>(parts_.whole().shape());
+        for (std::size_t i = 0; i < weights_.size(); ++i) {
+            for (std::size_t k = 0; k < fits_.size(); ++k) {
+                if (weights_[i][k] > 0) xt::view(maps, i) += static_cast<T>(weights_[i][k]) * map(k, i);
+            }
+        }
+        return maps;
+    }
+
+    xt::xtensor<T, 3> part_maps() const {
+        return mixed([&](std::size_t k, std::size_t i) -> const auto& { return fits_[k].path.best[i].map; });
+    }
+
+    xt::xtensor<T, 3> whole_maps() {
+        return mixed([&](std::size_t k, std::size_t i) {
+            const auto& maps = whole_fit(fits_[k], i).first;
+            return gaussian_filter(as_view(maps).image(i), fits_[k].best(i).setting.blur, exec_);
+        });
+    }
+
+    // Before its blur.
+    const typename whole_fits<T>::fit_type& whole_fit(fits_of_kind& kind, std::size_t i) {
+        return kind.whole.of(kind.path.best[i].fit / blurs().size(), [&] {
+            const scored_setting& chosen = kind.best(i);
+            if (chosen.setting.averaged == averaging::none) return refit(parts_.whole(), chosen, exec_);
+            const count_problem<T> problem(as_view(kind.averages.counts), as_view(kind.averages.background),
+                                           parts_.scales(), parts_.image());
+            const auto signal = kind.averages.signal();
+            const auto calibration =
+                first_calibration(problem, problem.start_at(signal).maps, chosen.setting.gamma, exec_);
+            return fit_averages(problem, signal, chosen.setting, calibration, exec_);
+        });
+    }
+
+    xt::xtensor<T, 3> balanced(xt::xtensor<T, 3> maps, const count_problem<T>& problem) const {
+        balance_locally(maps, problem.counts(), problem.background(), options_.balance, exec_);
+        return maps;
+    }
+
+    const std::vector<double>& blurs() const { return options_.counts.grid.blurs; }
+
+    guided_fusion_result<T> result() {
+        guided_fusion_result<T> r;
+        r.haadf_noise = parts_.haadf_noise();
+        r.scales = parts_.scales();
+        r.maps = whole_maps();
+        r.disagreement = find_disagreement(as_view(std::as_const(r.maps)), parts_.whole().counts(),
+                                           parts_.whole().background(), options_.disagreement, exec_);
+        r.maps = balanced(std::move(r.maps), parts_.whole());
+        const xt::xtensor<T, 3> part = balanced(part_maps(), parts_.part());
+        r.share = xt::zeros<T>(r.maps.shape());
+        for (std::size_t i = 0; i < r.scales.size(); ++i) {
+            const double residue =
+                choose_residue(parts_.holdout(), xt::xtensor<T, 2>(xt::view(part, i)), i, options_.counts.residues);
+            remove_residue(as_view(r.maps).image(i), residue);
+            describe(i, residue, r);
+        }
+        std::vector<scored_setting> tried;
+        for (auto& kind : fits_) std::move(kind.path.fits.begin(), kind.path.fits.end(), std::back_inserter(tried));
+        r.tried = compare(tried);
+        return r;
+    }
+
+    void describe(std::size_t i, double residue, guided_fusion_result<T>& r) {
+        auto& parts = r.mixtures.emplace_back();
+        std::size_t heaviest = 0;
+        for (std::size_t k = 0; k < fits_.size(); ++k) {
+            if (!(weights_[i][k] > 0)) continue;
+            const count_setting& setting = fits_[k].best(i).setting;
+            parts.push_back({weights_[i][k], setting, fits_[k].kernels[i]});
+            if (weights_[i][k] > weights_[i][heaviest]) heaviest = k;
+            if (setting.averaged != averaging::none)
+                xt::view(r.share, i) += static_cast<T>(weights_[i][k]) * xt::view(fits_[k].averages.share, i);
+        }
+        std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.weight > b.weight; });
+        r.chosen.push_back({fits_[heaviest].best(i).setting, residue, whole_fit(fits_[heaviest], i).second});
+    }
+
+    const count_parts<T>& parts_;
+    const guided_fusion_options& options_;
+    const execution& exec_;
+    kernel_search<T> kernels_;
+    std::vector<fits_of_kind> fits_;
+    std::vector<std::vector<double>> weights_;  // [element][kind]
+};
+
+}  // namespace detail
+
+/// Fuses as fuse_counts() does, and also from counts that are averaged first over places which look alike: in the
+/// image, then in the image and the maps that these give. Kernels and settings are chosen, and fits to counts, averages
+/// and second averages mixed, for each element as fits to a random part of the counts predict the other best. Averaging
+/// copies what the image cannot see from one place to another that looks alike, so the maps are balanced locally with
+/// the counts, and the result says where they rest on averaging and where they disagreed with the counts beyond chance.
+/// An image that has drifted guides badly: see measure_drift() and shifted(). Shapes, errors and promises are those of
+/// fuse_counts(); value_error also for options of the kernels, the balance and the disagreement that are out of range,
+/// and for no smoothing.
+template <stack M, stack B, image H>
+auto fuse_counts_guided(const M& counts, const B& background, const H& haadf, const guided_fusion_options& options = {},
+                        const execution& exec = {}) {
+    using T = scalar_type_t<M>;
+    const readable<T, 3> m(counts, "counts"), b(background, "background");
+    const readable<T, 2> h(haadf, "haadf");
+    detail::check_count_fusion(m.view(), b.view(), h.view(), options.counts);
+    if (options.smoothings.empty()) throw value_error("smoothings", "are none, takes one or more");
+    for (const double s : options.smoothings) require_in_range(s, 1e-6, 1e6, "smoothings");
+    for (const double s : options.kernels.softnesses) require_in_range(s, 1e-3, 1e6, "softnesses");
+    require_in_range(options.haadf_weight, 0, 1e6, "haadf_weight");
+    require_in_range(options.kernels.map_noise, 1e-6, 1e3, "map_noise");
+    const count_parts<T> parts(m.view(), b.view(), h.view(), options.counts.haadf_noise, options.counts.holdout, exec);
+    return detail::guided_search<T>(parts, options, exec).run();
+}
+
+}  // namespace stemfuse

@@ -1,0 +1,121 @@
+// What the panels of a figure carry: titles, scale bars, colour bars, legends.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/io/base/calibration.hpp>
+#include <stemfuse/report/figure/canvas.hpp>
+#include <stemfuse/report/figure/colormap.hpp>
+#include <stemfuse/report/figure/map_image.hpp>
+
+namespace stemfuse::io {
+
+/// The longest of ... 0.1, 0.2, 0.5, 1, 2, 5, 10 ... that is not above `most`, which is above 0.
+inline double round_length(double most) {
+    const double decade = std::pow(10.0, std::floor(std::log10(most)));
+    for (const double step : {5.0, 2.0}) {
+        if (step * decade <= most * (1 + 1e-9)) return step * decade;
+    }
+    return decade;
+}
+
+/// Three significant digits, no trailing zeros, a true minus sign; -0 is 0.
+inline std::string short_number(double value) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.3g", std::abs(value));
+    return (value < 0 ? "\u2212" : "") + std::string(text.data());
+}
+
+/// A rectangle of a figure, in pixels.
+struct box {
+    double x, y, width, height;
+};
+
+/// A canvas with lengths in points and millimetres, and the styles of one figure.
+class figure_page {
+public:
+    figure_page(std::size_t height, std::size_t width, double dots_per_inch)
+        : drawing(height, width), point_size(dots_per_inch / 72) {}
+
+    canvas drawing;
+    double point_size;  ///< pixels in a point
+
+    double pt(double points) const { return points * point_size; }
+    text_style regular(double points) const { return {.font = {.size = pt(points), .weight = 0.09}}; }
+    text_style bold(double points) const { return {.font = {.size = pt(points), .weight = 0.14}}; }
+};
+
+/// A heading, its first part bold, on a baseline; letters shrink where it is wider than `width`.
+inline void draw_title(figure_page& page, point at, double width, std::string_view name, std::string_view rest,
+                       double points = 8) {
+    text_style first = page.bold(points), second = page.regular(points);
+    const double gap = page.pt(points) * 0.28;
+    const double wanted = text_width(name, first.font) + gap + text_width(rest, second.font);
+    const double shrink = std::min(1.0, width / wanted);
+    first.font.size *= shrink, second.font.size *= shrink;
+    page.drawing.text(at, name, first);
+    page.drawing.text({at.x + text_width(name, first.font) + gap * shrink, at.y}, rest, second);
+}
+
+/// A scale bar of a round length in the lower left corner of a panel that shows n_x pixels side by side. Left out where
+/// the panel is too small for it.
+inline void draw_scale_bar(figure_page& page, const box& panel, std::size_t nx, const calibration& scale) {
+    const double across = static_cast<double>(nx) * scale.pixel();
+    const double length = round_length(across / 3.5);
+    if (!scale.known() && length < 1) return;
+    const std::string label = short_number(length) + " " + scale.shown_unit();
+    text_style style = page.regular(7);
+    style.colour = white;
+    const double width = length / across * panel.width, inset = page.pt(4), thickness = page.pt(1.8);
+    const double needed = 2 * inset + std::max(width, text_width(label, style.font));
+    if (panel.width < needed || panel.height < 2 * inset + page.pt(12)) return;
+    const double x = panel.x + inset, y = panel.y + panel.height - inset - thickness, rim = page.pt(0.5);
+    page.drawing.text_on_image({x, y - page.pt(2.6)}, label, style, black);
+    page.drawing.fill(x - rim, y - rim, width + 2 * rim, thickness + 2 * rim, {40, 40, 40});
+    page.drawing.fill(x, y, width, thickness, white);
+}
+
+inline bool unit_fits_between_limits(const figure_page& page, double width, const display_limits& limits,
+                                     std::string_view unit) {
+    const font_style font = page.regular(6.5).font;
+    const double numbers = text_width(short_number(limits.low), font) + text_width(short_number(limits.high), font);
+    return numbers + text_width(unit, font) + page.pt(8) <= width;
+}
+
+/// A horizontal colour bar with its limits below, and the unit between them or on a line of its own.
+inline void draw_colour_bar(figure_page& page, const box& bar, const colormap& colours, const display_limits& limits,
+                            std::string_view unit, bool unit_below) {
+    for (double x = 0; x < bar.width; ++x) {
+        page.drawing.fill(bar.x + x, bar.y, 1, bar.height, colours((x + 0.5) / bar.width));
+    }
+    text_style style = page.regular(6.5);
+    const double baseline = bar.y + bar.height + page.pt(7);
+    page.drawing.text({bar.x, baseline}, short_number(limits.low), style);
+    style.align = 1;
+    page.drawing.text({bar.x + bar.width, baseline}, short_number(limits.high), style);
+    style.align = 0.5;
+    style.font.size *= std::min(1.0, bar.width / std::max(1.0, text_width(unit, style.font)));
+    page.drawing.text({bar.x + bar.width / 2, baseline + (unit_below ? page.pt(8) : 0)}, unit, style);
+}
+
+/// Names in boxes of their hues, side by side.
+inline void draw_legend(figure_page& page, point at, const std::vector<std::string>& names,
+                        const std::vector<rgb>& hues) {
+    const text_style style = page.regular(7);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        page.drawing.fill(at.x, at.y - page.pt(5.2), page.pt(5.5), page.pt(5.5), hues[i]);
+        at.x += page.pt(8);
+        page.drawing.text(at, names[i], style);
+        at.x += text_width(names[i], style.font) + page.pt(7);
+    }
+}
+
+}  // namespace stemfuse::io

@@ -1,0 +1,58 @@
+// The line profile of a fusion's figure, as a table.
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/record/record.hpp>
+#include <stemfuse/report/figure/figure_column.hpp>
+
+namespace stemfuse::io {
+
+namespace detail {
+
+// The shortest text that is read back as the same number.
+inline std::string number_in_full(double value) {
+    std::array<char, 32> text{};
+    return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+}  // namespace detail
+
+/// Writes comma-separated columns, a row a pixel along x, below a row of names: the position of the pixel's middle in
+/// the unit of the record's scale (or pixels), then "HAADF raw" and "HAADF fused", "<element> raw" and "<element>
+/// fused" in the recipe's units, means over `rows` rows in the middle (0: one in 32, as in the figure). Throws
+/// shape_error for an empty record, write_error; the file is whole or not there.
+template <scalar T>
+void write_profile(const std::filesystem::path& path, const fusion_record<T>& record, std::size_t rows = 0) {
+    using stemfuse::detail::view_in_place;
+    const auto haadf = view_in_place<2>(record.haadf, "haadf");
+    require_not_empty(haadf, "haadf");
+    rows = detail::profile_rows(haadf.shape[0], rows);
+    const calibration scale = record.scale.readable(haadf.shape[1]);
+    std::string text = "x (" + (scale.known() ? scale.x.unit : "px") + ")";
+    std::vector<std::vector<double>> columns;
+    const auto add = [&](const std::string& name, const image_view<const T>& raw, const image_view<const T>& fused) {
+        text += "," + name + " raw," + name + " fused";
+        columns.push_back(detail::middle_profile<T>(raw, rows));
+        columns.push_back(detail::middle_profile<T>(fused, rows));
+    };
+    add("HAADF", haadf, view_in_place<2>(record.fused_haadf, "fused_haadf"));
+    const auto maps = view_in_place<3>(record.maps, "maps"), fused = view_in_place<3>(record.fused_maps, "fused_maps");
+    for (std::size_t i = 0; i < record.elements.size(); ++i) add(record.elements[i], maps.image(i), fused.image(i));
+    text += "\n";
+    for (std::size_t x = 0; x < haadf.shape[1]; ++x) {
+        text += detail::number_in_full((static_cast<double>(x) + 0.5) * scale.pixel());
+        for (const auto& column : columns) text.append(",").append(detail::number_in_full(column[x]));
+        text += "\n";
+    }
+    write_file(path, text);
+}
+
+}  // namespace stemfuse::io

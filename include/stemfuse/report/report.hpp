@@ -1,0 +1,229 @@
+// The report of a fusion: one HTML file that needs nothing else.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/record/record.hpp>
+#include <stemfuse/report/figure/figure_column.hpp>
+#include <stemfuse/report/history_chart.hpp>
+#include <stemfuse/report/html.hpp>
+#include <stemfuse/report/report_holdout.hpp>
+#include <stemfuse/report/report_residual.hpp>
+#include <stemfuse/report/report_style.hpp>
+#include <stemfuse/report/report_trust.hpp>
+
+namespace stemfuse::io {
+
+/// A table as text; the first cell of every row is its heading.
+struct report_table {
+    std::string caption;
+    std::vector<std::string> header;
+    std::vector<std::vector<std::string>> rows;
+};
+
+struct report_options {
+    std::vector<std::pair<std::string, std::string>> figures_of_merit{};  ///< shown as name and value
+    std::vector<std::string> warnings{};                                  ///< shown first
+    holdout_section holdout{};           ///< stands in place of the history where there is none
+    trust_section trust{};               ///< shown after the maps
+    std::vector<report_table> tables{};  ///< shown first of all tables
+    figure_options figure{};             ///< limits, colours, overlay
+};
+
+namespace detail {
+
+// The size of a report's pictures: small maps scaled up by an integer to 512 pixels or a little more, large ones
+// reduced to 512 pixels unless they fit into 1024; neither side below a twelfth of the other.
+inline image_shape report_picture_shape(const image_shape& shape) {
+    const double longer = static_cast<double>(std::max(shape[0], shape[1]));
+    const double scale = longer > 1024 ? 512 / longer : std::ceil(512 / longer);
+    const auto side = [&](std::size_t n) {
+        return static_cast<std::size_t>(
+            std::max(std::round(static_cast<double>(n) * scale), std::ceil(longer * scale / 12)));
+    };
+    return {side(shape[0]), side(shape[1])};
+}
+
+inline std::string scale_bar_html(std::size_t nx, const calibration& scale) {
+    const double across = static_cast<double>(nx) * scale.pixel(), length = round_length(across / 3.5);
+    if (!scale.known() && length < 1) return "";
+    return "<span class=\"scale\" style=\"width:" + coordinate(100 * length / across) + "%\">" +
+           escape_html(short_number(length) + " " + scale.shown_unit()) + "</span>";
+}
+
+// " of 0.5 nm", " of 0.5 nm by 0.7 nm", nothing where not known.
+inline std::string pixel_html(const calibration& scale) {
+    if (!scale.known()) return "";
+    const auto shown = [](const axis_calibration& a) { return short_number(a.pixel) + " " + shown_unit(a); };
+    const bool square = scale.x == scale.y || !scale.y.known();
+    return " of " + escape_html(shown(scale.x) + (square ? "" : " by " + shown(scale.y)));
+}
+
+// Two panels side by side and their colour bar.
+inline std::string pair_html(const figure_column& c, const image_shape& shape, const std::string& scale_bar) {
+    const std::string range = short_number(c.limits.low) + " to " + short_number(c.limits.high) + " " + c.unit;
+    const auto describe = [&](const std::string& state) {
+        return c.name + " " + state + ", " + std::to_string(shape[1]) + " by " + std::to_string(shape[0]) +
+               " pixels, shown from " + range;
+    };
+    rgb_image bar(1, 256);
+    for (std::size_t x = 0; x < bar.width; ++x) bar(0, x) = c.colours(static_cast<double>(x) / 255);
+    return "<section class=\"pair\"><h3>" + escape_html(c.name) + "</h3>\n<div class=\"panels\">\n" +
+           panel_html(colour(c.raw, c.limits, c.colours), c.before, describe(c.before), scale_bar) +
+           panel_html(colour(c.fused, c.limits, c.colours), c.after, describe(c.after), scale_bar) +
+           "</div>\n<div class=\"bar\"><span>" + escape_html(short_number(c.limits.low)) + "</span>" +
+           embedded_image(bar, "Colour bar of " + c.name + " from " + range) + "<span>" +
+           escape_html(short_number(c.limits.high) + " " + c.unit) + "</span></div></section>\n";
+}
+
+inline std::string overlay_html(const std::vector<figure_column>& columns, const std::string& scale_bar) {
+    std::vector<xt::xtensor<double, 2>> raw, fused;
+    std::vector<display_limits> limits;
+    std::vector<rgb> hues;
+    std::string names, legend;
+    for (std::size_t i = 1; i < columns.size() && i <= 4; ++i) {
+        const figure_column& c = columns[i];
+        raw.push_back(c.raw), fused.push_back(c.fused), limits.push_back(c.limits), hues.push_back(c.hue);
+        names += (i > 1 ? ", " : "") + c.name;
+        legend += "<span>" + embedded_image(rgb_image(12, 12, c.hue), "") + escape_html(c.name) + "</span>";
+    }
+    return "<section class=\"pair\"><h3>Overlay</h3>\n<div class=\"panels\">\n" +
+           panel_html(overlay(raw, limits, hues), "raw", "Overlay of the raw maps of " + names, scale_bar) +
+           panel_html(overlay(fused, limits, hues), "fused", "Overlay of the fused maps of " + names, scale_bar) +
+           "</div>\n<div class=\"legend\">" + legend + "</div></section>\n";
+}
+
+inline std::string show(const parameter_value& value) {
+    return std::visit(
+        [](const auto& v) -> std::string {
+            using type = std::decay_t<decltype(v)>;
+            if constexpr (std::is_same_v<type, bool>)
+                return v ? "true" : "false";
+            else if constexpr (std::is_same_v<type, std::string>)
+                return v;
+            else if constexpr (std::is_same_v<type, double>)
+                return to_string(v);
+            else
+                return std::to_string(v);
+        },
+        value);
+}
+
+// Mean, lowest and highest of the finite values.
+template <scalar T>
+std::vector<std::string> summary(const image_view<const T>& map) {
+    double sum = 0, lowest = INFINITY, highest = -INFINITY;
+    std::size_t count = 0;
+    stemfuse::detail::for_each_element(map, [&](std::size_t, T element) {
+        const double v = static_cast<double>(element);
+        if (!std::isfinite(v)) return;
+        sum += v, ++count;
+        lowest = std::min(lowest, v), highest = std::max(highest, v);
+    });
+    if (count == 0) return {"none finite", "", ""};
+    return {short_number(sum / static_cast<double>(count)), short_number(lowest), short_number(highest)};
+}
+
+template <scalar T>
+std::string elements_table(const fusion_record<T>& record, const std::vector<figure_column>& columns) {
+    using stemfuse::detail::view_in_place;
+    std::vector<std::vector<std::string>> rows;
+    for (std::size_t i = 0; i < record.elements.size(); ++i) {
+        rows.push_back({record.elements[i]});
+        for (const auto* maps : {&record.maps, &record.fused_maps}) {
+            const auto cells = summary<T>(view_in_place<3>(*maps, "maps").image(i));
+            rows.back().insert(rows.back().end(), cells.begin(), cells.end());
+        }
+        const display_limits& limits = columns[i + 1].limits;
+        rows.back().push_back(short_number(limits.low) + " to " + short_number(limits.high));
+    }
+    return table_html("Element maps (" + record.unit + ")",
+                      {"element", "raw mean", "min", "max", "fused mean", "min", "max", "shown"}, rows);
+}
+
+inline std::string history_html(const fusion_history& history) {
+    const std::vector<std::pair<std::string, const std::vector<double>*>> terms{{"HAADF term", &history.haadf},
+                                                                                {"Chemical term", &history.chemical},
+                                                                                {"Total variation", &history.tv},
+                                                                                {"Weighted total", &history.total}};
+    std::string charts;
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [name, values] : terms) {
+        if (values->empty()) continue;
+        charts += history_chart(name, *values);
+        const double first = values->front(), last = values->back();
+        rows.push_back({name, to_string(first), to_string(last),
+                        first != 0 ? short_number(100 * (last - first) / std::abs(first)) + " %" : "\u2013"});
+    }
+    if (rows.empty()) return "<p>No history was recorded.</p>\n";
+    return "<div class=\"charts\">\n" + charts + "</div>\n" +
+           table_html("Unweighted terms, weighted total", {"term", "start", "end", "change"}, rows);
+}
+
+}  // namespace detail
+
+/// The report as text. Throws shape_error where the images do not fit together, value_error for percentiles.
+template <scalar T>
+std::string report_html(const fusion_record<T>& record, const report_options& options = {}) {
+    detail::require_drawable(record);
+    const image_shape shape{record.haadf.shape(0), record.haadf.shape(1)};
+    const image_shape size = detail::report_picture_shape(shape);
+    const std::string scale_bar = detail::scale_bar_html(shape[1], record.scale.readable(shape[1]));
+    std::vector<detail::figure_column> columns;
+    std::string maps, names;
+    for (std::size_t i = 0; i <= record.elements.size(); ++i) {
+        columns.push_back(detail::column_of(record, i, size[0], size[1], options.figure));
+        maps += detail::pair_html(columns.back(), shape, scale_bar);
+        if (i > 0) names += (i > 1 ? ", " : "") + columns.back().name;
+    }
+    if (options.figure.overlay && columns.size() > 2) maps += detail::overlay_html(columns, scale_bar);
+
+    std::string warnings, tables;
+    for (const auto& t : options.tables) tables += table_html(t.caption, t.header, t.rows);
+    tables += detail::elements_table(record, columns);
+    for (const auto& warning : options.warnings) warnings += "<li>" + escape_html(warning) + "</li>\n";
+    if (!warnings.empty())
+        warnings = "<div class=\"warnings\" role=\"note\"><h2>Warnings</h2><ul>" + warnings + "</ul></div>\n";
+    std::vector<std::vector<std::string>> merits, parameters;
+    for (const auto& [name, value] : options.figures_of_merit) merits.push_back({name, value});
+    for (const auto& [name, value] : record.parameters) parameters.push_back({name, detail::show(value)});
+    if (!merits.empty()) tables += table_html("Figures of merit", {}, merits);
+    if (!parameters.empty()) tables += table_html("Parameters", {}, parameters);
+
+    std::string choice = holdout_html(options.holdout);
+    if (choice.empty() || !record.history.total.empty())
+        choice += "<h2>Convergence</h2>\n" + detail::history_html(record.history);
+
+    const std::string title = escape_html(record.title);
+    return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>" + title +
+           " \u2013 stemfuse</title>\n" + std::string(report_head) +
+           "</head>\n<body>\n<header><p>Fused multi-modal "
+           "electron microscopy</p><h1>" +
+           title + "</h1><p>" + escape_html(names) + " \u00b7 " + std::to_string(shape[1]) + " \u00d7 " +
+           std::to_string(shape[0]) + " pixels" + detail::pixel_html(record.scale.readable(shape[1])) + " \u00b7 " +
+           escape_html(record.unit) + "</p></header>\n<main>\n" + warnings +
+           "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps + "</div>\n" +
+           detail::profile_html(record, columns, options.figure) + trust_html(options.trust, size, scale_bar) +
+           detail::residual_html(record, size, scale_bar) + choice + "<h2>Numbers</h2>\n<div class=\"tables\">\n" +
+           tables + "</div>\n</main>\n<footer>Written by stemfuse.</footer>\n</body>\n</html>\n";
+}
+
+/// Writes the report. Throws what report_html throws, and write_error; the file is whole or not there.
+template <scalar T>
+void write_report(const std::filesystem::path& path, const fusion_record<T>& record,
+                  const report_options& options = {}) {
+    write_file(path, report_html(record, options));
+}
+
+}  // namespace stemfuse::io
