@@ -57,8 +57,7 @@ TEST_CASE("fuse: an input is not written over, by whatever name it is called") {
     const auto scan = scratch::read(s.path("maps/fused.h5")), map = scratch::read(s.path("maps/Co.tif"));
     s.fails(2, "fuse maps/fused.h5 -o maps", "--output", "maps/fused.h5 is an input");
     s.fails(2, "fuse link.h5 -o ./maps/../maps", "--output", "is an input");
-    s.fails(2, "fuse scan.h5 maps/Co.tif --elements Co=scan.h5:Co,O --haadf scan.h5:HAADF -o maps",
-            "Co.tif is an input");
+    s.fails(2, "fuse scan.h5 maps/Co.tif --elements Co.tif:Co=Co,scan.h5:O=O -o maps", "Co.tif is an input");
     CHECK(scratch::read(s.path("maps/fused.h5")) == scan);
     CHECK(scratch::read(s.path("maps/Co.tif")) == map);
 }
