@@ -73,11 +73,13 @@
 #include <stemfuse/solvers/stationarity.hpp>
 #include <stemfuse/solvers/stopping.hpp>
 #include <stemfuse/spectra/side_background.hpp>
+#include <stemfuse/terms/composed_term.hpp>
 #include <stemfuse/terms/count_likelihood.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
 #include <stemfuse/terms/multi_detector_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
+#include <stemfuse/terms/sum_of_terms.hpp>
 #include <stemfuse/terms/term.hpp>
 #include <stemfuse/testing/properties.hpp>

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/check.hpp>
@@ -18,6 +19,41 @@ concept linear_operator = requires(const Op& op, stack_view<const T> in, stack_v
     op.apply(in, out, exec);
     op.adjoint(in, out, exec);
 };
+
+/// An operator that knows its norm ||K||_2, or a bound that is no smaller.
+template <class Op>
+concept has_norm_bound = requires(const Op& op) {
+    { op.norm_bound() } -> std::convertible_to<double>;
+};
+
+namespace detail {
+
+// Fails to compile with the name of the first member of linear_operator<Op, T> that is missing.
+template <class Op, class T>
+constexpr bool require_linear_operator() {
+    constexpr bool has_domain = requires(const Op& op) {
+        { op.domain_shape() } -> std::convertible_to<stack_shape>;
+    };
+    constexpr bool has_range = requires(const Op& op) {
+        { op.range_shape() } -> std::convertible_to<stack_shape>;
+    };
+    constexpr bool has_apply =
+        requires(const Op& op, stack_view<const T> in, stack_view<T> out, execution exec) { op.apply(in, out, exec); };
+    constexpr bool has_adjoint = requires(const Op& op, stack_view<const T> in, stack_view<T> out, execution exec) {
+        op.adjoint(in, out, exec);
+    };
+    static_assert(has_domain, "stemfuse: the operator needs domain_shape(), the shape of the maps x that it takes");
+    static_assert(has_range, "stemfuse: the operator needs range_shape(), the shape of its result K x");
+    static_assert(has_apply,
+                  "stemfuse: the operator needs apply(x, out, execution), which writes K x to out, for stacks of the "
+                  "term's scalar type (float or double)");
+    static_assert(has_adjoint,
+                  "stemfuse: the operator needs adjoint(y, out, execution), which writes K^T y to out, for stacks of "
+                  "the term's scalar type (float or double)");
+    return has_domain && has_range && has_apply && has_adjoint;
+}
+
+}  // namespace detail
 
 /// The sum of the products of two stacks of one shape, added in double precision and in row order.
 template <class T>
@@ -57,6 +93,17 @@ double operator_norm(const Op& op, std::size_t max_iterations = 1000, double tol
         op.adjoint(yv, xv, exec);
     }
     return norm;
+}
+
+/// A bound of ||K||_2: the operator's own norm_bound(), or where it has none operator_norm to 1e-6 and one percent
+/// more, since that is approached from below.
+template <scalar T, linear_operator<T> Op>
+double norm_bound_of(const Op& op, const execution& exec = {}) {
+    if constexpr (has_norm_bound<Op>) {
+        return op.norm_bound();
+    } else {
+        return 1.01 * operator_norm<T>(op, 1000, 1e-6, exec);
+    }
 }
 
 }  // namespace stemfuse

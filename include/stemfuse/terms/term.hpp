@@ -58,6 +58,13 @@ concept majorised_term = pixel_local_term<Term, T> &&
                              term.row_majoriser(segment, in, in, out, out, out, scale);
                          };
 
+/// A term that bounds how fast its gradient changes: || grad f(x) - grad f(y) || <= curvature_bound(execution)
+/// || x - y || for all x, y >= 0. Infinity where its parameters leave it without a bound.
+template <class Term>
+concept bounded_curvature = requires(const Term& term, execution exec) {
+    { term.curvature_bound(exec) } -> std::convertible_to<double>;
+};
+
 /// A term that can be had at half the resolution, see block_means: coarser() returns a term on blocks of 2 x 2 pixels
 /// whose value is about a quarter of its own. A term without it is fused on its own resolution alone.
 template <class Term>
