@@ -1,6 +1,7 @@
 // How good the estimators are on specimens of known truth: a Markdown table, and JSON on request.
 //   bench_quality --seeds 5 --json quality.json
 //   bench_quality --table lattices --dose 10 --seeds 1
+//   bench_quality --table trust --size 96 --seeds 3
 //   bench_quality --specimen nponc,segregated-alloy --dose 5 --size 128x160 --seeds 1
 #include <algorithm>
 #include <charconv>
@@ -20,17 +21,19 @@
 #include "quality_picture.hpp"
 #include "quality_recipes.hpp"
 #include "quality_specimens.hpp"
+#include "quality_trust.hpp"
 #include "quality_tuning.hpp"
 
 namespace {
 
 struct options {
     std::size_t seeds = 5, threads = 2;
+    std::uint64_t first_seed = 1;
     std::string table = "study";
     std::vector<std::string> specimens{};  // the table's own if empty
     std::vector<double> doses{};
     std::string size = "128", json;
-    bool oracle = false;
+    bool oracle = false, no_baselines = false;
     std::string picture;
 };
 
@@ -62,7 +65,7 @@ void run(const quality::recipe& recipe, const quality::scan& scan, const quality
          stemfuse::thread_pool& pool, quality::outcome& out) {
     const auto& truth = s.sample.truth;
     const auto setting = quality::tune(recipe, scan, truth, pool);
-    auto [maps, text] = recipe.run(scan, setting, pool);
+    auto [maps, text, flagged] = recipe.run(scan, setting, pool);
     out.by_seed.push_back(quality::figures_of(maps, truth, quality::unbiased(scan)));
     if (s.spotted) out.spot_levels.push_back(quality::level_of(maps, *s.spotted));
     if (out.first_maps.size() == 0) out.first_maps = std::move(maps);
@@ -119,6 +122,27 @@ std::vector<quality::outcome> run_all(const options& o) {
     return outcomes;
 }
 
+void run_trust(const options& o) {
+    const auto [ny, nx] = parse_size(o.size);
+    if (!o.json.empty() || !o.picture.empty() || o.oracle)
+        throw stemfuse::value_error("--table", "is trust, which has no --json, --picture or --oracle");
+    std::printf("%zu x %zu pixels, means over %zu seeds\n\n", ny, nx, o.seeds);
+    quality::print_trust_head();
+    stemfuse::thread_pool pool(o.threads);
+    std::vector<quality::trust_row> rows;
+    for (const auto& name : o.specimens) {
+        const auto s = quality::make_specimen(name, ny, nx);
+        for (const double dose : o.doses) {
+            std::vector<quality::scan> scans;
+            for (std::uint64_t seed = 1; seed <= o.seeds; ++seed)
+                scans.push_back(measure(s, dose, o.first_seed + seed - 1));
+            rows.push_back(quality::measure_trust(s, dose, scans, pool, !o.no_baselines));
+            quality::print_trust_row(rows.back());
+        }
+    }
+    if (!o.no_baselines) quality::print_trust_summary(rows);
+}
+
 void write_json(const options& o, const std::vector<quality::outcome>& outcomes) {
     nlohmann::json results = nlohmann::json::array();
     for (const auto& out : outcomes) {
@@ -148,8 +172,11 @@ int main(int argc, char** argv) {
     app.add_option("--seeds", o.seeds, "measurements of each specimen at each dose")
         ->check(CLI::Range(std::size_t{1}, std::size_t{1000}))
         ->capture_default_str();
-    app.add_option("--table", o.table, "study, or lattices: each recipe beside the published one, and blind spots")
-        ->check(CLI::IsMember({"study", "lattices"}))
+    app.add_option(
+           "--table", o.table,
+           "study, lattices: each recipe beside the published one, and blind spots, or trust: the recipe beside "
+           "what a user would pick instead")
+        ->check(CLI::IsMember({"study", "lattices", "trust"}))
         ->capture_default_str();
     app.add_option("--specimen", o.specimens, "specimens, separated by commas; the table's own if none")
         ->delimiter(',')
@@ -162,13 +189,21 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(0, 1024))
         ->capture_default_str();
     app.add_flag("--oracle", o.oracle, "also the best setting of the automatic recipe's grid, found by the truth");
+    app.add_flag("--no-baselines", o.no_baselines, "of --table trust the recipe alone");
+    app.add_option("--first-seed", o.first_seed, "of --table trust")->capture_default_str();
     app.add_option("--picture", o.picture, "PPM file for the maps of the last specimen and dose, of the first seed");
     app.add_option("--json", o.json, "file for the figures of every seed");
     CLI11_PARSE(app, argc, argv);
-    const bool lattices = o.table == "lattices";
-    if (o.specimens.empty()) o.specimens = lattices ? quality::lattice_names() : quality::specimen_names();
+    const bool lattices = o.table == "lattices", trust = o.table == "trust";
+    if (o.specimens.empty()) {
+        o.specimens = lattices ? quality::lattice_names() : trust ? quality::trust_names() : quality::specimen_names();
+    }
     if (o.doses.empty()) o.doses = lattices ? std::vector<double>{2, 10, 20} : std::vector<double>{1, 5, 20};
     try {
+        if (trust) {
+            run_trust(o);
+            return 0;
+        }
         const auto outcomes = run_all(o);
         if (!o.json.empty()) write_json(o, outcomes);
     } catch (const std::exception& e) {

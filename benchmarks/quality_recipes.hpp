@@ -32,7 +32,8 @@ struct scan {
 // Maps that are right up to one common factor, where their composition is to be judged.
 struct estimated {
     maps_type maps;
-    std::string chosen{};  // what the recipe itself chose
+    std::string chosen{};     // what the recipe itself chose
+    std::size_t flagged = 0;  // maps that the recipe says not to trust somewhere
 
     estimated(maps_type m, std::string c = {}) : maps(std::move(m)), chosen(std::move(c)) {}
 };
@@ -137,7 +138,12 @@ inline estimated guided_automatic(const scan& s, const stemfuse::execution& exec
     if (const auto worst = stemfuse::worst_places(fused.disagreement, 1); !worst.empty())
         chosen += ", flagged " + s.elements[worst[0].element] + " at " + std::to_string(worst[0].y) + "," +
                   std::to_string(worst[0].x);
-    return {std::move(maps), std::move(chosen)};
+    estimated found{std::move(maps), std::move(chosen)};
+    for (std::size_t i = 0; i < s.elements.size(); ++i) {
+        const auto deviation = xt::view(fused.disagreement.deviation, i);
+        if (xt::amax(xt::abs(deviation))() > static_cast<float>(fused.disagreement.threshold)) ++found.flagged;
+    }
+    return found;
 }
 
 inline recipe raw() {

@@ -104,9 +104,11 @@ inline std::vector<std::string> lattice_names() {
 
 inline std::vector<std::string> all_names() {
     auto names = specimen_names();
-    for (const auto& name : lattice_names()) {
+    const auto add = [&](const std::string& name) {
         if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-    }
+    };
+    for (const auto& name : lattice_names()) add(name);
+    for (const auto& entry : stemfuse::specimen_catalogue()) add(std::string(entry.name));
     return names;
 }
 

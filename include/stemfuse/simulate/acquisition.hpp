@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
 namespace stemfuse {
@@ -20,6 +21,10 @@ struct acquisition_options {
     double haadf_gain = 1;              ///< the image is haadf_offset + haadf_gain * (the specimen's + noise)
     double haadf_offset = 0;
     std::vector<double> sensitivities{};  ///< k_i of each element, all 1 if empty
+    double delocalisation = 0;            ///< sigma in pixels of a Gaussian over what is counted, as EELS maps have it
+    double hot_pixels = 0;                ///< of a map's pixels, those that have hot_counts more, each map its own
+    double hot_counts = 80;
+    double dead_rows = 0;  ///< of the rows, those without any count in any map
     std::uint64_t seed = 1;
 };
 
@@ -65,6 +70,10 @@ void require_acquirable(const specimen<T>& sample, const acquisition_options& op
     require_in_range(options.haadf_noise, 0, 10, "haadf_noise");
     require_in_range(options.haadf_gain, 1e-6, 1e6, "haadf_gain");
     require_in_range(options.haadf_offset, -1e6, 1e6, "haadf_offset");
+    require_in_range(options.delocalisation, 0, 100, "delocalisation");
+    require_in_range(options.hot_pixels, 0, 1, "hot_pixels");
+    require_in_range(options.hot_counts, 0, 1e6, "hot_counts");
+    require_in_range(options.dead_rows, 0, 1, "dead_rows");
     const auto profile = as_view(sample.background_profile, "background_profile");
     if (profile.size() > 0) {
         require_shape(profile.shape, haadf.shape, "background_profile", "the HAADF image");
@@ -92,6 +101,16 @@ void expose_haadf(const image_view<const T>& clean, const image_view<T>& out, co
     });
 }
 
+// What the detector makes of a pixel's count: nothing in a dead row, more where a pixel is hot.
+inline double faulty_count(double count, const acquisition_options& options, std::uint32_t stream, std::size_t y,
+                           std::size_t x) {
+    if (options.dead_rows > 0 && random_stream(options.seed, stream_of("dead rows"), y).uniform() < options.dead_rows)
+        return 0;
+    if (options.hot_pixels > 0 && random_stream(options.seed, stream + 1, y, x).uniform() < options.hot_pixels)
+        return count + std::round(options.hot_counts);
+    return count;
+}
+
 }  // namespace detail
 
 /// The mean counts of the background, shape (n, n_y, n_x): what acquire() adds to dose * k_i * x_i. Throws as it does.
@@ -109,16 +128,17 @@ xt::xtensor<T, 3> background_counts(const specimen<T>& sample, const acquisition
     return counts;
 }
 
-/// Draws maps with mean dose * k_i * x_i + background and a HAADF image with additive normal noise. A count depends on
-/// the seed, the element's symbol, the pixel's row and column and the mean there alone: neither on the other elements
-/// and their order, nor on the threads, nor on the scalar type as long as that holds the truth and the counts exactly
-/// (float: up to 2^24). Other compilers and standard libraries draw the same, short of about one pixel in 10^10, where
-/// exp, log or cos of another libm rounds differently. Throws shape_error and value_error for a specimen or an option
-/// that does not fit.
+/// Draws maps with mean dose * k_i * x_i + background, x_i delocalised if asked for, with the faults of a detector, and
+/// a HAADF image with additive normal noise. A count depends on the seed, the element's symbol, the pixel's row and
+/// column and the mean there alone: neither on the other elements and their order, nor on the threads, nor on the
+/// scalar type as long as that holds the truth and the counts exactly (float: up to 2^24). Other compilers and standard
+/// libraries draw the same, short of about one pixel in 10^10, where exp, log or cos of another libm rounds
+/// differently. Throws shape_error and value_error for a specimen or an option that does not fit.
 template <scalar T>
 acquisition<T> acquire(const specimen<T>& sample, const acquisition_options& options = {}, const execution& exec = {}) {
     detail::require_acquirable(sample, options);
-    const auto truth = as_view(sample.truth, "truth");
+    const xt::xtensor<T, 3> spread = gaussian_filter(as_view(sample.truth, "truth"), options.delocalisation, exec);
+    const auto truth = as_view(spread, "truth");
     const auto haadf = as_view(sample.haadf, "haadf");
     const auto profile = as_view(sample.background_profile, "background_profile");
     const std::size_t n = truth.shape[0], ny = truth.shape[1], nx = truth.shape[2];
@@ -134,7 +154,8 @@ acquisition<T> acquire(const specimen<T>& sample, const acquisition_options& opt
                 random_stream random(options.seed, stream, y, x);
                 const double background = profile.size() == 0 ? rate : rate * static_cast<double>(profile.row(y)[x]);
                 const double mean = scale * static_cast<double>(truth.row(i, y)[x]) + background;
-                maps_out.row(i, y)[x] = static_cast<T>(random.poisson(mean));
+                maps_out.row(i, y)[x] =
+                    static_cast<T>(detail::faulty_count(random.poisson(mean), options, stream, y, x));
             }
         });
     }

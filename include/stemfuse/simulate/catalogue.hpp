@@ -7,15 +7,24 @@
 #include <vector>
 
 #include <stemfuse/simulate/acquisition.hpp>
+#include <stemfuse/simulate/amorphous_wedge.hpp>
 #include <stemfuse/simulate/antisite_superlattice.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
+#include <stemfuse/simulate/diffracting_grains.hpp>
 #include <stemfuse/simulate/dumbbells.hpp>
+#include <stemfuse/simulate/empty_columns.hpp>
+#include <stemfuse/simulate/exchanged_discs.hpp>
+#include <stemfuse/simulate/graded_interface.hpp>
+#include <stemfuse/simulate/hidden_clusters.hpp>
 #include <stemfuse/simulate/hidden_element.hpp>
 #include <stemfuse/simulate/multilayer.hpp>
 #include <stemfuse/simulate/particles_on_carbon.hpp>
 #include <stemfuse/simulate/perovskite_columns.hpp>
 #include <stemfuse/simulate/segregated_alloy.hpp>
+#include <stemfuse/simulate/segregated_boundaries.hpp>
+#include <stemfuse/simulate/spinodal_alloy.hpp>
 #include <stemfuse/simulate/spotted_perovskite.hpp>
+#include <stemfuse/simulate/stacking_fault.hpp>
 
 namespace stemfuse {
 
@@ -47,6 +56,11 @@ const std::vector<catalogue_entry<T>>& specimen_catalogue() {
     lattice.haadf_noise = ordered.haadf_noise = 0.025;
     ordered.sensitivities = {1, 0.9, 0.8, 0.5};
     thin.haadf_noise = 0.03;
+    acquisition_options delocalised = plain, faulty = on_film;
+    delocalised.delocalisation = 2.5;
+    faulty.background = 0.2;
+    faulty.hot_pixels = 0.0015;
+    faulty.dead_rows = 0.025;
     static const std::vector<catalogue_entry<T>> entries{
         {"core-shell", "overlapping core-shell nanocrystals (Co Mn O)",
          [](std::size_t ny, std::size_t nx) { return core_shell_particles<T>({.ny = ny, .nx = nx}); }, plain},
@@ -66,6 +80,31 @@ const std::vector<catalogue_entry<T>>& specimen_catalogue() {
          [](std::size_t ny, std::size_t nx) { return dumbbells<T>({.ny = ny, .nx = nx}); }, thin},
         {"hidden-element", "precipitates that the HAADF does not see, in a crystal that it shows (La Ni Li)",
          [](std::size_t ny, std::size_t nx) { return hidden_element<T>({.ny = ny, .nx = nx}); }, lattice},
+        {"graded-interface", "two metals that have diffused into one another (Mo Ti N)",
+         [](std::size_t ny, std::size_t nx) { return graded_interface<T>({.ny = ny, .nx = nx}); }, plain},
+        {"segregated-boundaries", "grain boundaries one pixel wide, with B that the HAADF does not see (Fe Mo B)",
+         [](std::size_t ny, std::size_t nx) { return segregated_boundaries<T>({.ny = ny, .nx = nx}); }, plain},
+        {"spinodal-alloy", "spinodal order that the HAADF does not see (Fe Cr Al)",
+         [](std::size_t ny, std::size_t nx) { return spinodal_alloy<T>({.ny = ny, .nx = nx}); }, plain},
+        {"empty-columns", "a lattice with empty O columns that the HAADF does not see (Sr Ti O)",
+         [](std::size_t ny, std::size_t nx) { return empty_columns<T>({.ny = ny, .nx = nx}); }, lattice},
+        {"amorphous-wedge", "a crystal in a wedge beside vacuum, under an amorphous surface (In P O)",
+         [](std::size_t ny, std::size_t nx) { return amorphous_wedge<T>({.ny = ny, .nx = nx}); }, thin},
+        {"hidden-clusters", "dopants, alone and in clusters, that the HAADF does not see (Ti O Na)",
+         [](std::size_t ny, std::size_t nx) { return hidden_clusters<T>({.ny = ny, .nx = nx}); }, lattice},
+        {"diffracting-grains", "a polycrystal with diffraction contrast in the HAADF (Al Cu Mg)",
+         [](std::size_t ny, std::size_t nx) { return diffracting_grains<T>({.ny = ny, .nx = nx}); }, plain},
+        {"stacking-fault", "a turned lattice with a segregated stacking fault (Co Ta Cr)",
+         [](std::size_t ny, std::size_t nx) { return stacking_fault<T>({.ny = ny, .nx = nx}); }, lattice},
+        {"exchanged-discs", "discs in which elements of one brightness are exchanged, in a foil (Co Ni O)",
+         [](std::size_t ny, std::size_t nx) { return exchanged_discs<T>({.ny = ny, .nx = nx}); }, plain},
+        {"exchanged-columns", "the same discs in a lattice (Co Ni O)",
+         [](std::size_t ny, std::size_t nx) { return exchanged_discs<T>({.ny = ny, .nx = nx, .lattice = true}); },
+         lattice},
+        {"delocalised-particles", "core-shell nanocrystals whose maps are softer than the HAADF (Co Mn O)",
+         [](std::size_t ny, std::size_t nx) { return core_shell_particles<T>({.ny = ny, .nx = nx}); }, delocalised},
+        {"faulty-detector", "particles on a film, with hot pixels, dead rows and much background (Pt Co O)",
+         [](std::size_t ny, std::size_t nx) { return particles_on_carbon<T>({.ny = ny, .nx = nx}); }, faulty},
     };
     return entries;
 }

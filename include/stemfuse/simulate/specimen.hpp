@@ -8,20 +8,50 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/random.hpp>
 
 namespace stemfuse {
 
+/// A disc in which a map differs from its surroundings; the centre of the first pixel is at (0.5, 0.5).
+struct specimen_feature {
+    std::string kind;  ///< in a few words
+    std::size_t element = 0;
+    double y = 0, x = 0, radius = 1;  ///< pixels
+    double amount = 0;                ///< mean of the element's map in the disc
+    double usual = 0;                 ///< the same if the feature were not there
+
+    bool holds(std::size_t row, std::size_t column) const {
+        return std::hypot(static_cast<double>(row) + 0.5 - y, static_cast<double>(column) + 0.5 - x) <= radius;
+    }
+};
+
 /// Known maps and the HAADF image that they give without noise. Our own specimens hold multiples of 2^-16, which float
 /// and double both hold exactly, so that every compiler makes the same ones.
 template <scalar T>
 struct specimen {
-    std::vector<std::string> elements;          ///< n symbols
-    xt::xtensor<T, 3> truth;                    ///< (n, n_y, n_x), amounts, 0 to about 1
-    xt::xtensor<T, 2> haadf;                    ///< (n_y, n_x), its maximum 1; what is not mapped shines in it too
-    xt::xtensor<T, 2> background_profile = {};  ///< (n_y, n_x), by which a background is multiplied; 1 if empty
+    std::vector<std::string> elements;            ///< n symbols
+    xt::xtensor<T, 3> truth;                      ///< (n, n_y, n_x), amounts, 0 to about 1
+    xt::xtensor<T, 2> haadf;                      ///< (n_y, n_x), its maximum 1; what is not mapped shines in it too
+    xt::xtensor<T, 2> background_profile = {};    ///< (n_y, n_x), by which a background is multiplied; 1 if empty
+    std::vector<specimen_feature> features = {};  ///< where a map is hard to get right, and what is true there
 };
+
+/// The mean of an image (n_y, n_x) in a feature's disc; 0 where no pixel's centre is in it.
+template <image A>
+double mean_in(const A& map, const specimen_feature& feature) {
+    const readable<scalar_type_t<A>, 2> in(map, "map");
+    double sum = 0, pixels = 0;
+    for (std::size_t y = 0; y < in.view().shape[0]; ++y) {
+        for (std::size_t x = 0; x < in.view().shape[1]; ++x) {
+            if (!feature.holds(y, x)) continue;
+            sum += static_cast<double>(in.view().row(y)[x]);
+            ++pixels;
+        }
+    }
+    return pixels > 0 ? sum / pixels : 0;
+}
 
 namespace detail {
 
@@ -62,6 +92,17 @@ specimen<T> make_specimen(std::vector<std::string> elements, const std::vector<d
         for (std::size_t i = 0; i < x.size(); ++i) sum += std::pow(atomic_numbers[i] * x[i], 1.6);
         return sum;
     });
+}
+
+// Adds a feature with what it holds and what it would hold in `usual`, the amounts without any feature; none where it
+// lies outside of the image.
+template <scalar T>
+void mark_feature(specimen<T>& s, const xt::xtensor<double, 3>& usual, specimen_feature f) {
+    const double ny = static_cast<double>(usual.shape(1)), nx = static_cast<double>(usual.shape(2));
+    if (!(f.y >= f.radius && f.x >= f.radius && f.y <= ny - f.radius && f.x <= nx - f.radius)) return;
+    f.amount = mean_in(xt::xtensor<T, 2>(xt::view(s.truth, f.element)), f);
+    f.usual = mean_in(xt::xtensor<double, 2>(xt::view(usual, f.element)), f);
+    s.features.push_back(std::move(f));
 }
 
 // Z_i^1.7: the weights of a HAADF image that is linear in the amounts, as that of a thin specimen off its zone axis.
