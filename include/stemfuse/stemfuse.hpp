@@ -30,12 +30,15 @@
 #include <stemfuse/nonlocal/guided_average.hpp>
 #include <stemfuse/nonlocal/neighbour_search.hpp>
 #include <stemfuse/nonlocal/patch_descriptors.hpp>
+#include <stemfuse/operators/binning.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
+#include <stemfuse/operators/gaussian_blur.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 #include <stemfuse/operators/local_mean.hpp>
 #include <stemfuse/operators/mixing.hpp>
+#include <stemfuse/operators/operator_algebra.hpp>
 #include <stemfuse/priors/directional_field.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
 #include <stemfuse/priors/dual_prox.hpp>
@@ -77,6 +80,7 @@
 #include <stemfuse/terms/count_likelihood.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
+#include <stemfuse/terms/haadf_model_through.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
 #include <stemfuse/terms/multi_detector_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>

@@ -63,10 +63,13 @@ TEST_CASE_TEMPLATE("norms", T, float, double) {
     };
     const double exact = std::sqrt(largest(7) + largest(10));
     CHECK(std::abs(operator_norm<T>(finite_differences({2, 7, 10}), 5000, 1e-10) - exact) <= 1e-4 * exact);
+    CHECK(std::abs(finite_differences({2, 7, 10}).norm_bound() - exact) <= 1e-12);
     CHECK(operator_norm<T>(finite_differences({1, 1, 1})) == 0);
+    CHECK(finite_differences({1, 1, 1}).norm_bound() == 0);
     // Rows (3, 4) and (-4, 3) times 2: orthogonal, so every singular value is 10.
     const xt::xtensor<T, 2> rotation{{6, 8}, {-8, 6}};
     CHECK(std::abs(operator_norm<T>(mixing_operator<T>(rotation, {3, 5})) - 10) <= 1e-4);
+    CHECK(std::abs(mixing_operator<T>(rotation, {3, 5}).norm_bound() - 10) <= 1e-5);
 }
 
 TEST_CASE("mixing multiplies pixel by pixel and refuses other shapes") {

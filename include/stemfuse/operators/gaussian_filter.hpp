@@ -33,23 +33,27 @@ inline std::size_t mirrored(std::ptrdiff_t x, std::size_t n) {
     return static_cast<std::size_t>(k < static_cast<std::ptrdiff_t>(n) ? k : period - 1 - k);
 }
 
-/// Every image of a stack (n, n_y, n_x) smoothed by a window of 2 r + 1 weights along y and then along x, mirrored at
-/// the borders: a symmetric operator that leaves constant images and the sum of every image as they are.
-template <scalar T>
-xt::xtensor<T, 3> smoothed(const stack_view<const T>& in, const std::vector<T>& window, const execution& exec = {}) {
-    const std::size_t ny = in.shape[1], nx = in.shape[2], r = window.size() / 2;
-    xt::xtensor<T, 3> result(in.shape);
-    const auto out = as_view(result);
+namespace detail {
+
+// Writes image i of `in`, smoothed by window_of(i), to image i of `out`: along y, then along x.
+template <scalar T, class Windows>
+void smooth_images(const stack_view<const T>& in, Windows&& window_of, const stack_view<T>& out,
+                   const execution& exec) {
+    const std::size_t ny = in.shape[1], nx = in.shape[2];
     for_each_row_block(in.shape[0] * ny, nx, exec, [&](std::size_t first, std::size_t last) {
-        std::vector<T> line(nx + 2 * r);
+        std::vector<T> line;
         for (std::size_t row = first; row < last; ++row) {
             const std::size_t i = row / ny, y = row % ny;
+            const std::vector<T>& window = window_of(i);
+            const std::size_t n = window.size(), r = n / 2;
+            line.resize(nx + 2 * r);
             T* const middle = line.data() + r;
             std::fill_n(middle, nx, T(0));
-            for (std::size_t k = 0; k < window.size(); ++k) {
-                const T* const from =
-                    in.row(i, mirrored(static_cast<std::ptrdiff_t>(y + k) - static_cast<std::ptrdiff_t>(r), ny));
-                for (std::size_t x = 0; x < nx; ++x) middle[x] += window[k] * from[x];
+            for (std::size_t k = 0; k < n; ++k) {  // row by row: reading many rows at once makes them share cache sets
+                const auto at = static_cast<std::ptrdiff_t>(y + k) - static_cast<std::ptrdiff_t>(r);
+                const T* const from = in.row(i, mirrored(at, ny));
+                const T weight = window[k];
+                for_each_pack<T>(nx, [&](auto c) { c.store(middle, c.load(middle) + weight * c.load(from)); });
             }
             for (std::size_t k = 1; k <= r; ++k) {
                 middle[-static_cast<std::ptrdiff_t>(k)] = middle[mirrored(-static_cast<std::ptrdiff_t>(k), nx)];
@@ -57,11 +61,21 @@ xt::xtensor<T, 3> smoothed(const stack_view<const T>& in, const std::vector<T>& 
             }
             for_each_pack<T>(nx, [&](auto at) {
                 pack<T> sum{};
-                for (std::size_t k = 0; k < window.size(); ++k) sum += window[k] * at.load(line.data() + k);
+                for (std::size_t k = 0; k < n; ++k) sum += window[k] * at.load(line.data() + k);
                 at.store(out.row(i, y), sum);
             });
         }
     });
+}
+
+}  // namespace detail
+
+/// Every image of a stack (n, n_y, n_x) smoothed by a window of 2 r + 1 weights along y and then along x, mirrored at
+/// the borders: a symmetric operator that leaves constant images and the sum of every image as they are.
+template <scalar T>
+xt::xtensor<T, 3> smoothed(const stack_view<const T>& in, const std::vector<T>& window, const execution& exec = {}) {
+    xt::xtensor<T, 3> result(in.shape);
+    detail::smooth_images(in, [&](std::size_t) -> const std::vector<T>& { return window; }, as_view(result), exec);
     return result;
 }
 

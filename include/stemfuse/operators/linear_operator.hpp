@@ -3,9 +3,11 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
-#include <stemfuse/core/array.hpp>
+#include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 
@@ -51,6 +53,27 @@ constexpr bool require_linear_operator() {
                   "stemfuse: the operator needs adjoint(y, out, execution), which writes K^T y to out, for stacks of "
                   "the term's scalar type (float or double)");
     return has_domain && has_range && has_apply && has_adjoint;
+}
+
+// Throws shape_error where an extent is 0.
+inline void require_extents(const stack_shape& shape, std::string_view argument) {
+    if (shape[0] * shape[1] * shape[2] == 0) {
+        throw shape_error(argument, "have shape " + to_string(shape) + ", must have no extent of 0");
+    }
+}
+
+// Calls f(in, out) with views of the stacks x, of shape `from`, and `output`, of shape `to`. Throws shape_error for
+// other shapes, and value_error where the two share memory.
+template <stack X, stack Out, class F>
+void map_stack(const X& x, const stack_shape& from, Out& output, const stack_shape& to, F&& f) {
+    using T = value_type_t<Out>;
+    const readable<T, 3> in(x, "input");
+    writable<T, 3, Out> out(output, "output");
+    require_shape(in.view().shape, from, "input", "the operator's");
+    require_shape(out.view().shape, to, "output", "the operator's");
+    require_apart(out.view(), in.view(), "output", "the input");
+    f(in.view(), out.view());
+    out.commit();
 }
 
 }  // namespace detail

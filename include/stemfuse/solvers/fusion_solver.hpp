@@ -69,12 +69,16 @@ public:
     const objective<Elastic, Chemical, Prior>& terms() const noexcept { return objective_; }
     const Scheme& scheme() const noexcept { return scheme_; }
 
-    /// Starts from the measured maps: the chemical term must offer measured().
+    /// Starts from the measured maps: the chemical term must offer measured(), of the maps' shape.
     template <class Observer = ignore_progress>
-    result_type solve(const stopping& stop = {}, const execution& exec = {}, Observer&& observer = {}) const
-        requires requires(const Chemical& c) { c.measured(); }
-    {
-        return solve_from(objective_.chemical().measured(), stop, exec, observer);
+    result_type solve(const stopping& stop = {}, const execution& exec = {}, Observer&& observer = {}) const {
+        static_assert(
+            requires(const Chemical& c) { c.measured(); },
+            "stemfuse: the chemical term has no measured() to start from, as it is composed: call "
+            "solve_from(start, ...) with maps of the shape of its unknowns");
+        if constexpr (requires(const Chemical& c) { c.measured(); }) {
+            return solve_from(objective_.chemical().measured(), stop, exec, observer);
+        }
     }
 
     /// Starts from maps of the caller's, shape (n_elements, n_y, n_x), which stay as they are.

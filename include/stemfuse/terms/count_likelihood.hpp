@@ -1,6 +1,7 @@
 // The chemical term for raw counts: the negative Poisson log-likelihood of a scaled map over a background.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -107,6 +108,22 @@ public:
                 });
             });
         }
+    }
+
+    /// The largest m (s_i / b)^2, which is the curvature at x = 0.
+    double curvature_bound(const execution& exec = {}) const {
+        const stack_view<const value_type> counts = counts_.view();
+        const std::size_t ny = counts.shape[1], nx = counts.shape[2];
+        return detail::max_over_rows(counts.shape[0] * ny, nx, exec, [&](std::size_t r) {
+            const std::size_t i = r / ny, y = r % ny;
+            const auto s = static_cast<double>(scales_[i]);
+            double largest = 0;
+            for (std::size_t c = 0; c < nx; ++c) {
+                const auto b = static_cast<double>(background_.size() > 0 ? background_(i, y, c) : constants_[i]);
+                largest = std::max(largest, static_cast<double>(counts.row(i, y)[c]) * (s / b) * (s / b));
+            }
+            return largest;
+        });
     }
 
     /// The same term for block means of the counts and of the background.

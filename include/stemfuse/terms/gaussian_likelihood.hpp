@@ -64,6 +64,11 @@ public:
         });
     }
 
+    /// The largest 1 / sigma_i^2.
+    double curvature_bound(const execution& = {}) const {
+        return static_cast<double>(*std::max_element(precision_.begin(), precision_.end()));
+    }
+
     /// The same term for block means of the maps.
     auto coarser() const {
         std::vector<double> sigma;

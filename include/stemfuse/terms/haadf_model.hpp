@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -141,6 +142,12 @@ public:
                 majorise<Few>(segment, tangent, x, g, d, u, scale);
             }
         });
+    }
+
+    /// sum_i w_i^2 where gamma is 1; infinity for other exponents.
+    double curvature_bound(const execution& = {}) const {
+        if (response_.gamma() > 1) return std::numeric_limits<double>::infinity();
+        return std::inner_product(weights_.begin(), weights_.end(), weights_.begin(), 0.0);
     }
 
     /// The same term for block means of the image.

@@ -11,6 +11,8 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/blas.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/rows.hpp>
+#include <stemfuse/operators/mixing.hpp>
 #include <stemfuse/simd/elementary.hpp>
 #include <stemfuse/terms/term.hpp>
 
@@ -65,14 +67,14 @@ public:
     }
 
     double row_value(row_segment segment, const value_type* const* x) const {
-        return for_each_chunk(segment, x, [](auto&&...) {});
+        return for_each_piece(segment, x, [](auto&&...) {});
     }
 
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
-        std::vector<value_type> back(n_elements_ * chunk);
-        return for_each_chunk(
-            segment, x, [&](const group& of, std::size_t first, std::size_t n, const auto& powers, const auto& r) {
+        buffer back(n_elements_ * piece);
+        return for_each_piece(
+            segment, x, [&](const group& of, std::size_t first, std::size_t n, buffer& powers, buffer& r) {
                 multiply_rows(of.mixing, true, r.data(), back.data(), n);
                 const value_type factor = scale * of.gamma;
                 for (std::size_t i = 0; i < n_elements_; ++i) {
@@ -88,9 +90,9 @@ public:
     /// the residuals r_d; x_i below the scalar's epsilon is taken as epsilon, as in haadf_model.
     void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
         const auto floor = broadcast(std::numeric_limits<value_type>::epsilon());
-        std::vector<value_type> back(n_elements_ * chunk);
+        buffer back(n_elements_ * piece);
         for (std::size_t i = 0; i < n_elements_; ++i) std::fill_n(curvature[i], segment.n, value_type(0));
-        for_each_chunk(segment, x, [&](const group& of, std::size_t first, std::size_t n, const auto&, const auto& r) {
+        for_each_piece(segment, x, [&](const group& of, std::size_t first, std::size_t n, buffer&, buffer& r) {
             multiply_rows(of.mixing, true, r.data(), back.data(), n);
             for (std::size_t i = 0; i < n_elements_; ++i) {
                 value_type squares = 0;
@@ -105,8 +107,17 @@ public:
         });
     }
 
+    /// ||A||^2 where every exponent is 1; infinity else.
+    double curvature_bound(const execution& = {}) const {
+        if (groups_.size() > 1 || groups_[0].gamma > 1) return std::numeric_limits<double>::infinity();
+        const double norm = detail::matrix_norm_bound(groups_[0].mixing);
+        return norm * norm;
+    }
+
 private:
-    static constexpr std::size_t chunk = 1024;
+    // Pixels that are worked on at a time, and room for so many of a few elements or detectors on the stack.
+    static constexpr std::size_t piece = detail::longest_mixed_piece;
+    using buffer = detail::scratch<value_type, 8 * piece>;
 
     struct group {
         value_type gamma;
@@ -115,16 +126,15 @@ private:
         xt::xtensor<value_type, 2> mixing;
     };
 
-    // For every exponent and chunk of the segment: the powers x_i^(gamma-1) and residuals r_d, given to
+    // For every exponent and piece of the segment: the powers x_i^(gamma-1) and residuals r_d, given to
     // visit(group, first, n, powers, residuals), both with n pixels a row. Returns 1/2 sum r^2.
     template <class F>
-    double for_each_chunk(row_segment segment, const value_type* const* x, F&& visit) const {
-        std::vector<value_type> x_powers(n_elements_ * chunk), terms(n_elements_ * chunk), r;
+    double for_each_piece(row_segment segment, const value_type* const* x, F&& visit) const {
+        const auto images = images_.view();
+        buffer x_powers(n_elements_ * piece), terms(n_elements_ * piece), r(images.shape[0] * piece);
         double sum = 0;
         for (const group& g : groups_) {
-            r.resize(g.detectors.size() * chunk);
-            for (std::size_t first = 0; first < segment.n; first += chunk) {
-                const std::size_t n = std::min(chunk, segment.n - first);
+            detail::for_each_mixed_piece(segment.n, g.mixing.size(), [&](std::size_t first, std::size_t n) {
                 for (std::size_t i = 0; i < n_elements_; ++i) {
                     for_each_pack<value_type>(n, [&](auto at) {
                         const pack<value_type> xi = at.load(x[i] + first), power = g.power(xi);
@@ -133,12 +143,16 @@ private:
                     });
                 }
                 multiply_rows(g.mixing, false, terms.data(), r.data(), n);
-                for (std::size_t k = 0; k < g.detectors.size() * n; ++k) {
-                    r[k] -= images_.view().row(g.detectors[k / n], segment.y)[segment.x0 + first + k % n];
-                    sum += static_cast<double>(r[k]) * static_cast<double>(r[k]);
+                for (std::size_t k = 0; k < g.detectors.size(); ++k) {
+                    const value_type* const b = images.row(g.detectors[k], segment.y) + segment.x0 + first;
+                    value_type* const rk = &r[k * n];
+                    for (std::size_t c = 0; c < n; ++c) {
+                        rk[c] -= b[c];
+                        sum += static_cast<double>(rk[c]) * static_cast<double>(rk[c]);
+                    }
                 }
                 visit(g, first, n, x_powers, r);
-            }
+            });
         }
         return sum / 2;
     }

@@ -1,6 +1,7 @@
 // The chemical term for counts: the negative Poisson log-likelihood.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,6 +83,17 @@ public:
                 at.store(li, b > 0 ? larger(at.load(li), least) : at.load(li));
             });
         }
+    }
+
+    /// The largest b_i / eps_i^2, which is the curvature at x = 0; infinity where a background is 0.
+    double curvature_bound(const execution& exec = {}) const {
+        const auto maps = maps_.view();
+        const std::size_t ny = maps.shape[1], nx = maps.shape[2];
+        return detail::max_over_rows(maps.shape[0] * ny, nx, exec, [&](std::size_t r) {
+            const value_type* const row = maps.row(r / ny, r % ny);
+            const auto eps = static_cast<double>(background_[r / ny]);
+            return static_cast<double>(*std::max_element(row, row + nx)) / (eps * eps);
+        });
     }
 
     /// The same term for block means of the maps.

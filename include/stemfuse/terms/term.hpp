@@ -1,6 +1,7 @@
 // What a smooth term of the objective is: whole-array calls that every term has, and row kernels that make it fusable.
 #pragma once
 
+#include <algorithm>
 #include <numeric>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,18 @@ template <class Term>
 concept has_coarser = requires(const Term& term) {
     { term.coarser().shape() } -> std::convertible_to<stack_shape>;
 };
+
+namespace detail {
+
+// The largest f(row) >= 0 of rows 0 .. n_rows - 1 of nx pixels.
+template <class F>
+double max_over_rows(std::size_t n_rows, std::size_t nx, const execution& exec, F&& f) {
+    std::vector<double> largest(n_rows);
+    for_each_row(n_rows, nx, exec, [&](std::size_t r) { largest[r] = f(r); });
+    return std::accumulate(largest.begin(), largest.end(), 0.0, [](double a, double b) { return std::max(a, b); });
+}
+
+}  // namespace detail
 
 /// Gives a pixel-local term its whole-array calls. Derived supplies shape() and the two row kernels; for curvature()
 /// also row_curvature(segment, x, c), which writes the diagonal of the Hessian to c. The calls throw shape_error unless
