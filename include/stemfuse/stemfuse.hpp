@@ -7,8 +7,10 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/executor.hpp>
 #include <stemfuse/core/partition.hpp>
 #include <stemfuse/core/random.hpp>
+#include <stemfuse/core/thread_pool.hpp>
 #include <stemfuse/counts/choose.hpp>
 #include <stemfuse/counts/count_step.hpp>
 #include <stemfuse/counts/counts_per_unit.hpp>

@@ -3,8 +3,15 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <memory>
 #include <numeric>
+#include <thread>
 #include <vector>
+
+#if defined(__unix__)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 #include <stemfuse/core/execution.hpp>
 
@@ -25,6 +32,14 @@ struct backwards {
         }
     }
 };
+
+// Takes one kind of callable alone.
+struct by_pointer {
+    std::size_t concurrency() const { return 1; }
+    void for_each(std::size_t, void (*)(std::size_t)) {}
+};
+static_assert(executor<backwards> && executor<thread_pool> && executor<serial_executor> && !executor<by_pointer>);
+static_assert(!stoppable_executor<thread_pool>);
 
 }  // namespace
 
@@ -86,3 +101,44 @@ TEST_CASE("an executor of the caller's is used") {
 TEST_CASE("too many threads are refused") {
     support::check_throws<value_error>([] { thread_pool(5000); }, "threads", "5000", "1024");
 }
+
+TEST_CASE("a stop request reaches whoever asks for it, and blocks still run where they run") {
+    thread_pool pool(3);
+    bool stop = false;
+    stoppable run(pool, [&] { return stop; });
+    static_assert(stoppable_executor<decltype(run)>);
+    const execution exec(run);
+    CHECK(exec.concurrency() == 3);
+    std::atomic<std::size_t> sum{0};
+    exec.for_each(100, [&](std::size_t i) { sum += i; });
+    CHECK(sum == 4950);
+    CHECK(!exec.stop_requested());
+    CHECK_NOTHROW(exec.throw_if_stopped());
+    stop = true;
+    CHECK(exec.stop_requested());
+    CHECK_THROWS_AS(exec.throw_if_stopped(), cancelled);
+    CHECK_NOTHROW(execution(pool).throw_if_stopped());
+    CHECK_NOTHROW(execution{}.throw_if_stopped());
+}
+
+#if defined(__unix__)
+TEST_CASE("a pool in a forked child works in its one thread and goes away without its workers") {
+    auto pool = std::make_unique<thread_pool>(4);
+    pool->for_each(50, [](std::size_t) {});
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        std::size_t sum = 0;
+        pool->for_each(100, [&](std::size_t i) { sum += i; });
+        pool.reset();
+        _exit(sum == 4950 ? 0 : 1);
+    }
+    int status = 1;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    std::atomic<std::size_t> calls{0};
+    pool->for_each(50, [&](std::size_t) { ++calls; });
+    CHECK(calls == 50);
+}
+#endif

@@ -356,6 +356,19 @@ TEST_CASE_TEMPLATE("a HAADF image without weight plays no part", T, float, doubl
     CHECK(p.solver(counts_alone).working_memory() < p.solver().working_memory());
 }
 
+TEST_CASE_TEMPLATE("subnormal maps: the measure stays finite", T, float, double) {
+    for (const double size : {1e-3, 1.0, 1e3}) {
+        for (const cost_weights& weights : {cost_weights{}, cost_weights{.lambda_haadf = 0, .lambda_chemical = 0}}) {
+            problem<T> p({2, 9, 11});
+            p.maps *= static_cast<T>(size) * std::numeric_limits<T>::min();
+            p.haadf *= static_cast<T>(size) * std::numeric_limits<T>::min();
+            const auto result = p.solver(weights, 1.6).solve({.iterations = 5});
+            CHECK(std::isfinite(*result.stationarity));
+            CHECK(never_rises(result));
+        }
+    }
+}
+
 TEST_CASE("more Newton steps end at the same minimum of a convex problem") {
     const problem<double> p({2, 20, 23});
     const cost_weights weights{.lambda_haadf = 0.5, .lambda_chemical = 0.2, .lambda_tv = 0.05};
@@ -433,10 +446,11 @@ TEST_CASE("bad input, before any work") {
     using support::check_throws;
     const problem<float> p({3, 20, 21});
     const auto with = [&](convergent_scheme scheme) { p.solver({}, 1.6, scheme).solve(); };
-    check_throws<value_error>([&] { with({.sweeps = 0}); }, "sweeps", "got 0");
+    check_throws<value_error>([&] { with({.sweeps = 0}); }, "sweeps: is 0, must be in [1, 10000000]");
     check_throws<value_error>([&] { with({.step = -1}); }, "step", "got -1");
-    check_throws<value_error>([&] { with({.newton_steps = 0}); }, "newton_steps", "got 0");
-    check_throws<value_error>([&] { with({.coarse_iterations = 0}); }, "coarse_iterations", "got 0");
+    check_throws<value_error>([&] { with({.newton_steps = 0}); }, "newton_steps: is 0, must be in [1, 10000000]");
+    check_throws<value_error>([&] { with({.coarse_iterations = 0}); },
+                              "coarse_iterations: is 0, must be in [1, 10000000]");
     check_throws<value_error>([&] { p.solver().solve({.stationarity = -1}); }, "stationarity", "-1");
     const fusion_solver published(p.solver().terms().elastic(), p.solver().terms().chemical());
     check_throws<value_error>([&] { published.solve({.stationarity = 1e-3}); }, "stationarity", "0.001", "takes 0");

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/priors/structured_total_variation.hpp>
+#include <stemfuse/solvers/convergent_scheme.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
@@ -268,7 +270,8 @@ TEST_CASE("bad input, before any work") {
                               "(3, 40, 50)");
     start(1, 2, 3) = -1;
     check_throws<value_error>([&] { solver.solve_from(start); }, "start", "-1", "element 1, row 2, column 3");
-    check_throws<value_error>([&] { solver.solve({.iterations = 0}); }, "iterations", "got 0");
+    check_throws<value_error>([&] { solver.solve({.iterations = 0}); }, "iterations: is 0, must be in [1, 10000000]");
+    check_throws<value_error>([&] { solver.solve({.iterations = 10'000'001}); }, "iterations: is 10000001");
     check_throws<value_error>([&] { solver.solve({.relative_change = 2}); }, "relative_change", "2", "0 to 1");
     check_throws<value_error>(
         [&] {
@@ -298,4 +301,21 @@ TEST_CASE("shapes down to one pixel") {
         CHECK(result.maps.shape(1) == s[0]);
         CHECK(std::isfinite(result.history.back().total));
     }
+}
+
+TEST_CASE("a stop request ends a solve inside its inner iterations too, whatever the scheme") {
+    const auto haadf = support::random_array<double, 2>({6, 7}, 0, 1, 1);
+    const auto maps = support::random_array<double, 3>({2, 6, 7}, 0, 1, 2);
+    serial_executor serial;
+    const auto stops = [&](const auto& prior, const auto& scheme) {
+        const fusion_solver solver(haadf_model(haadf, haadf_response::from_weights({1, 1}, 1.6)),
+                                   poisson_likelihood(maps, 0.1), prior, scheme);
+        std::size_t asked = 0;
+        stoppable run(serial, [&] { return ++asked > 20; });
+        CHECK_THROWS_AS(solver.solve({.iterations = 1}, run), cancelled);
+        CHECK(asked == 21);
+    };
+    stops(total_variation{.iterations = 10'000'000}, published_scheme{});
+    stops(structured_total_variation<coupling::joint, double>{.iterations = 10'000'000}, published_scheme{});
+    stops(total_variation{}, convergent_scheme{.sweeps = 10'000'000});
 }

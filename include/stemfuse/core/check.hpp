@@ -51,6 +51,17 @@ inline void require_non_negative(double value, std::string_view argument) {
     }
 }
 
+/// More iterations than these are taken for a mistake: at a microsecond each they would take ten seconds, at the
+/// millisecond of a small fusion three hours.
+inline constexpr std::size_t iteration_ceiling = 10'000'000;
+
+/// Throws value_error unless the number of iterations is 1 to iteration_ceiling.
+inline void require_iterations(std::size_t iterations, std::string_view argument) {
+    if (iterations >= 1 && iterations <= iteration_ceiling) return;
+    throw value_error(
+        argument, "is " + std::to_string(iterations) + ", must be in [1, " + std::to_string(iteration_ceiling) + "]");
+}
+
 /// Throws value_error where the two views share memory (their address ranges meet).
 template <class T, std::size_t N, class U, std::size_t M>
 void require_apart(const array_view<T, N>& view, const array_view<U, M>& other, std::string_view argument,

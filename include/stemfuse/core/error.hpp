@@ -47,6 +47,12 @@ public:
     using error::error;
 };
 
+/// The work was stopped because the executor asked for it, see execution::throw_if_stopped: nothing is wrong with it.
+class cancelled : public error {
+public:
+    cancelled() : error("stopped by request before the work was done") {}
+};
+
 /// A file cannot be read (missing, truncated, of another format), or written; what() begins with its path.
 class file_error : public error {
 public:

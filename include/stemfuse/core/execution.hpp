@@ -2,34 +2,22 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <concepts>
-#include <condition_variable>
 #include <cstddef>
-#include <exception>
 #include <memory>
-#include <mutex>
 #include <numeric>
-#include <string>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/core/executor.hpp>
+#include <stemfuse/core/thread_pool.hpp>
 
 namespace stemfuse {
 
-/// Anything that calls f(0) .. f(n - 1), each once, in any order, on any threads, and returns when all are done.
-template <class E>
-concept executor = requires(E& e, std::size_t n, void (*f)(std::size_t)) {
-    e.for_each(n, f);
-    { e.concurrency() } -> std::convertible_to<std::size_t>;
-};
-
-/// A handle to an executor, which must outlive it; serial by default. It is passed by value through every interface, so
-/// that terms and priors are no templates of the executor. One indirect call per block of rows is all that this erasure
-/// costs.
+/// A handle to an executor, which must outlive it; serial by default. Every interface takes this handle, so that terms
+/// and priors are no templates of the executor. One indirect call per block of rows is all that this erasure costs.
 class execution {
 public:
     execution() = default;
@@ -39,9 +27,24 @@ public:
     execution(E& e)
         : target_(&e), concurrency_(e.concurrency()), run_([](void* target, std::size_t n, call* f, void* context) {
               static_cast<E*>(target)->for_each(n, [=](std::size_t i) { f(context, i); });
-          }) {}
+          }) {
+        if constexpr (stoppable_executor<E>) {
+            stop_ = [](const void* target) {
+                return static_cast<bool>(static_cast<const E*>(target)->stop_requested());
+            };
+        }
+    }
 
     std::size_t concurrency() const noexcept { return concurrency_; }
+
+    /// Whether the executor asks for the end of the work; false where it cannot ask.
+    bool stop_requested() const { return stop_ != nullptr && stop_(target_); }
+
+    /// Throws `cancelled` where the executor asks for the end of the work. Called in every loop whose length is an
+    /// option: once an iteration or sweep over the maps, never by pixel.
+    void throw_if_stopped() const {
+        if (stop_requested()) throw cancelled();
+    }
 
     template <class F>
     void for_each(std::size_t n, F&& f) const {
@@ -59,116 +62,7 @@ private:
     void* target_ = nullptr;
     std::size_t concurrency_ = 1;
     void (*run_)(void*, std::size_t, call*, void*) = nullptr;
-};
-
-/// A small pool: threads - 1 workers and the calling thread share the blocks. Calls from within a block, and calls
-/// while another thread uses the pool, run serially in their caller, so nothing waits for itself and nothing
-/// oversubscribes. An exception in a block stops the hand-out of further blocks and is thrown again in the caller.
-class thread_pool {
-public:
-    /// As many threads as the machine runs at once for 0. Throws value_error above 1024.
-    explicit thread_pool(std::size_t threads = 0) {
-        if (threads > 1024) throw value_error("threads", "got " + std::to_string(threads) + ", takes at most 1024");
-        if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
-        workers_.reserve(threads - 1);
-        for (std::size_t i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
-    }
-
-    thread_pool(const thread_pool&) = delete;
-    thread_pool& operator=(const thread_pool&) = delete;
-
-    ~thread_pool() {
-        {
-            const std::lock_guard lock(mutex_);
-            closing_ = true;
-            generation_.fetch_add(1, std::memory_order_release);
-        }
-        wake_.notify_all();
-        for (auto& worker : workers_) worker.join();
-    }
-
-    std::size_t concurrency() const noexcept { return workers_.size() + 1; }
-
-    template <class F>
-    void for_each(std::size_t n, F&& f) {
-        std::unique_lock in_use(in_use_, std::defer_lock);
-        if (workers_.empty() || n < 2 || inside_block() || !in_use.try_lock()) {
-            for (std::size_t i = 0; i < n; ++i) f(i);
-            return;
-        }
-        job current{n, [](void* context, std::size_t i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); },
-                    const_cast<void*>(static_cast<const void*>(std::addressof(f)))};
-        {
-            const std::lock_guard lock(mutex_);
-            job_ = &current;
-            generation_.fetch_add(1, std::memory_order_release);
-        }
-        wake_.notify_all();
-        current.run();
-        std::unique_lock lock(mutex_);
-        job_ = nullptr;
-        done_.wait(lock, [&] { return active_ == 0; });
-        if (current.failure) std::rethrow_exception(current.failure);
-    }
-
-private:
-    struct job {
-        std::size_t count;
-        void (*f)(void*, std::size_t);
-        void* context;
-        std::atomic<std::size_t> next{0};
-        std::mutex failing{};
-        std::exception_ptr failure{};
-
-        void run() {
-            inside_block() = true;
-            for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) {
-                try {
-                    f(context, i);
-                } catch (...) {
-                    const std::lock_guard lock(failing);
-                    if (!failure) failure = std::current_exception();
-                    next.store(count, std::memory_order_relaxed);
-                }
-            }
-            inside_block() = false;
-        }
-    };
-
-    static bool& inside_block() {
-        thread_local bool inside = false;
-        return inside;
-    }
-
-    void work() {
-        std::size_t seen = 0;
-        for (;;) {
-            // Blocks follow one another within microseconds during a solve: look a while before sleeping.
-            for (int spin = 0; spin < 2000 && generation_.load(std::memory_order_acquire) == seen; ++spin) {
-                if (spin % 100 == 99) std::this_thread::yield();
-            }
-            std::unique_lock lock(mutex_);
-            wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
-            seen = generation_.load(std::memory_order_relaxed);
-            if (closing_) return;
-            if (job_ == nullptr) continue;
-            job* const current = job_;
-            ++active_;
-            lock.unlock();
-            current->run();
-            lock.lock();
-            if (--active_ == 0) done_.notify_one();
-        }
-    }
-
-    std::mutex in_use_;
-    std::mutex mutex_;
-    std::condition_variable wake_, done_;
-    std::atomic<std::size_t> generation_{0};
-    job* job_ = nullptr;
-    std::size_t active_ = 0;
-    bool closing_ = false;
-    std::vector<std::thread> workers_;
+    bool (*stop_)(const void*) = nullptr;
 };
 
 /// Rows in one block: about 16 thousand pixels, whatever the number of threads.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -12,8 +11,9 @@
 #include <stemfuse/core/partition.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
+#include <stemfuse/priors/dual_steps.hpp>
 #include <stemfuse/priors/prior.hpp>
-#include <stemfuse/priors/tv/tv_sweep.hpp>
+#include <stemfuse/simd/padded_rows.hpp>
 #include <stemfuse/simd/simd.hpp>
 
 namespace stemfuse {
@@ -36,32 +36,33 @@ public:
         : prior_(prior),
           v_(v),
           t_(static_cast<T>(t)),
-          steps_(v.shape[0], static_cast<T>(std::min(1 / (dual_kernels<Prior>::norm2 * t), 1e12))),
+          steps_(v.shape[0], static_cast<T>(dual_step(double{dual_kernels<Prior>::norm2}, t))),
           non_negative_(non_negative) {}
 
     // One iteration from p and r to the next p and r, as one sweep: u in row y and then the duals of row y - 1. Bands
-    // of rows go to different threads; the duals between two of them come last, from rows that they leave behind.
+    // of rows go to different threads; the duals between two of them come last, from u in the first and the last row of
+    // every band.
     void iterate(const stack_view<T>& p, const stack_view<T>& r, T momentum, const execution& exec) const {
-        const std::size_t ny = v_.shape[1];
-        const partition rows(ny, exec.concurrency() == 1 ? 1 : std::min(4 * exec.concurrency(), (ny + 7) / 8));
-        const std::size_t bands = rows.size();
-        map_rows borders(2 * bands, v_.shape[0], v_.shape[2]);
-        const auto first_row = [&](std::size_t b) { return b < bands ? rows[b].first : ny; };
-        exec.for_each(bands, [&](std::size_t b) {
-            map_rows two(2, v_.shape[0], v_.shape[2]);
-            for (std::size_t y = first_row(b); y < first_row(b + 1); ++y) {
-                const bool top = y == first_row(b), bottom = y + 1 == first_row(b + 1);
-                T* const* const u = top ? borders(2 * b) : bottom ? borders(2 * b + 1) : two(y % 2);
+        const std::size_t n = v_.shape[0], ny = v_.shape[1], nx = v_.shape[2];
+        const partition bands(ny, exec.concurrency() == 1 ? 1 : std::min(4 * exec.concurrency(), (ny + 7) / 8));
+        const padded_row_slots<T> borders(2 * bands.size(), n, nx);
+        exec.for_each(bands.size(), [&](std::size_t b) {
+            const index_range rows = bands[b];
+            const padded_row_slots<T> two(2, n, nx);
+            T* const* before = nullptr;
+            for (std::size_t y = rows.first; y < rows.last; ++y) {
+                T* const* const u = y == rows.first      ? borders(2 * b)
+                                    : y + 1 == rows.last ? borders(2 * b + 1)
+                                                         : two(y % 2);
                 primal(r, y, u);
-                if (!top) {
-                    advance(p, r, y - 1, y - 1 == first_row(b) ? borders(2 * b) : two((y - 1) % 2), u, momentum);
-                }
+                if (before != nullptr) advance(p, r, y - 1, before, u, momentum);
+                before = u;
             }
         });
-        for (std::size_t b = 0; b < bands; ++b) {
-            const bool single = first_row(b + 1) - first_row(b) == 1;
-            T* const* const u = borders(single ? 2 * b : 2 * b + 1);
-            advance(p, r, first_row(b + 1) - 1, u, b + 1 < bands ? borders(2 * b + 2) : u, momentum);
+        for (std::size_t b = 0; b < bands.size(); ++b) {
+            T* const* const last = borders(bands[b].size() == 1 ? 2 * b : 2 * b + 1);
+            T* const* const below = b + 1 < bands.size() ? borders(2 * b + 2) : last;
+            advance(p, r, bands[b].last - 1, last, below, momentum);
         }
     }
 
@@ -77,7 +78,7 @@ public:
     double gap(const stack_view<const T>& p, const stack_view<const T>& u, const execution& exec) const {
         const std::size_t n = u.shape[0], ny = u.shape[1], nx = u.shape[2];
         return static_cast<double>(t_) * sum_over_rows(ny, n * nx, exec, [&](std::size_t y) {
-                   map_rows pull(1, n, nx);
+                   const padded_row_slots<T> pull(1, n, nx);
                    row_pointers<const T> at(u), below(u);
                    const T* const* const rows = at.at(y);
                    double sum =
@@ -92,26 +93,11 @@ public:
     }
 
 private:
-    // Rows of all maps, each with a pack of room, by slot.
-    class map_rows {
-    public:
-        map_rows(std::size_t slots, std::size_t n, std::size_t nx) : n_(n), rows_(slots * n) {
-            memory_.reset(slots * n, nx);
-            for (std::size_t k = 0; k < rows_.size(); ++k) rows_[k] = memory_(k);
-        }
-        T* const* operator()(std::size_t slot) const { return rows_.data() + slot * n_; }
-
-    private:
-        std::size_t n_;
-        tv_row_buffer<T> memory_;
-        std::vector<T*> rows_;
-    };
-
     void adjoint(const stack_view<const T>& p, std::size_t y, T* const* out) const {
         const std::size_t n = v_.shape[0], nx = v_.shape[2];
         row_pointers<const T> rows(p), above(p);
         if (y > 0) return dual_kernels<Prior>{prior_}.adjoint({y, 0, nx}, n, rows.at(y), above.at(y - 1), out);
-        const map_rows zero(1, p.shape[0], nx);
+        const padded_row_slots<T> zero(1, p.shape[0], nx);
         dual_kernels<Prior>{prior_}.adjoint({y, 0, nx}, n, rows.at(y), zero(0), out);
     }
 
@@ -159,7 +145,7 @@ private:
 
 /// Writes argmin_u 1/2 ||u - v||^2 + t R(u), over u >= 0 if non_negative, to `u`, from the duals p, which become the
 /// last ones. The caller has checked shapes: v and u (n, n_y, n_x), p as the prior's dual_kernels take it, u apart from
-/// v; t >= 0 and finite.
+/// v; t >= 0 and finite; 1 to iteration_ceiling. Throws cancelled where the executor asks for it.
 template <class Prior, class T>
 prox_report dual_prox(const Prior& prior, const dual_prox_options& options, const stack_view<const T>& v, double t,
                       const stack_view<T>& u, const stack_view<T>& p, const execution& exec = {}) {
@@ -172,11 +158,10 @@ prox_report dual_prox(const Prior& prior, const dual_prox_options& options, cons
         for_each_row(p.shape[0] * p.shape[1], p.shape[2], exec, [&](std::size_t k) {
             std::copy_n(p.row(k / p.shape[1], k % p.shape[1]), p.shape[2], r.row(k / p.shape[1], k % p.shape[1]));
         });
-        double t_k = 1;
+        detail::fgp_momentum momentum;
         for (; report.iterations < options.iterations; ++report.iterations) {
-            const double next = (1 + std::sqrt(1 + 4 * t_k * t_k)) / 2;
-            sweep.iterate(p, r, static_cast<T>((t_k - 1) / next), exec);
-            t_k = next;
+            exec.throw_if_stopped();
+            sweep.iterate(p, r, static_cast<T>(momentum.next()), exec);
         }
     }
     sweep.result(p, u, exec);

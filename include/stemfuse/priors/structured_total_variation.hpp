@@ -51,7 +51,7 @@ struct structured_total_variation {
 
     /// Writes argmin_u 1/2 ||u - v||^2 + t R(u), over u >= 0 if non_negative, to `out` after so many iterations of FGP,
     /// see dual_prox; shapes (n, n_y, n_x), not overlapping. The duals start at zero. Throws shape_error where shapes
-    /// differ, value_error for t < 0 or iterations == 0.
+    /// differ, value_error for t < 0 and for 0 iterations or more than iteration_ceiling.
     template <stack V, stack Out>
         requires std::same_as<value_type_t<Out>, T>
     prox_report prox(const V& v, double t, Out&& out, const execution& exec = {}) const {
@@ -178,7 +178,7 @@ prox_report structured_total_variation<Coupling, T>::prox(const V& v, double t, 
     const stack_shape shape = in.view().shape, dual_shape{2 * shape[0], shape[1], shape[2]};
     require_not_empty(in.view(), "v");
     require_non_negative(t, "t");
-    if (iterations == 0) throw value_error("iterations", "got 0, takes 1 or more");
+    require_iterations(iterations, "iterations");
     require_shape(result.view().shape, shape, "out", "v");
     require_apart(result.view(), in.view(), "out", "v");
     require_direction(shape);

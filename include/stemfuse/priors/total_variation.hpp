@@ -12,6 +12,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/rows.hpp>
+#include <stemfuse/priors/dual_steps.hpp>
 #include <stemfuse/priors/prior.hpp>
 #include <stemfuse/priors/tv/tv_chunks.hpp>
 #include <stemfuse/priors/tv/tv_tiles.hpp>
@@ -51,7 +52,8 @@ struct total_variation {
     }
 
     /// Writes prox(v, t) to `out`, both of shape (n, n_y, n_x) and not overlapping; the duals start at zero.
-    /// Throws shape_error where shapes differ, value_error for t < 0 or iterations == 0.
+    /// Throws shape_error where shapes differ, value_error for t < 0 and for 0 iterations or more
+    /// than iteration_ceiling.
     template <stack V, stack Out>
     prox_report prox(const V& v, double t, Out&& out, const execution& exec = {}) const {
         return run<value_type_t<V>>(v, t, out, nullptr, exec);
@@ -187,7 +189,7 @@ private:
         require_not_empty(v, "v");
         require_non_negative(t, "t");
         require_non_negative(gap_tolerance, "gap_tolerance");
-        if (iterations == 0) throw value_error("iterations", "got 0, takes 1 or more");
+        require_iterations(iterations, "iterations");
     }
 
     static stack_shape duals_shape(const stack_shape& v) { return {2 * v[0], v[1], v[2]}; }
@@ -244,16 +246,13 @@ private:
         return detail::tv_chunks<T>(kernels<T>(), problem, momenta, sweep_depth, u, p, allowed, report_gap);
     }
 
-    // (t_k - 1) / t_(k+1) of FGP for every iteration, 0 for the others.
+    // The momentum of FGP for every iteration, 0 for the other algorithms.
     template <class T>
     std::vector<T> momenta_of() const {
         std::vector<T> momenta(iterations, T(0));
-        double t = 1;
-        for (std::size_t k = 0; k < iterations && algorithm == tv_algorithm::fgp; ++k) {
-            const double next = (1 + std::sqrt(1 + 4 * t * t)) / 2;
-            momenta[k] = static_cast<T>((t - 1) / next);
-            t = next;
-        }
+        if (algorithm != tv_algorithm::fgp) return momenta;
+        detail::fgp_momentum momentum;
+        for (T& m : momenta) m = static_cast<T>(momentum.next());
         return momenta;
     }
 

@@ -61,7 +61,7 @@ struct convergent_scheme {
     };
 
     /// Prepares the iteration at x. Throws value_error for a step that is not finite and positive and for 0 sweeps,
-    /// Newton steps or coarse iterations; see also require_duals.
+    /// Newton steps or coarse iterations or more than iteration_ceiling; see also require_duals.
     template <class E, class C, class P, class T = typename E::value_type>
     state<T> start(const objective<E, C, P>& f, const stack_view<T>& x, convergent_duals<T> warm,
                    const execution& exec) const {
@@ -137,9 +137,9 @@ private:
     void check() const {
         if (!(step > 0 && std::isfinite(step)))
             throw value_error("step", "got " + to_string(step) + ", takes a finite number above 0");
-        if (sweeps == 0) throw value_error("sweeps", "got 0, takes 1 or more");
-        if (newton_steps == 0) throw value_error("newton_steps", "got 0, takes 1 or more");
-        if (coarse_iterations == 0) throw value_error("coarse_iterations", "got 0, takes 1 or more");
+        require_iterations(sweeps, "sweeps");
+        require_iterations(newton_steps, "newton_steps");
+        require_iterations(coarse_iterations, "coarse_iterations");
     }
 
     // The primal-dual steps of an iteration. Without a prior every pixel is alone, and a little inertia keeps the
@@ -156,7 +156,10 @@ private:
         detail::primal_dual_sweep<objective<E, C, P>, P> sweep(
             f, {as_view(s.x), as_view(s.duals.p), as_view(std::as_const(s.tangent)), inertia, ascent}, newton_steps,
             exec);
-        for (std::size_t k = 0; k < sweeps; ++k) sweep();
+        for (std::size_t k = 0; k < sweeps; ++k) {
+            exec.throw_if_stopped();
+            sweep();
+        }
         s.sweeps += static_cast<double>(sweeps);
     }
 

@@ -45,10 +45,11 @@ struct fusion_result : fusion_report {
 /// once.
 ///
 /// The constructor throws shape_error or value_error, see objective. Every solve throws, before it starts, shape_error
-/// for a start of another shape and value_error for one with NaN, infinity or negative numbers, for 0 iterations, for
-/// a relative change outside [0, 1] and a stationarity that is negative or that the scheme does not measure; later
-/// divergence_error as soon as the objective is no finite number. An observer is called with a progress before the
-/// first and after every iteration; returning false, it ends the solve.
+/// for a start of another shape and value_error for one with NaN, infinity or negative numbers, for 0 iterations or
+/// more than iteration_ceiling, for a relative change outside [0, 1] and a stationarity that is negative or that the
+/// scheme does not measure; later divergence_error as soon as the objective is no finite number, and cancelled where
+/// the executor asks for the end. An observer is called with a progress before the first and after every iteration;
+/// returning false, it ends the solve.
 template <class Elastic, class Chemical, class Prior = total_variation, class Scheme = published_scheme>
 class fusion_solver {
     static_assert(
@@ -136,7 +137,7 @@ private:
         }
         require_in_range(stop.relative_change, 0, 1, "relative_change");
         require_non_negative(stop.stationarity, "stationarity");
-        if (stop.iterations == 0) throw value_error("iterations", "got 0, takes 1 or more");
+        require_iterations(stop.iterations, "iterations");
         using state_type = decltype(scheme_.start(objective_, x, std::move(duals), exec));
         if constexpr (!measures_stationarity<state_type>) {
             if (stop.stationarity > 0) {
@@ -149,6 +150,7 @@ private:
         state_type state = scheme_.start(objective_, x, std::move(duals), exec);
         bool go_on = record(report, state, stop, observer);
         while (go_on && report.iterations < stop.iterations) {
+            exec.throw_if_stopped();
             scheme_.advance(objective_, state, x, exec);
             ++report.iterations;
             go_on = record(report, state, stop, observer);

@@ -3,33 +3,13 @@
 
 #include <cstddef>
 #include <span>
-#include <vector>
 
 #include <stemfuse/core/rows.hpp>
-#include <stemfuse/priors/tv/tv_sweep.hpp>
 #include <stemfuse/simd/few.hpp>
+#include <stemfuse/simd/padded_rows.hpp>
 #include <stemfuse/simd/simd.hpp>
 
 namespace stemfuse::detail {
-
-// Rows of n images with a pack of room behind each, addressed by slot.
-template <class T>
-class row_slots {
-public:
-    row_slots(std::size_t slots, std::size_t n, std::size_t nx) : n_(n), pointers_(slots * n) {
-        memory_.reset(slots * n, nx);
-        for (std::size_t k = 0; k < pointers_.size(); ++k) pointers_[k] = memory_(k);
-    }
-    row_slots(row_slots&&) = default;
-    row_slots& operator=(row_slots&&) = default;
-
-    T* const* operator()(std::size_t slot) const { return pointers_.data() + slot * n_; }
-
-private:
-    std::size_t n_;
-    tv_row_buffer<T> memory_;
-    std::vector<T*> pointers_;
-};
 
 // x' = about argmin_{x >= 0} of M(x | a) + C(x) + lambda <x, q> + sum_i w_i / 2 ||x_i - z_i||^2, pixel by pixel, from x
 // = z on, with M the convex majoriser of an objective's elastic term and C its chemical term, both weighted. See
@@ -86,7 +66,8 @@ private:
     }
 
     // x - (diag(d) + u u^T)^-1 g over the elements that are not held at 0, by Sherman and Morrison's formula; u is 0 if
-    // not Coupled. Few elements, any number for 0. Where there is a z, which is at column 0, it becomes 2 x - z.
+    // not Coupled. Few: number of elements at compile time; 0: at run time. Where there is a z, which is at column 0,
+    // it becomes 2 x - z.
     template <std::size_t Few, bool Coupled>
     [[gnu::flatten]] void step(row_segment segment, T* const* x, T* const* z) const {
         const std::size_t n = Few > 0 ? Few : n_;
@@ -120,7 +101,7 @@ private:
     const Objective& f_;
     std::span<const T> inertia_;
     std::size_t steps_, n_;
-    row_slots<T> images_;
+    padded_row_slots<T> images_;
 };
 
 }  // namespace stemfuse::detail

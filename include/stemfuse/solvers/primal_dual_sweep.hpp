@@ -11,6 +11,7 @@
 #include <stemfuse/core/partition.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
+#include <stemfuse/simd/padded_rows.hpp>
 #include <stemfuse/solvers/pixel_newton.hpp>
 
 namespace stemfuse::detail {
@@ -59,7 +60,7 @@ private:
     // Rows y0 to y1, and 2 x' - x in the first of them and in the two that came last.
     struct band {
         std::size_t y0, y1;
-        row_slots<T> ahead;
+        padded_row_slots<T> ahead;
         pixel_newton<Objective> solve;
 
         T* const* row(std::size_t k) const { return ahead(k == 0 ? 0 : 1 + k % 2); }
@@ -91,7 +92,7 @@ private:
     primal_dual_variables<T> on_;
     dual_kernels<Prior> kernels_;
     execution exec_;
-    row_slots<T> zero_;
+    padded_row_slots<T> zero_;
     std::vector<band> bands_;
 };
 

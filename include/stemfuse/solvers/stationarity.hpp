@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -42,7 +43,8 @@ double sum_of_squares(const T* row, std::size_t n) {
 
 }  // namespace detail
 
-/// The root mean square of every map; of all maps, or 1, for those that are 0 everywhere.
+/// The root mean square of every map; of all maps, or 1, for those that are 0 everywhere. At least the square root of
+/// the smallest normal number, so that its reciprocal and the steps that schemes take of it stay finite.
 template <class T>
 std::vector<T> map_scales(const stack_view<const T>& x, const execution& exec = {}) {
     const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
@@ -54,15 +56,24 @@ std::vector<T> map_scales(const stack_view<const T>& x, const execution& exec = 
         squares[i] = sum / static_cast<double>(ny * nx);
         mean += squares[i] / static_cast<double>(n);
     }
+    const T least = std::sqrt(std::numeric_limits<T>::min());
     std::vector<T> scales;
     for (const double own : squares) {
         const T scale = static_cast<T>(std::sqrt(own)), common = static_cast<T>(std::sqrt(mean));
-        scales.push_back(scale > 0 ? scale : (common > 0 ? common : T(1)));
+        scales.push_back(std::max(least, scale > 0 ? scale : (common > 0 ? common : T(1))));
     }
     return scales;
 }
 
 namespace detail {
+
+// excess / |F|, or the largest number where that is none: F may be 0, or the excess above the scalar's range.
+inline double relative_excess(double excess, double objective) {
+    constexpr double largest = std::numeric_limits<double>::max();
+    if (excess == 0) return 0;
+    const double measure = excess / std::abs(objective);
+    return measure <= largest ? measure : largest;
+}
 
 // A row's part of the costs and of the measure.
 struct stationarity_sums {
@@ -94,7 +105,7 @@ template <class T>
 
 }  // namespace detail
 
-/// The costs at x, and the stationarity of x with the duals p, relative to |F(x)|:
+/// The costs at x, and the stationarity of x with the duals p, relative to |F(x)|, always finite:
 ///     ( lambda (R(x) - <K x, p>) + sum_j |r_j| reach_j ) / |F(x)|,   r = grad of the smooth terms + lambda K^T p,
 /// with reach_j = x_j where r_j > 0, so that only x_j >= 0 holds it, else max(x_j, s_i), s_i the scale of map i (see
 /// map_scales). Every part is >= 0, and all are 0 exactly where x with p meets the first-order conditions of F over x
@@ -128,7 +139,7 @@ stationarity_report stationarity(const objective<E, C, P>& f, const stack_view<c
     for (const auto& row : rows) all += row;
     const costs at = f.total(all.smooth, all.prior);
     const double excess = f.lambda_tv() * std::max(0.0, all.prior - all.pairing) + all.residual;
-    return {at, excess == 0 ? 0 : excess / std::abs(at.total)};
+    return {at, detail::relative_excess(excess, at.total)};
 }
 
 }  // namespace stemfuse

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -20,20 +19,6 @@ TEST_CASE_TEMPLATE("the square root of rows keeps its stated error, and 0", T, f
     }
     CHECK(worst <= (sizeof(T) == 4 ? 4e-7 : 2e-15));
     CHECK(square_root(broadcast(T(0)))[0] == 0);
-}
-
-TEST_CASE("a row buffer is aligned, and zero between its rows") {
-    detail::tv_row_buffer<float> rows;
-    rows.reset(3, 17);
-    const std::size_t room = (17 + lanes<float> - 1) / lanes<float> * lanes<float>;
-    for (std::size_t i = 0; i < 3; ++i) {
-        CHECK(reinterpret_cast<std::uintptr_t>(rows(i)) % simd_bytes == 0);
-        std::fill_n(rows(i), room, 1.0f);
-    }
-    for (std::size_t i = 0; i < 3; ++i) {
-        CHECK(*(rows(i) - 1) == 0);
-        CHECK(rows(i)[room] == 0);
-    }
 }
 
 TEST_CASE_TEMPLATE("tiles of any size, also smaller than the halo, give the same result", T, float, double) {

@@ -46,7 +46,7 @@ void copy_image(const image_view<T>& from, const image_view<T>& to) {
 
 // The prox into u, at most `depth` iterations a sweep, until the gap is at most `allowed`: looked at every 5 steps
 // where that is 0 or more, once at the end if report_gap. p: the duals to start from and to leave behind, or null
-// views.
+// views. Throws cancelled where the executor asks for it.
 template <class T>
 prox_report tv_chunks(const tv_kernels<T>& kernels, const tv_problem<T>& problem, std::span<const T> momenta,
                       std::size_t depth, const image_view<T>& u, const tv_state<T>& p, double allowed,
@@ -64,6 +64,7 @@ prox_report tv_chunks(const tv_kernels<T>& kernels, const tv_problem<T>& problem
     }
     prox_report report;
     while (report.iterations < momenta.size()) {
+        problem.exec.throw_if_stopped();
         const std::size_t count = std::min(allowed >= 0 ? 5 : depth, momenta.size() - report.iterations);
         const tv_image<T> image{problem.v, {now.py, now.px, now.ry, now.rx}, next};
         const tv_tiling tiling(shape[0], shape[1], count, sizeof(T), 1, problem.exec.concurrency());

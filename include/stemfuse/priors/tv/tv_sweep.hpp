@@ -8,7 +8,9 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/rows.hpp>
+#include <stemfuse/priors/dual_steps.hpp>
 #include <stemfuse/priors/tv/tv_rows.hpp>
+#include <stemfuse/simd/padded_rows.hpp>
 
 namespace stemfuse::detail {
 
@@ -31,24 +33,6 @@ struct tv_tile {
     std::size_t y0, y1, x0, x1;
 };
 
-// Zero-initialised rows, aligned as packs, with room for a pack before and behind each.
-template <class T>
-class tv_row_buffer {
-public:
-    void reset(std::size_t count, std::size_t n) {
-        stride_ = (n + lanes<T> - 1) / lanes<T> * lanes<T> + 2 * lanes<T>;
-        memory_.assign((count * stride_) / lanes<T>, {});
-    }
-    T* operator()(std::size_t i) { return reinterpret_cast<T*>(memory_.data()) + i * stride_ + lanes<T>; }
-
-private:
-    struct alignas(simd_bytes) aligned {
-        T lane[lanes<T>];
-    };
-    std::size_t stride_ = 0;
-    std::vector<aligned> memory_;
-};
-
 // The iterations on one tile as a wavefront: while row y passes through iteration k, row y - 1 passes through iteration
 // k + 1, so an iteration needs only two rows of its predecessor's duals, and all of them stay in cache however large
 // the image. v is read once; the duals never touch main memory when they start at zero and are not asked for. The tile
@@ -61,12 +45,7 @@ public:
     // momenta: one for each iteration.
     tv_wavefront(const tv_kernels<T>& kernels, const tv_image<T>& image, T t, std::span<const T> momenta,
                  const tv_tile& tile)
-        : kernels_(kernels),
-          image_(image),
-          t_(t),
-          step_(std::min(1 / (8 * t), T(1e12))),
-          momenta_(momenta),
-          tile_(tile) {
+        : kernels_(kernels), image_(image), t_(t), step_(dual_step<T>(8, t)), momenta_(momenta), tile_(tile) {
         const std::size_t halo = iterations() + 1;
         top_ = tile.y0 > halo ? tile.y0 - halo : 0;
         left_ = tile.x0 > halo ? tile.x0 - halo : 0;
@@ -166,7 +145,7 @@ private:
     tv_tile tile_;
     bool cold_ = true;
     std::size_t top_ = 0, left_ = 0, height_ = 0, width_ = 0, step_count_ = 0, finished_ = 0;
-    tv_row_buffer<T> rows_;
+    padded_rows<T> rows_;
 };
 
 }  // namespace stemfuse::detail
