@@ -151,7 +151,7 @@ int main(int argc, char** argv) {
     std::vector<char*> arguments(argv, argv + argc);
     const auto full = take_full(arguments);
     if (!full) {
-        std::fprintf(stderr, "bench_fusion: --grid takes short or full\n");
+        std::fprintf(stderr, "bench_fusion: --grid: must be short or full\n");
         return 2;
     }
     // Before the user's arguments, so that theirs win.

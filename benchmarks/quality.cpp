@@ -43,7 +43,7 @@ std::pair<std::size_t, std::size_t> parse_size(const std::string& text) {
         std::size_t n = 0;
         const auto [end, failed] = std::from_chars(part.data(), part.data() + part.size(), n);
         if (failed != std::errc{} || end != part.data() + part.size() || n < 16 || n > 65536) {
-            throw stemfuse::value_error("--size", "got \"" + text + "\", takes N or NYxNX, each 16 to 65536");
+            throw stemfuse::value_error("--size", "is \"" + text + "\", must be N or NYxNX, each 16 to 65536");
         }
         return n;
     };

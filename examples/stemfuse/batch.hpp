@@ -38,7 +38,8 @@ inline std::vector<std::string> read_list(const std::string& path) {
         const auto first = line.find_first_not_of(" \t");
         if (first != std::string::npos && line[first] != '#') lines.push_back(line.substr(first));
     }
-    if (lines.empty()) throw stemfuse::read_error(path, "names no measurement, takes one a line: FILE... [options]");
+    if (lines.empty())
+        throw stemfuse::read_error(path, "names no measurement, must name one a line: FILE... [options]");
     return lines;
 }
 

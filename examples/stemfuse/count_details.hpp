@@ -191,7 +191,8 @@ stemfuse::io::trust_section trust_of(const stemfuse::guided_fusion_result<T>& re
                                      const std::vector<std::string>& symbols) {
     stemfuse::io::trust_section section{{}, {}, result.disagreement.threshold};
     for (std::size_t i = 0; i < symbols.size(); ++i)
-        section.maps.push_back({symbols[i], xt::view(result.share, i), xt::view(result.disagreement.deviation, i)});
+        section.maps.push_back(
+            {symbols[i], xt::view(result.nonlocal_fraction, i), xt::view(result.disagreement.deviation, i)});
     for (const auto& p : worst_places(result.disagreement)) {
         section.sentences.push_back(symbols[p.element] + " around row " + std::to_string(p.y) + ", column " +
                                     std::to_string(p.x) + ": the counts are " + text_of(p.ratio, "%.2f") +

@@ -103,7 +103,8 @@ inline void add_composition(const hdf5_addition& file, const count_composition& 
 // /averaging: of every element how far its map rests on averaging, and where counts disagree with it.
 inline void add_trust(const hdf5_addition& file, const stemfuse::io::trust_section& trust) {
     for (const auto& map : trust.maps) {
-        file.add("averaging/" + map.name + "_share", map.share.data(), {map.share.shape(0), map.share.shape(1)});
+        file.add("averaging/" + map.name + "_share", map.nonlocal_fraction.data(),
+                 {map.nonlocal_fraction.shape(0), map.nonlocal_fraction.shape(1)});
         file.add("averaging/" + map.name + "_deviation", map.deviation.data(),
                  {map.deviation.shape(0), map.deviation.shape(1)});
     }

@@ -68,7 +68,7 @@ inline recipe_choice asked_recipe(const std::string& name, const std::vector<std
         if (asked.name.empty()) asked = {std::string(recipe), "--" + std::string(option) + " belongs to it"};
         if (asked.name != recipe) {
             throw usage_error("--" + std::string(option) + ": belongs to the recipe " + std::string(recipe) +
-                              ", got the recipe " + asked.name + " (" + asked.reason + ")");
+                              ", is given for the recipe " + asked.name + " (" + asked.reason + ")");
         }
     }
     return asked;
@@ -89,7 +89,7 @@ inline std::vector<std::optional<double>> parse_by_element(const std::vector<std
                                                            const std::string& option, bool plain) {
     std::vector<std::optional<double>> values(symbols.size());
     const auto fail = [&](const std::string& entry, const std::string& more) {
-        throw usage_error(option + ": got \"" + entry + "\"" + more + ", takes " +
+        throw usage_error(option + ": is \"" + entry + "\"" + more + ", must be " +
                           (plain ? "a number, 0 or more, or " : "") +
                           "Symbol=NUMBER of the elements that are fused, separated by commas");
     };
@@ -115,8 +115,8 @@ inline recipe_options published_options(const recipe_request& request) {
     if (!entries.empty()) {
         const auto value = entries.size() == 1 ? parse_amount(entries[0]) : std::nullopt;
         if (!value) {
-            throw usage_error("--background: got \"" + entries[0] +
-                              "\", takes one number above 0 in the recipe published");
+            throw usage_error("--background: is \"" + entries[0] +
+                              "\", must be one number above 0 in the recipe published");
         }
         o.background = *value;
     }
@@ -128,10 +128,10 @@ inline recipe_options published_options(const recipe_request& request) {
 // Throws usage_error.
 inline void check(const count_options& o) {
     if (o.lambda_tv && !(*o.lambda_tv > 0 && *o.lambda_tv <= 1e6)) {
-        throw usage_error("--lambda-tv: got " + stemfuse::to_string(*o.lambda_tv) +
-                          ", takes a number above 0, up to 1e6, in the recipe counts");
+        throw usage_error("--lambda-tv: is " + stemfuse::to_string(*o.lambda_tv) +
+                          ", must be above 0 and up to 1e6 in the recipe counts");
     }
-    if (o.seed < 0) throw usage_error("--seed: got " + std::to_string(o.seed) + ", takes 0 or more");
+    if (o.seed < 0) throw usage_error("--seed: is " + std::to_string(o.seed) + ", must be 0 or more");
 }
 
 }  // namespace program

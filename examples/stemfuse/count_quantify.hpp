@@ -27,7 +27,7 @@ inline std::optional<stemfuse::k_factors> parse_k_factors(const std::vector<std:
     std::vector<std::pair<std::string, double>> named;
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (!(values[i].value_or(0) > 0))
-            throw usage_error("--k-factors: got none above 0 for " + symbols[i] + ", takes one for each element");
+            throw usage_error("--k-factors: has none above 0 for " + symbols[i] + ", must have one for each element");
         named.emplace_back(symbols[i], *values[i]);
     }
     return stemfuse::k_factors(symbols, named);

@@ -55,8 +55,8 @@ stemfuse::count_fusion_options fusion_options(const measurement<T>& m, const xt:
         mean += s / static_cast<double>(m.symbols.size());
     const double smoothing = *o.lambda_tv / std::sqrt(mean);
     if (!(smoothing >= 1e-6 && smoothing <= 1e6)) {
-        throw usage_error("--lambda-tv: got " + to_string(*o.lambda_tv) + ", a smoothing of " + to_string(smoothing) +
-                          " for these counts, takes one from 1e-6 to 1e6");
+        throw usage_error("--lambda-tv: is " + to_string(*o.lambda_tv) + ", a smoothing of " + to_string(smoothing) +
+                          " for these counts, must be a smoothing in [1e-6, 1e6]");
     }
     options.grid.smoothings = {smoothing};
     lines.push_back("--lambda-tv " + text_of(*o.lambda_tv, "%g") + " is a smoothing of " + text_of(smoothing, "%.4g"));

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
 
 #include "options.hpp"
@@ -67,7 +68,7 @@ struct page_request {
 inline page_request read_request(const std::string& body, const recipe_options& base) {
     using stemfuse::value_error;
     const auto json = nlohmann::json::parse(body, nullptr, false);
-    if (!json.is_object()) throw value_error("request", "takes a JSON object of parameters");
+    if (!json.is_object()) throw value_error("request", "is no JSON object, must be a JSON object of parameters");
     page_request request{base};
     for (const auto& [name, value] : json.items()) {
         if (name == "preview" && value.is_boolean()) {
@@ -76,11 +77,11 @@ inline page_request read_request(const std::string& body, const recipe_options& 
         }
         const auto p = std::find_if(tuned_parameters.begin(), tuned_parameters.end(),
                                     [&, n = std::string_view(name)](const auto& t) { return n == t.name; });
-        if (p == tuned_parameters.end()) throw value_error("request", "got \"" + name + "\", which is no parameter");
-        if (!value.is_number()) throw value_error(p->option, "got " + value.dump() + ", takes a number");
+        if (p == tuned_parameters.end()) throw value_error("request", is_but_must_be(name, "the name of a parameter"));
+        if (!value.is_number()) throw value_error(p->option, "is " + value.dump() + ", must be a number");
         const double number = value.get<double>();
         if (p->whole && !(number >= 0 && number <= 1e9 && number == std::floor(number)))
-            throw value_error(p->option, "got " + stemfuse::to_string(number) + ", takes a whole number, 1 to 1e+09");
+            throw value_error(p->option, is_but_must_be(number, "a whole number in [1, 1e+09]"));
         p->set(request.recipe, number);
     }
     check(request.recipe);

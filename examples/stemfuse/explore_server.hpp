@@ -63,8 +63,8 @@ public:
         port_ =
             port == 0 ? server_.bind_to_any_port("127.0.0.1") : (server_.bind_to_port("127.0.0.1", port) ? port : -1);
         if (port_ < 0) {
-            throw usage_error("--port: got " + std::to_string(port) +
-                              ", cannot listen there on 127.0.0.1: takes one that is free");
+            throw usage_error("--port: is " + std::to_string(port) +
+                              ", cannot listen there on 127.0.0.1, must be one that is free");
         }
         thread_ = std::thread([this] {
             server_.listen_after_bind();

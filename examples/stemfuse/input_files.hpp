@@ -76,7 +76,7 @@ public:
         }
         if (found.size() == 1) return found[0];
         throw stemfuse::read_error(paths(), found.empty() ? "none has an image \"" + name + "\""
-                                                          : "several have an image \"" + name + "\", takes one of " +
+                                                          : "several have an image \"" + name + "\", name one of " +
                                                                 stemfuse::io::joined(places));
     }
 

@@ -191,7 +191,8 @@ void run(int argc, char** argv) {
     const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
     if (first[0] != '-' &&
         std::none_of(commands.begin(), commands.end(), [&](auto* c) { return c->get_name() == first; })) {
-        throw program::usage_error("got \"" + first + "\", takes one of demo, inspect, fuse, explore, batch, simulate");
+        throw program::usage_error("the command is \"" + first +
+                                   "\", must be one of demo, inspect, fuse, explore, batch, simulate");
     }
     try {
         app.parse(argc, argv);

@@ -51,7 +51,7 @@ inline void require_same_shape(const input_files& files, const fusion_plan& plan
     const auto check = [&](std::size_t file, const std::string& name, const stemfuse::image_shape& shape) {
         if (shape != expected.shape) {
             throw stemfuse::read_error(files[file].path().string(),
-                                       name + " has shape " + stemfuse::to_string(shape) + ", expected " +
+                                       name + " has shape " + stemfuse::to_string(shape) + ", must have shape " +
                                            stemfuse::to_string(expected.shape) + " as " + expected.name);
         }
     };
@@ -168,11 +168,11 @@ inline fusion_plan plan_fusion(const input_files& files, const input_options& in
 
 // The pixel size of the HAADF image, else that of a map; a warning where those of the maps differ from it, and where it
 // is none that any image has.
-inline stemfuse::io::calibration common_scale(fusion_plan& plan) {
+inline stemfuse::io::pixel_calibration common_scale(fusion_plan& plan) {
     using namespace stemfuse::io;
-    calibration scale = plan.haadf.image.scale.readable(plan.haadf.image.shape[1]);
+    pixel_calibration scale = plan.haadf.image.scale.in_shown_unit(plan.haadf.image.shape[1]);
     for (const auto& map : plan.maps) {
-        if (!scale.known()) scale = map.image.scale.readable(map.image.shape[1]);
+        if (!scale.known()) scale = map.image.scale.in_shown_unit(map.image.shape[1]);
         const axis_calibration other = map.image.scale.x.in(scale.x.unit);
         if (!other.known() || (other.unit == scale.x.unit && std::abs(other.pixel / scale.x.pixel - 1) < 0.01))
             continue;

@@ -49,7 +49,8 @@ std::string joined_names(const Names& names) {
 template <class Names>
 auto by_name(const Names& names, const std::string& text, const std::string& option) {
     const auto found = std::find_if(names.begin(), names.end(), [&](const auto& entry) { return entry.first == text; });
-    if (found == names.end()) throw usage_error(option + ": got \"" + text + "\", takes one of " + joined_names(names));
+    if (found == names.end())
+        throw usage_error(option + ": is \"" + text + "\", must be one of " + joined_names(names));
     return found->second;
 }
 
@@ -124,7 +125,7 @@ inline std::vector<element_source> parse_elements(const std::vector<std::string>
         const auto equals = entry.rfind('=');
         element_source e{entry.substr(0, equals), equals == std::string::npos ? entry : entry.substr(equals + 1)};
         if (e.image.empty() || e.symbol.empty()) {
-            throw usage_error("--elements: got \"" + entry + "\", takes symbols or NAME=Symbol, separated by commas");
+            throw usage_error("--elements: is \"" + entry + "\", must be symbols or NAME=Symbol, separated by commas");
         }
         require_symbol(e.symbol,
                        equals == std::string::npos ? "; an image of another name is given as NAME=Symbol" : "");
@@ -149,14 +150,15 @@ inline std::vector<window_source> parse_windows(const std::vector<std::string>& 
         const bool good = take(w.window.low) && at != end && *at++ == '-' && take(w.window.high);
         const std::string unit(good ? at : end, end);
         if (!good || (!unit.empty() && unit != "keV" && unit != "eV") || !(w.window.low < w.window.high)) {
-            throw usage_error("--windows: got \"" + entry +
-                              "\", takes Symbol=LOW-HIGH in keV, or in eV as Fe=700-750eV, separated by commas");
+            throw usage_error("--windows: is \"" + entry +
+                              "\", must be Symbol=LOW-HIGH in keV, or in eV as Fe=700-750eV, separated by commas");
         }
         if (unit == "eV") w.unit = unit;
         require_symbol(w.symbol, "");
         windows.push_back(std::move(w));
     }
-    if (windows.size() > 64) throw usage_error("--windows: got " + std::to_string(windows.size()) + ", takes up to 64");
+    if (windows.size() > 64)
+        throw usage_error("--windows: has " + std::to_string(windows.size()) + " windows, must have up to 64");
     return windows;
 }
 
@@ -168,8 +170,8 @@ inline void require_once(const std::vector<element_source>& elements, const std:
     std::sort(symbols.begin(), symbols.end());
     const auto twice = std::adjacent_find(symbols.begin(), symbols.end());
     if (twice != symbols.end()) {
-        throw usage_error(std::string(windows.empty() ? "--elements" : "--windows") + ": got " + *twice +
-                          " twice, takes each element once");
+        throw usage_error(std::string(windows.empty() ? "--elements" : "--windows") + ": has " + *twice +
+                          " twice, must have every element once");
     }
 }
 
@@ -178,9 +180,10 @@ inline void check(const input_options& o) {
     by_name(frame_names, o.frames, "--frames");
     by_name(background_names, o.line_background, "--line-background");
     if (o.resolution != 0 && !(o.resolution >= 125 && o.resolution <= 500))
-        throw usage_error("--resolution: got " + stemfuse::to_string(o.resolution) +
-                          ", takes the width of Mn K alpha, 125 to 500 eV");
-    if (o.lines && o.elements.empty()) throw usage_error("--lines: takes the elements by --elements");
+        throw usage_error("--resolution: is " + stemfuse::to_string(o.resolution) +
+                          ", must be the width of Mn K alpha in [125, 500] eV");
+    if (o.lines && o.elements.empty())
+        throw usage_error("--lines: is given without elements, must have them by --elements");
 }
 
 // Checks every number and name. Throws usage_error that names the option.
@@ -204,8 +207,8 @@ inline void check(const recipe_options& o) {
     in_range(static_cast<double>(o.threads), 0, 1024, "--threads");
     in_range(o.start_threshold, 0, 1, "--start-threshold");
     if (!(o.background > 0 && std::isfinite(o.background))) {
-        throw usage_error("--background: got " + stemfuse::to_string(o.background) +
-                          ", takes a number above 0: maps scaled to [0, 1] have pixels without counts");
+        throw usage_error("--background: is " + stemfuse::to_string(o.background) +
+                          ", must be above 0: maps scaled to [0, 1] have pixels without counts");
     }
     by_name(stemfuse::weighting_names, o.weights, "--weights");
     by_name(tv_algorithm_names, o.tv, "--tv");

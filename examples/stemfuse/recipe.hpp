@@ -32,7 +32,7 @@ struct measurement {
     std::vector<std::string> symbols;
     xt::xtensor<T, 2> haadf;
     xt::xtensor<T, 3> maps;
-    stemfuse::io::calibration scale{};
+    stemfuse::io::pixel_calibration scale{};
     bool scaled = false;             // the maps are counts times an estimated number, no whole numbers
     xt::xtensor<T, 3> background{};  // counts expected in the maps that are none of the elements'; may be empty
     std::vector<stemfuse::io::input_record> inputs{};                              // the files

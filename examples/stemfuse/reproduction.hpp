@@ -37,13 +37,6 @@ inline std::vector<std::string> words_of(const CLI::App& command) {
     return words;
 }
 
-// The shortest text that is read back as the same number.
-inline std::string exact_text(double value) {
-    std::array<char, 32> text{};
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-    return {text.data(), end};
-}
-
 // A word as a POSIX shell takes it.
 inline std::string shell_word(const std::string& text) {
     constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=,+@%-";

@@ -26,9 +26,9 @@ void scale_to_counts(measurement<T>& m, const std::vector<std::string>& given_en
     for (std::size_t i = 0; i < m.symbols.size(); ++i) {
         auto map = xt::view(m.maps, i);
         if (const double lowest = static_cast<double>(xt::amin(map)()); !(lowest >= 0)) {
-            throw value_error(m.symbols[i], "got " + to_string(lowest) +
-                                                ", the recipe counts takes 0 or more: the background, if it was "
-                                                "subtracted, belongs into --background");
+            throw value_error(m.symbols[i], "has a pixel of " + to_string(lowest) +
+                                                ", must be 0 or more in the recipe counts: the background, if it was "
+                                                "subtracted, belongs in --background");
         }
         std::string how = "as given";
         double counts = given[i].value_or(0);
@@ -37,7 +37,7 @@ void scale_to_counts(measurement<T>& m, const std::vector<std::string>& given_en
             if (found.certainty == count_certainty::none) {
                 throw value_error(m.symbols[i],
                                   "the noise does not tell how many counts its numbers stand for (it is smoothed, too "
-                                  "weak or not that of counts); takes --counts-per-unit " +
+                                  "weak or not that of counts), must have --counts-per-unit " +
                                       m.symbols[i] + "=NUMBER, or --recipe published");
             }
             counts = found.counts_per_unit;
@@ -45,7 +45,7 @@ void scale_to_counts(measurement<T>& m, const std::vector<std::string>& given_en
                       ? "as its values are whole steps apart"
                       : "+- " + text_of(found.standard_error, "%.2g") + ", estimated from its noise";
         }
-        if (!(counts > 0)) throw usage_error("--counts-per-unit: got 0 for " + m.symbols[i] + ", takes one above 0");
+        if (!(counts > 0)) throw usage_error("--counts-per-unit: is 0 for " + m.symbols[i] + ", must be above 0");
         map *= static_cast<T>(counts);
         const std::string text = text_of(counts, "%.4g") + " " + how;
         std::printf("%s: counts per unit %s\n", m.symbols[i].c_str(), text.c_str());

@@ -47,7 +47,7 @@ inline std::pair<std::size_t, std::size_t> parse_size(const std::string& text) {
         const char* const end = text.data() + last;
         const auto [stop, failure] = std::from_chars(text.data() + first, end, n);
         if (cross == std::string::npos || failure != std::errc{} || stop != end || n < 1 || n > 8192) {
-            throw usage_error("--size: got \"" + text + "\", takes NYxNX such as 256x256, each 1 to 8192");
+            throw usage_error("--size: is \"" + text + "\", must be NYxNX such as 256x256, each 1 to 8192");
         }
         return n;
     };
@@ -146,12 +146,12 @@ inline void simulate(const simulate_options& o) {
     }();
     const auto [ny, nx] = parse_size(o.size);
     if (!(o.dose > 0 && o.dose <= 1e6))
-        throw usage_error("--dose: got " + stemfuse::to_string(o.dose) + ", takes a number above 0, up to 1e6");
-    if (o.seed < 0) throw usage_error("--seed: got " + std::to_string(o.seed) + ", takes 0 or more");
+        throw usage_error("--dose: is " + stemfuse::to_string(o.dose) + ", must be above 0 and up to 1e6");
+    if (o.seed < 0) throw usage_error("--seed: is " + std::to_string(o.seed) + ", must be 0 or more");
     const std::filesystem::path path = o.file;
     const std::string ending = path.extension().string();
     if (ending != ".h5" && ending != ".hdf5" && ending != ".npz")
-        throw usage_error("--output: got \"" + o.file + "\", takes a file name that ends in .h5, .hdf5 or .npz");
+        throw usage_error("--output: is \"" + o.file + "\", must be a file name that ends in .h5, .hdf5 or .npz");
     {
         const stemfuse::io::atomic_file trial(path);
     }

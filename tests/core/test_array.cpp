@@ -67,7 +67,7 @@ TEST_CASE_TEMPLATE("xarray of the right rank is taken, of another refused with b
     const xt::xarray<T> good = xt::ones<T>({2, 3, 4});
     CHECK(readable<T, 3>(good).view().data == good.data());
     const xt::xarray<T> flat = xt::ones<T>({2, 3});
-    support::check_throws<shape_error>([&] { readable<T, 3>(flat, "maps"); }, "maps", "2 dimensions", "expected 3");
+    support::check_throws<shape_error>([&] { readable<T, 3>(flat, "maps"); }, "maps", "2 dimensions", "must have 3");
 }
 
 TEST_CASE("arrays of extent 1 are viewed with the strides that rows need") {

@@ -9,10 +9,10 @@
 
 using namespace stemfuse;
 
-TEST_CASE("messages name the argument, what it got and what it takes") {
+TEST_CASE("messages name the argument, what it is and what it must be") {
     support::check_throws<shape_error>([] { require_shape<3>({3, 4, 5}, {3, 4, 6}, "maps", "the HAADF image"); },
                                        "maps: ", "(3, 4, 5)", "(3, 4, 6)", "the HAADF image");
-    support::check_throws<value_error>([] { require_in_range(0.5, 1, 3, "gamma"); }, "gamma: ", "0.5", "1 to 3");
+    support::check_throws<value_error>([] { require_in_range(0.5, 1, 3, "gamma"); }, "gamma: ", "0.5", "[1, 3]");
     support::check_throws<value_error>(
         [] { require_in_range(std::numeric_limits<double>::quiet_NaN(), 1, 3, "gamma"); }, "nan");
     support::check_throws<value_error>([] { require_non_negative(-2, "weights"); }, "weights: ", "-2", "0 or more");

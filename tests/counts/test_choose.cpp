@@ -75,7 +75,7 @@ TEST_CASE("a candidate without a finite score is never chosen") {
 TEST_CASE("scores that cannot be compared are refused") {
     const auto none = message_of<value_error>([] { choose(std::vector<prediction_score>{}); });
     CHECK(has(none, "scores"));
-    CHECK(has(none, "one or more"));
+    CHECK(has(none, "must have one entry or more"));
     const auto not_finite =
         message_of<value_error>([] { choose(std::vector<prediction_score>{{1, {not_a_number}}, {1, {-infinity}}}); });
     CHECK(has(not_finite, "scores"));

@@ -163,9 +163,9 @@ TEST_CASE("what is refused") {
     maps(1, 3, 4) = std::numeric_limits<float>::quiet_NaN();
     support::check_throws<value_error>([&] { counts_per_unit_each(maps); }, "maps, element 1: has nan at row 3");
     const auto map = support::random_array<double, 2>({20, 20});
-    support::check_throws<value_error>([&] { counts_per_unit(map, {.zero_level = INFINITY}); }, "zero_level: got inf");
-    support::check_throws<value_error>([&] { counts_per_unit(map, {.least_whiteness = 2}); }, "least_whiteness: got 2");
-    support::check_throws<value_error>([&] { counts_per_unit(map, {.largest_error = -1}); }, "largest_error: got -1");
+    support::check_throws<value_error>([&] { counts_per_unit(map, {.zero_level = INFINITY}); }, "zero_level: is inf");
+    support::check_throws<value_error>([&] { counts_per_unit(map, {.least_whiteness = 2}); }, "least_whiteness: is 2");
+    support::check_throws<value_error>([&] { counts_per_unit(map, {.largest_error = -1}); }, "largest_error: is -1");
     support::check_throws<value_error>([&] { counts_per_unit(map, {.largest_dispersion = 0.5}); },
-                                       "largest_dispersion: got 0.5");
+                                       "largest_dispersion: is 0.5");
 }

@@ -173,8 +173,8 @@ TEST_CASE("what cannot be compared or shifted") {
     bad(3, 4) = std::numeric_limits<double>::quiet_NaN();
     support::check_throws<value_error>([&] { measure_drift(bad, a); }, "haadf: has nan at row 3, column 4");
     support::check_throws<value_error>([&] { measure_drift(a, bad); }, "map: has nan");
-    support::check_throws<value_error>([&] { shifted(a, 40, 0); }, "y: got 40, takes -32 to 32");
-    support::check_throws<value_error>([&] { shifted(a, 0, std::numeric_limits<double>::quiet_NaN()); }, "x: got nan");
+    support::check_throws<value_error>([&] { shifted(a, 40, 0); }, "y: is 40, must be in [-32, 32]");
+    support::check_throws<value_error>([&] { shifted(a, 0, std::numeric_limits<double>::quiet_NaN()); }, "x: is nan");
     support::check_throws<shape_error>([&] { shifted(xt::xtensor<double, 2>(image_shape{0, 4}), 0, 0); },
                                        "image: is empty");
 }

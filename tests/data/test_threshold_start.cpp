@@ -29,9 +29,9 @@ TEST_CASE("threshold_start takes integers and views") {
 
 TEST_CASE("threshold_start refuses what has no start") {
     auto maps = support::random_array<float, 3>({2, 3, 4});
-    support::check_throws<value_error>([&] { threshold_start(maps, -0.1); }, "threshold: got -0.1", "0 or more");
+    support::check_throws<value_error>([&] { threshold_start(maps, -0.1); }, "threshold: is -0.1", "0 or more");
     support::check_throws<value_error>([&] { threshold_start(maps, std::numeric_limits<double>::quiet_NaN()); },
-                                       "threshold: got ", "nan");
+                                       "threshold: is ", "nan");
     maps(1, 2, 3) = std::numeric_limits<float>::quiet_NaN();
     support::check_throws<value_error>([&] { threshold_start(maps, 0.1); }, "maps: has ", "element 1, row 2, column 3");
     support::check_throws<shape_error>([] { threshold_start(xt::xtensor<float, 3>({1, 0, 2}), 0.1); },

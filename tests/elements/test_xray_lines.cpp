@@ -76,6 +76,6 @@ TEST_CASE("the width of a line") {
     CHECK(std::abs(line_width(8.04778) - 0.149240) <= 1e-6);
     // 130^2 + 2.5 (277 - 5898.75) = 2845.625
     CHECK(std::abs(line_width(0.277) - 0.0533444) <= 1e-6);
-    support::check_throws<value_error>([] { line_width(5, 60); }, "resolution", "got 60", "125 to 500");
-    support::check_throws<value_error>([] { line_width(-1); }, "energy", "got -1");
+    support::check_throws<value_error>([] { line_width(5, 60); }, "resolution", "is 60", "[125, 500]");
+    support::check_throws<value_error>([] { line_width(-1); }, "energy", "is -1");
 }

@@ -51,7 +51,7 @@ inline std::vector<double> tiff(bytes file) { return pixels(io::tiff_reader<io::
 inline std::vector<double> velox_json(bytes file) {
     const std::string_view text = io::velox_text({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
     const io::velox_metadata m = io::read_velox_metadata(text);
-    const stemfuse::io::calibration scale = m.scale.readable(512);
+    const stemfuse::io::pixel_calibration scale = m.scale.in_shown_unit(512);
     std::vector<double> all{scale.x.pixel, scale.y.pixel, m.intensity.scale, m.intensity.offset, m.energy_step};
     if (const auto axis = io::detail::read_velox_loss_axis(text)) all.insert(all.end(), {axis->offset, axis->step});
     return all;

@@ -126,7 +126,7 @@ TEST_CASE("a name that is not there, or that several images have") {
         H5Lcreate_hard(file.get(), "raw/HAADF", group.get(), "HAADF", H5P_DEFAULT, H5P_DEFAULT);
     }
     support::check_throws<read_error>([&] { io::read_image<float>(dir / "a.h5", "HAADF"); },
-                                      "several images \"HAADF\", takes one of ", "other/HAADF");
+                                      "several images \"HAADF\", name one of ", "other/HAADF");
     write_npz(dir / "a.npz");
     support::check_throws<read_error>([&] { io::read_image<float>(dir / "a.npz", "axis"); },
                                       "has no image \"axis\", has HAADF, maps[0] to maps[1]");
@@ -136,7 +136,7 @@ TEST_CASE("what is no file of ours") {
     const scratch::folder dir;
     const auto read = [](const std::filesystem::path& path) { io::read_image<float>(path, "HAADF"); };
     support::check_throws<read_error>([&] { read(dir / "a.npz"); }, "a.npz: no such file");
-    support::check_throws<read_error>([&] { read(dir / ""); }, "is a folder, takes a file");
+    support::check_throws<read_error>([&] { read(dir / ""); }, "is a folder, must be a file");
     scratch::write(dir / "empty.h5", "");
     support::check_throws<read_error>([&] { read(dir / "empty.h5"); }, "empty.h5: is empty (0 bytes)");
     scratch::write(dir / "a.txt", "text");

@@ -196,7 +196,7 @@ TEST_CASE("the same neighbours and averages on 1 to 16 threads") {
         xt::xtensor<float, 3> there(stack.shape()), back(stack.shape());
         k.apply(as_view(stack), as_view(there), exec);
         k.adjoint(as_view(stack), as_view(back), exec);
-        return std::tuple(list->distances, there, back, k.share_beyond(3, exec));
+        return std::tuple(list->distances, there, back, k.fraction_beyond(3, exec));
     };
     const auto serial = run({});
     for (const std::size_t threads : {2u, 3u, 7u, 16u}) {
@@ -219,7 +219,7 @@ TEST_CASE_TEMPLATE("an average over neighbours: its weights, its adjoint, consta
 
     const auto stack = support::random_array<T, 3>({2, 21, 30}, 0, 9, 6);
     k.apply(as_view(stack), as_view(out));
-    const auto effective = k.effective_neighbours(), far = k.share_beyond(3);
+    const auto effective = k.effective_neighbours(), far = k.fraction_beyond(3);
     for (std::size_t p = 0; p < 21 * 30; p += 13) {
         double sum = 0, total = 0, squares = 0, beyond = 0;
         for (std::size_t n = p * 21; n < (p + 1) * 21; ++n) {

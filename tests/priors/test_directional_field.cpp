@@ -140,5 +140,5 @@ TEST_CASE("what makes no field is refused by name") {
     q(0, 1, 2) = 0.9;
     q(1, 1, 2) = -0.9;
     support::check_throws<value_error>([&] { directional_field<double> made(q); }, "q", "row 1", "column 2", "1.27",
-                                       "at most 1");
+                                       "length 1 or less");
 }

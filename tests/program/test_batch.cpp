@@ -46,7 +46,7 @@ TEST_CASE("batch: good and bad files, and what is done is not done again") {
     CHECK(o.code == 3);
     CHECK(says(o.err, "list.txt: 4 of 7 failed"));
     CHECK(says(o.err, "missing.h5: no such file"));
-    CHECK(says(o.err, "--gamma: got 9"));
+    CHECK(says(o.err, "--gamma: is 9"));
     CHECK(says(row_of(o, "a"), " done "));
     CHECK(says(row_of(o, "bad"), "failed"));
     CHECK(says(row_of(o, "bad"), "starts with the bytes"));

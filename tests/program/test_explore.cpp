@@ -224,17 +224,17 @@ TEST_CASE("explore: what is no setting is answered by the library's message") {
     check("", "request", "JSON object");
     check("[1]", "request", "JSON object");
     check("{\"lambda\":1}", "lambda", "no parameter");
-    check("{\"gamma\":9}", "--gamma", "got 9", "1 to 3");
-    check("{\"gamma\":\"2\"}", "--gamma", "takes a number");
-    check("{\"gamma\":null}", "--gamma", "takes a number");
+    check("{\"gamma\":9}", "--gamma", "is 9", "[1, 3]");
+    check("{\"gamma\":\"2\"}", "--gamma", "must be a number");
+    check("{\"gamma\":null}", "--gamma", "must be a number");
     check("{\"preview\":1}", "preview");
-    check("{\"lambda_tv\":-1}", "--lambda-tv", "got -1");
-    check("{\"lambda_haadf\":-1}", "--lambda-haadf", "got -1");
+    check("{\"lambda_tv\":-1}", "--lambda-tv", "is -1");
+    check("{\"lambda_haadf\":-1}", "--lambda-haadf", "is -1");
     check("{\"lambda_tv\":1e999}", "request");
-    check("{\"background\":0}", "--background", "got 0");
+    check("{\"background\":0}", "--background", "is 0");
     check("{\"iterations\":2.5}", "--iterations", "whole number");
-    check("{\"iterations\":0}", "--iterations", "got 0");
-    check("{\"iterations\":-1}", "--iterations", "got -1");
+    check("{\"iterations\":0}", "--iterations", "is 0");
+    check("{\"iterations\":-1}", "--iterations", "is -1");
     check("{\"lambda_chemical\":1e30}", "objective");
     CHECK(s.client().Post("/fuse", std::string(70000, ' '), "application/json")->status == 413);
     // It goes on.
@@ -423,7 +423,7 @@ TEST_CASE("explore: a session from outside") {
     s.fails(3, "explore none.h5", "none.h5");
     s.fails(2, "explore scan.h5 --gamma 9", "--gamma");
     s.fails(2, "explore scan.h5 --port 70000", "port");
-    s.fails(2, "fuse scan.h5 -o out --lambda-haadf -1", "--lambda-haadf", "got -1");
+    s.fails(2, "fuse scan.h5 -o out --lambda-haadf -1", "--lambda-haadf", "is -1");
 }
 
 #else

@@ -221,9 +221,9 @@ TEST_CASE("a file without images says what is taken") {
     io::write_npy(s.path("cube.npy"), xt::xtensor<float, 4>({2, 3, 4, 5}, 1.0f));
     const outcome o = s.run("inspect cube.npy");
     CHECK(o.code == 0);
-    CHECK(o.out.find("nothing to fuse; takes images (y, x)") != std::string::npos);
+    CHECK(o.out.find("nothing to fuse; must have images (y, x)") != std::string::npos);
     s.fails(3, "fuse cube.npy -o out", "cube.npy: has no image that can be fused: cube: (2, 3, 4, 5) float32",
-            "takes images (y, x)", "HyperSpy or py4DSTEM");
+            "must have images (y, x)", "HyperSpy or py4DSTEM");
 }
 
 TEST_CASE("usage errors: exit code 2") {
@@ -238,21 +238,21 @@ TEST_CASE("usage errors: exit code 2") {
     s.fails(2, "fuse scan.h5 -o out --elements Co,Xx", "--elements", "\"Xx\"", "H to Og");
     s.fails(2, "fuse scan.h5 -o out --elements Co,O,Co", "--elements", "Co", "once");
     s.fails(2, "fuse scan.h5 -o out --elements Co,=O", "--elements", "\"=O\"", "NAME=Symbol");
-    s.fails(2, good + "--gamma 0.9", "--gamma", "0.9", "1 to 3");
+    s.fails(2, good + "--gamma 0.9", "--gamma", "0.9", "[1, 3]");
     s.fails(2, good + "--gamma 3.5", "--gamma", "3.5");
     s.fails(2, good + "--gamma nan", "--gamma", "nan");
     s.fails(2, good + "--gamma thick", "--gamma", "thick");
     s.fails(2, good + "--weights heavy", "--weights", "\"heavy\"", "z-over-mean");
     s.fails(2, good + "--lambda-tv -1", "--lambda-tv", "-1", "0 or more");
     s.fails(2, good + "--lambda-chemical inf", "--lambda-chemical", "inf");
-    s.fails(2, good + "--background 0", "--background", "got 0", "above 0");
-    s.fails(2, good + "--iterations 0", "--iterations", "got 0");
-    s.fails(2, good + "--tv-iterations 0", "--tv-iterations", "got 0");
+    s.fails(2, good + "--background 0", "--background", "is 0", "above 0");
+    s.fails(2, good + "--iterations 0", "--iterations", "is 0");
+    s.fails(2, good + "--tv-iterations 0", "--tv-iterations", "is 0");
     s.fails(2, good + "--tv newton", "--tv", "\"newton\"", "fgp");
     s.fails(2, good + "--tv-norm round", "--tv-norm", "\"round\"", "isotropic");
     s.fails(2, good + "--precision half", "--precision", "\"half\"", "float");
     s.fails(2, good + "--threads 5000", "--threads", "5000", "1024");
-    s.fails(2, good + "--start-threshold 2", "--start-threshold", "2", "0 to 1");
+    s.fails(2, good + "--start-threshold 2", "--start-threshold", "2", "[0, 1]");
     s.fails(2, good + "--frames last", "--frames", "\"last\"", "mean, sum, first");
     s.fails(2, good + "--windows Fe", "--windows", "\"Fe\"", "Symbol=LOW-HIGH");
     s.fails(2, good + "--windows Fe=2-1", "--windows", "\"Fe=2-1\"");
@@ -321,7 +321,7 @@ TEST_CASE("fuse: pixel sizes reach every output") {
     REQUIRE(o.code == 0);
     CHECK(o.err == "stemfuse: warning: pixels of O are 250 nm, those of HAADF 0.25 nm\n");
     const io::image_file fused(s.path("out/fused.h5")), tiff(s.path("out/Co.tif"));
-    const io::calibration expected({0.25, "nm"}, {0.5, "nm"});
+    const io::pixel_calibration expected({0.25, "nm"}, {0.5, "nm"});
     CHECK(fused.contents().images.size() == 6);
     for (const auto& image : fused.contents().images) CHECK(image.scale == expected);
     CHECK(tiff.contents().images.at(0).scale == expected);

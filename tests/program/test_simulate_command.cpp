@@ -99,15 +99,15 @@ TEST_CASE("simulate: mistakes end in one line and no file") {
         CHECK(line.find(text) != std::string::npos);
         CHECK(folder.count() == 2);
     };
-    fails(2, "gold -o a.h5", "specimen: got \"gold\", takes one of core-shell, perovskite");
-    fails(2, "-o a.h5", "specimen: got \"\", takes one of");
-    fails(2, "multilayer", "--output: got \"\", takes a file name that ends in .h5, .hdf5 or .npz");
-    fails(2, "multilayer -o a.tif", "--output: got \"a.tif\"");
+    fails(2, "gold -o a.h5", "specimen: is \"gold\", must be one of core-shell, perovskite");
+    fails(2, "-o a.h5", "specimen: is \"\", must be one of");
+    fails(2, "multilayer", "--output: is \"\", must be a file name that ends in .h5, .hdf5 or .npz");
+    fails(2, "multilayer -o a.tif", "--output: is \"a.tif\"");
     for (const std::string size : {"12", "x", "12x", "x12", "0x9", "9x9x9", "-3x4", "9000x9"})
-        fails(2, "multilayer -o a.h5 --size=" + size, "--size: got \"" + size + "\", takes NYxNX such as 256x256");
-    fails(2, "multilayer -o a.h5 --dose=0", "--dose: got 0, takes a number above 0, up to 1e6");
-    fails(2, "multilayer -o a.h5 --dose=nan", "--dose: got ");
-    fails(2, "multilayer -o a.h5 --dose=2e6", "--dose: got 2e+06");
-    fails(2, "multilayer -o a.h5 --seed=-1", "--seed: got -1, takes 0 or more");
+        fails(2, "multilayer -o a.h5 --size=" + size, "--size: is \"" + size + "\", must be NYxNX such as 256x256");
+    fails(2, "multilayer -o a.h5 --dose=0", "--dose: is 0, must be above 0 and up to 1e6");
+    fails(2, "multilayer -o a.h5 --dose=nan", "--dose: is ");
+    fails(2, "multilayer -o a.h5 --dose=2e6", "--dose: is 2e+06");
+    fails(2, "multilayer -o a.h5 --seed=-1", "--seed: is -1, must be 0 or more");
     fails(4, "multilayer -o none/a.h5", "none/a.h5: its folder does not exist");
 }

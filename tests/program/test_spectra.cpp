@@ -116,9 +116,9 @@ TEST_CASE("fuse: images before lines, unless --lines") {
     CHECK(total(io::read_image<double>(s.path("image/fused.h5"), "raw/Co")) > 1000);
     REQUIRE(s.run("fuse scan.h5 --elements Co,Fe --lines --quiet -o lines").code == 0);
     CHECK(total(io::read_image<double>(s.path("lines/fused.h5"), "raw/Fe")) > 1000);
-    s.fails(3, "fuse scan.h5 --elements Li -o out", "EDS: elements: got Li", "from 0.1 to 10.23 keV");
+    s.fails(3, "fuse scan.h5 --elements Li -o out", "EDS: elements: is Li", "from 0.1 to 10.23 keV");
     s.fails(2, "fuse scan.h5 --lines -o out", "--lines", "--elements");
-    s.fails(2, "fuse scan.h5 --elements Fe --resolution 20 -o out", "--resolution", "got 20", "125 to 500");
+    s.fails(2, "fuse scan.h5 --elements Fe --resolution 20 -o out", "--resolution", "is 20", "[125, 500]");
     s.fails(2, "fuse scan.h5 --elements Fe --line-background cubic -o out", "--line-background", "\"cubic\"",
             "map, constant");
     program_test::images().write(s.path("maps.h5"));

@@ -137,8 +137,8 @@ TEST_CASE("images of other types are compared in double") {
 TEST_CASE("what cannot be compared is refused by name") {
     const images m = formula_images(4, 5, 0);
     const xt::xtensor<double, 2> other = xt::ones<double>({5, 4}), zero = xt::zeros<double>({4, 5});
-    support::check_throws<shape_error>([&] { nrmse(other, m.truth); }, "image: has shape (5, 4), expected (4, 5)",
-                                       "truth");
+    support::check_throws<shape_error>([&] { nrmse(other, m.truth); },
+                                       "image: has shape (5, 4), must have shape (4, 5)", "truth");
     support::check_throws<shape_error>([&] { snr_gain(m.fused, other, m.truth); }, "raw: has shape (5, 4)");
     support::check_throws<shape_error>([&] { snr_gain(other, m.raw, m.truth); }, "fused: has shape (5, 4)");
     support::check_throws<value_error>([&] { nrmse(m.fused, zero); }, "truth: has no pixel above 0");

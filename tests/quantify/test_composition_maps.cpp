@@ -99,13 +99,13 @@ TEST_CASE("what is refused") {
     auto maps = poisson_maps({3, 4}, 6, 1);
     const auto factors = cobalt_oxygen();
     support::check_throws<shape_error>([&] { composition_maps(poisson_maps({1, 2, 3}, 4, 1), factors); },
-                                       "maps: has 3 maps, expected 2");
+                                       "maps: has 3 maps, must have 2");
     support::check_throws<shape_error>([&] { composition_errors(maps, poisson_maps({3, 4}, 5, 1), factors); },
-                                       "other_half: has shape (2, 5, 5), expected (2, 6, 6)");
+                                       "other_half: has shape (2, 5, 5), must have shape (2, 6, 6)");
     support::check_throws<value_error>([&] { composition_maps(maps, factors, {.least_matter = 2}); },
-                                       "least_matter: got 2");
+                                       "least_matter: is 2");
     support::check_throws<value_error>([&] { composition_maps(maps, factors, {.window_radius = 5000}); },
-                                       "window_radius: got 5000");
+                                       "window_radius: is 5000");
     support::check_throws<shape_error>([&] { composition_maps(xt::xtensor<float, 3>({2, 0, 3}), factors); },
                                        "maps: is empty");
     maps(1, 2, 3) = -1;

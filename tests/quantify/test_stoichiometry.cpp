@@ -33,7 +33,7 @@ TEST_CASE("stacks without amounts are refused") {
                                        "sum above 0");
     support::check_throws<value_error>([&] { stoichiometry_error(maps * 0.0f, maps); }, "fused: has the total 0");
     support::check_throws<shape_error>([&] { stoichiometry_error(xt::view(maps, xt::range(0, 1)), maps); },
-                                       "fused: has shape (1, 3, 4), expected (2, 3, 4)");
+                                       "fused: has shape (1, 3, 4), must have shape (2, 3, 4)");
     support::check_throws<shape_error>(
         [] { stoichiometry_error(xt::xtensor<float, 3>({0, 3, 4}), xt::xtensor<float, 3>({0, 3, 4})); },
         "truth: is empty");

@@ -72,15 +72,15 @@ TEST_CASE(
         }
         CHECK(std::abs(sum - 1) < 1e-12);
         CHECK(averaged > 0.5);
-        CHECK(xt::mean<double>(xt::view(guided.share, i))() > 0.3);
+        CHECK(xt::mean<double>(xt::view(guided.nonlocal_fraction, i))() > 0.3);
     }
-    CHECK(xt::amin(guided.share)() >= 0);
-    CHECK(xt::amax(guided.share)() <= 1.0001f);
+    CHECK(xt::amin(guided.nonlocal_fraction)() >= 0);
+    CHECK(xt::amax(guided.nonlocal_fraction)() <= 1.0001f);
     for (const std::size_t threads : {2u, 5u}) {
         thread_pool pool(threads);
         const auto again = fuse_counts_guided(s.counts, s.background, s.haadf, quick(), pool);
         CHECK(again.maps == guided.maps);
-        CHECK(again.share == guided.share);
+        CHECK(again.nonlocal_fraction == guided.nonlocal_fraction);
         CHECK(again.disagreement.deviation == guided.disagreement.deviation);
     }
     auto other = quick();

@@ -71,7 +71,8 @@ TEST_CASE("a tenth of the pixels may be anything") {
     auto image = image_of(maps, {0.7, 0.3}, 1.6, 0.2);
     image += support::random_array<double, 2>({50, 50}, -0.01, 0.01, 5);
     for (std::size_t k = 0; k < image.size(); k += 10) image.data()[k] += 5;
-    const calibration_options plain{.gammas = {1.6}, .reweightings = 0}, robust{.gammas = {1.6}, .reweightings = 6};
+    const haadf_calibration_options plain{.gammas = {1.6}, .reweightings = 0},
+        robust{.gammas = {1.6}, .reweightings = 6};
     const auto error = [&](const haadf_calibration& c) { return std::abs(c.offset - 0.2); };
     CHECK(error(calibrate_haadf(maps, image, plain)) >= 0.3);
     CHECK(error(calibrate_haadf(maps, image, robust)) <= 0.01);
@@ -96,8 +97,8 @@ TEST_CASE("what a calibration does not take") {
     const xt::xtensor<double, 2> image = xt::ones<double>({5, 6}), other = xt::ones<double>({6, 5});
     xt::xtensor<double, 2> bad = image;
     bad(1, 2) = std::numeric_limits<double>::quiet_NaN();
-    CHECK_THROWS_WITH_AS(calibrate_haadf(maps, other), doctest::Contains("maps: has shape (5, 6), expected (6, 5)"),
-                         shape_error);
+    CHECK_THROWS_WITH_AS(calibrate_haadf(maps, other),
+                         doctest::Contains("maps: has shape (5, 6), must have shape (6, 5)"), shape_error);
     CHECK_THROWS_WITH_AS(calibrate_haadf(maps, bad), doctest::Contains("row 1, column 2"), value_error);
     CHECK_THROWS_WITH_AS(calibrate_haadf(maps, image, {.gammas = {}}), doctest::Contains("gammas"), value_error);
     CHECK_THROWS_WITH_AS(calibrate_haadf(maps, image, {.gammas = {2.5}}), doctest::Contains("2.5"), value_error);

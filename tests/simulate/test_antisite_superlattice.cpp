@@ -71,9 +71,9 @@ TEST_CASE("amounts of the superlattice: as many Ba and Sr sites as Mn, and three
 }
 
 TEST_CASE("options of the superlattice out of range are refused by name") {
-    support::check_throws<value_error>([] { antisite_superlattice({.nx = 0}); }, "nx: got 0", "1 to 65536");
-    support::check_throws<value_error>([] { antisite_superlattice({.cell = 2}); }, "cell: got 2", "4 to 1024");
-    support::check_throws<value_error>([] { antisite_superlattice({.displacement = 101}); }, "displacement: got 101");
-    support::check_throws<value_error>([] { antisite_superlattice({.antisites = 0.6}); }, "antisites: got 0.6",
-                                       "0 to 0.5");
+    support::check_throws<value_error>([] { antisite_superlattice({.nx = 0}); }, "nx: is 0", "[1, 65536]");
+    support::check_throws<value_error>([] { antisite_superlattice({.cell = 2}); }, "cell: is 2", "[4, 1024]");
+    support::check_throws<value_error>([] { antisite_superlattice({.displacement = 101}); }, "displacement: is 101");
+    support::check_throws<value_error>([] { antisite_superlattice({.antisites = 0.6}); }, "antisites: is 0.6",
+                                       "[0, 0.5]");
 }

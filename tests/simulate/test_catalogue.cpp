@@ -38,6 +38,6 @@ TEST_CASE("the background is proportional to the dose") {
 }
 
 TEST_CASE("an unknown specimen is refused with the names there are") {
-    support::check_throws<value_error>([] { specimen_by_name("gold"); }, "specimen: got \"gold\"", "core-shell",
+    support::check_throws<value_error>([] { specimen_by_name("gold"); }, "specimen: is \"gold\"", "core-shell",
                                        "segregated-alloy");
 }

@@ -68,8 +68,8 @@ TEST_CASE("the HAADF image of the dumbbells has an offset and noise of 3%") {
 }
 
 TEST_CASE("options of the dumbbells out of range are refused by name") {
-    support::check_throws<value_error>([] { dumbbells({.ny = 0}); }, "ny: got 0", "1 to 65536");
-    support::check_throws<value_error>([] { dumbbells({.separation = 0.5}); }, "separation: got 0.5", "1 to 300");
-    support::check_throws<value_error>([] { dumbbells({.displacement = -0.1}); }, "displacement: got -0.1");
-    support::check_throws<value_error>([] { dumbbells({.indium = 2}); }, "indium: got 2", "0 to 1");
+    support::check_throws<value_error>([] { dumbbells({.ny = 0}); }, "ny: is 0", "[1, 65536]");
+    support::check_throws<value_error>([] { dumbbells({.separation = 0.5}); }, "separation: is 0.5", "[1, 300]");
+    support::check_throws<value_error>([] { dumbbells({.displacement = -0.1}); }, "displacement: is -0.1");
+    support::check_throws<value_error>([] { dumbbells({.indium = 2}); }, "indium: is 2", "[0, 1]");
 }

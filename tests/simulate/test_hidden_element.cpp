@@ -49,8 +49,8 @@ TEST_CASE("Li lies in round precipitates of the radius asked for, one in a squar
 }
 
 TEST_CASE("options of the hidden element out of range are refused by name") {
-    support::check_throws<value_error>([] { hidden_element({.ny = 0}); }, "ny: got 0", "1 to 65536");
-    support::check_throws<value_error>([] { hidden_element({.cell = 1}); }, "cell: got 1", "4 to 1024");
-    support::check_throws<value_error>([] { hidden_element({.precipitate_radius = 0}); }, "precipitate_radius: got 0",
-                                       "1 to 100");
+    support::check_throws<value_error>([] { hidden_element({.ny = 0}); }, "ny: is 0", "[1, 65536]");
+    support::check_throws<value_error>([] { hidden_element({.cell = 1}); }, "cell: is 1", "[4, 1024]");
+    support::check_throws<value_error>([] { hidden_element({.precipitate_radius = 0}); }, "precipitate_radius: is 0",
+                                       "[1, 100]");
 }

@@ -71,9 +71,9 @@ TEST_CASE("the multilayer's HAADF image is linear, the same in float, and with e
 }
 
 TEST_CASE("options of the multilayer out of range are refused by name") {
-    support::check_throws<value_error>([] { multilayer({.ny = 0}); }, "ny: got 0", "1 to 65536");
-    support::check_throws<value_error>([] { multilayer({.roughness = -1}); }, "roughness: got -1", "0 to 1000");
-    support::check_throws<value_error>([] { multilayer({.correlation = 0}); }, "correlation: got 0", "0.1 to 1000");
+    support::check_throws<value_error>([] { multilayer({.ny = 0}); }, "ny: is 0", "[1, 65536]");
+    support::check_throws<value_error>([] { multilayer({.roughness = -1}); }, "roughness: is -1", "[0, 1000]");
+    support::check_throws<value_error>([] { multilayer({.correlation = 0}); }, "correlation: is 0", "[0.1, 1000]");
     support::check_throws<value_error>([] { multilayer({.roughness = std::numeric_limits<double>::quiet_NaN()}); },
-                                       "roughness: got ", "nan");
+                                       "roughness: is ", "nan");
 }

@@ -84,10 +84,10 @@ TEST_CASE("scattered particles grow with the image and are the same in float and
 }
 
 TEST_CASE("options of the particles out of range are refused by name") {
-    support::check_throws<value_error>([] { particles_on_carbon({.nx = 0}); }, "nx: got 0", "1 to 65536");
-    support::check_throws<value_error>([] { particles_on_carbon({.particles = 0}); }, "particles: got 0");
-    support::check_throws<value_error>([] { particles_on_carbon({.film_texture = 2}); }, "film_texture: got 2",
-                                       "0 to 1");
+    support::check_throws<value_error>([] { particles_on_carbon({.nx = 0}); }, "nx: is 0", "[1, 65536]");
+    support::check_throws<value_error>([] { particles_on_carbon({.particles = 0}); }, "particles: is 0");
+    support::check_throws<value_error>([] { particles_on_carbon({.film_texture = 2}); }, "film_texture: is 2",
+                                       "[0, 1]");
     support::check_throws<value_error>([] { particles_on_carbon({.placed = {{0.5, 0.5, -0.1, 0.5}}}); },
-                                       "placed: got -0.1", "0 to 1");
+                                       "placed: is -0.1", "[0, 1]");
 }

@@ -72,11 +72,11 @@ TEST_CASE("the alloy is the same in float and with every compiler") {
 }
 
 TEST_CASE("options of the alloy out of range are refused by name") {
-    support::check_throws<value_error>([] { segregated_alloy({.ny = 70000}); }, "ny: got 70000", "1 to 65536");
-    support::check_throws<value_error>([] { segregated_alloy({.boundary_width = 0}); }, "boundary_width: got 0",
-                                       "0.5 to 100");
-    support::check_throws<value_error>([] { segregated_alloy({.precipitate_pitch = 1}); }, "precipitate_pitch: got 1",
-                                       "8 to 1000");
-    support::check_throws<value_error>([] { segregated_alloy({.channelling = 1}); }, "channelling: got 1",
-                                       "-0.5 to 0.5");
+    support::check_throws<value_error>([] { segregated_alloy({.ny = 70000}); }, "ny: is 70000", "[1, 65536]");
+    support::check_throws<value_error>([] { segregated_alloy({.boundary_width = 0}); }, "boundary_width: is 0",
+                                       "[0.5, 100]");
+    support::check_throws<value_error>([] { segregated_alloy({.precipitate_pitch = 1}); }, "precipitate_pitch: is 1",
+                                       "[8, 1000]");
+    support::check_throws<value_error>([] { segregated_alloy({.channelling = 1}); }, "channelling: is 1",
+                                       "[-0.5, 0.5]");
 }

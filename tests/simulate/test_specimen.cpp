@@ -131,12 +131,11 @@ TEST_CASE("the film is DyScO3 and the substrate has 0.3 of its Dy") {
 }
 
 TEST_CASE("options out of range are refused by name") {
-    support::check_throws<value_error>([] { core_shell_particles({.ny = 0}); }, "ny: got 0", "1 to 65536");
-    support::check_throws<value_error>([] { core_shell_particles({.nx = 70000}); }, "nx: got 70000");
-    support::check_throws<value_error>([] { core_shell_particles({.particles = 0}); }, "particles: got 0",
-                                       "1 to 10000");
-    support::check_throws<value_error>([] { perovskite_columns({.nx = 0}); }, "nx: got 0");
-    support::check_throws<value_error>([] { perovskite_columns({.cell = 1}); }, "cell: got 1", "4 to 1024");
+    support::check_throws<value_error>([] { core_shell_particles({.ny = 0}); }, "ny: is 0", "[1, 65536]");
+    support::check_throws<value_error>([] { core_shell_particles({.nx = 70000}); }, "nx: is 70000");
+    support::check_throws<value_error>([] { core_shell_particles({.particles = 0}); }, "particles: is 0", "[1, 10000]");
+    support::check_throws<value_error>([] { perovskite_columns({.nx = 0}); }, "nx: is 0");
+    support::check_throws<value_error>([] { perovskite_columns({.cell = 1}); }, "cell: is 1", "[4, 1024]");
     support::check_throws<value_error>([] { perovskite_columns({.cell = std::numeric_limits<double>::quiet_NaN()}); },
-                                       "cell: got ", "nan");
+                                       "cell: is ", "nan");
 }

@@ -108,12 +108,12 @@ TEST_CASE("counts show the spot on average") {
 }
 
 TEST_CASE("options of the spotted perovskite out of range are refused by name") {
-    support::check_throws<value_error>([] { spotted_perovskite({.ny = 0}); }, "ny: got 0", "1 to 65536");
-    support::check_throws<value_error>([] { spotted_perovskite({.cell = 3}); }, "cell: got 3", "4 to 1024");
-    support::check_throws<value_error>([] { spotted_perovskite({.displacement = -1}); }, "displacement: got -1",
-                                       "0 to 100");
-    support::check_throws<value_error>([] { spotted_perovskite({.spot_radius = 0}); }, "spot_radius: got 0",
-                                       "0.5 to 65536");
-    support::check_throws<value_error>([] { spotted_perovskite({.spot_oxygen = 1.5}); }, "spot_oxygen: got 1.5",
-                                       "0 to 1");
+    support::check_throws<value_error>([] { spotted_perovskite({.ny = 0}); }, "ny: is 0", "[1, 65536]");
+    support::check_throws<value_error>([] { spotted_perovskite({.cell = 3}); }, "cell: is 3", "[4, 1024]");
+    support::check_throws<value_error>([] { spotted_perovskite({.displacement = -1}); }, "displacement: is -1",
+                                       "[0, 100]");
+    support::check_throws<value_error>([] { spotted_perovskite({.spot_radius = 0}); }, "spot_radius: is 0",
+                                       "[0.5, 65536]");
+    support::check_throws<value_error>([] { spotted_perovskite({.spot_oxygen = 1.5}); }, "spot_oxygen: is 1.5",
+                                       "[0, 1]");
 }

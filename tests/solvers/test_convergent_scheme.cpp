@@ -447,13 +447,13 @@ TEST_CASE("bad input, before any work") {
     const problem<float> p({3, 20, 21});
     const auto with = [&](convergent_scheme scheme) { p.solver({}, 1.6, scheme).solve(); };
     check_throws<value_error>([&] { with({.sweeps = 0}); }, "sweeps: is 0, must be in [1, 10000000]");
-    check_throws<value_error>([&] { with({.step = -1}); }, "step", "got -1");
+    check_throws<value_error>([&] { with({.step = -1}); }, "step", "is -1");
     check_throws<value_error>([&] { with({.newton_steps = 0}); }, "newton_steps: is 0, must be in [1, 10000000]");
     check_throws<value_error>([&] { with({.coarse_iterations = 0}); },
                               "coarse_iterations: is 0, must be in [1, 10000000]");
     check_throws<value_error>([&] { p.solver().solve({.stationarity = -1}); }, "stationarity", "-1");
     const fusion_solver published(p.solver().terms().elastic(), p.solver().terms().chemical());
-    check_throws<value_error>([&] { published.solve({.stationarity = 1e-3}); }, "stationarity", "0.001", "takes 0");
+    check_throws<value_error>([&] { published.solve({.stationarity = 1e-3}); }, "stationarity", "0.001", "must be 0");
     CHECK(!published.solve({.iterations = 1}).stationarity.has_value());
     auto result = p.solver().solve({.iterations = 1});
     result.duals.p.resize({6, 21, 20});
@@ -463,7 +463,7 @@ TEST_CASE("bad input, before any work") {
     check_throws<value_error>([&] { p.solver().solve_from(result); }, "duals", "nan", "finite");
     result.duals.p.fill(0);
     result.duals.steps = {1, 1};
-    check_throws<shape_error>([&] { p.solver().solve_from(result); }, "duals", "2 maps", "expected 3");
+    check_throws<shape_error>([&] { p.solver().solve_from(result); }, "duals", "has 2", "must have 3");
     result.duals.steps = {1, 0, 1};
     check_throws<value_error>([&] { p.solver().solve_from(result); }, "duals", "of 0", "above 0");
 }

@@ -220,7 +220,7 @@ TEST_CASE_TEMPLATE("solving in the caller's array, of any memory", T, float, dou
     window = p.maps;
     solver.solve_in_place(window, {.iterations = 3});
     CHECK(xt::xtensor<T, 3>(window) == expected.maps);
-    CHECK(larger(0, 0, 0) == 0);
+    CHECK(pack_max(0, 0, 0) == 0);
 }
 
 TEST_CASE("the measured maps cannot be fused in place") {
@@ -272,14 +272,14 @@ TEST_CASE("bad input, before any work") {
     check_throws<value_error>([&] { solver.solve_from(start); }, "start", "-1", "element 1, row 2, column 3");
     check_throws<value_error>([&] { solver.solve({.iterations = 0}); }, "iterations: is 0, must be in [1, 10000000]");
     check_throws<value_error>([&] { solver.solve({.iterations = 10'000'001}); }, "iterations: is 10000001");
-    check_throws<value_error>([&] { solver.solve({.relative_change = 2}); }, "relative_change", "2", "0 to 1");
+    check_throws<value_error>([&] { solver.solve({.relative_change = 2}); }, "relative_change", "2", "[0, 1]");
     check_throws<value_error>(
         [&] {
             fusion_solver(haadf_model(p.haadf, response), poisson_likelihood(p.maps, 0.1), total_variation{},
                           published_scheme{.step = 0})
                 .solve();
         },
-        "step", "got 0");
+        "step", "is 0");
     bool worked = false;
     try {
         solver.solve_from(start, {}, {}, [&](const progress&) { worked = true; });

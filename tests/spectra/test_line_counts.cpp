@@ -108,8 +108,8 @@ TEST_CASE_TEMPLATE("windows of spectrum images in HDF5, hspy and DM files", T, f
                     CHECK(static_cast<double>(maps(w, y, x)) == c.sum(y, x, windows[w].low, windows[w].high));
             }
         }
-        support::check_throws<value_error>([&] { file.template read_windows<T>(s, {}); }, "windows: got 0");
-        support::check_throws<value_error>([&] { file.template read_windows<T>(s, {{2, 2}}); }, "got 2 to 2");
+        support::check_throws<value_error>([&] { file.template read_windows<T>(s, {}); }, "windows: has 0");
+        support::check_throws<value_error>([&] { file.template read_windows<T>(s, {{2, 2}}); }, "is 2 to 2");
     }
 }
 

@@ -143,15 +143,16 @@ TEST_CASE("no side window reaches into the noise below 0.2 keV") {
 
 TEST_CASE("elements and spectra without lines") {
     using io::line_windows;
-    support::check_throws<value_error>([] { line_windows({"H"}, wide); }, "elements: got H", "0.1 to 20 keV");
-    support::check_throws<value_error>([] { line_windows({"Be"}, wide); }, "elements: got Be");
-    support::check_throws<value_error>([] { line_windows({"Fe"}, axis(7, 0.01, 100)); }, "elements: got Fe",
+    support::check_throws<value_error>([] { line_windows({"H"}, wide); }, "elements: is H", "0.1 to 20 keV");
+    support::check_throws<value_error>([] { line_windows({"Be"}, wide); }, "elements: is Be");
+    support::check_throws<value_error>([] { line_windows({"Fe"}, axis(7, 0.01, 100)); }, "elements: is Fe",
                                        "7 to 7.99 keV");
     support::check_throws<value_error>([] { line_windows({}, wide); }, "elements: is empty");
     auto losses = wide;
     losses.unit = "eV";
-    support::check_throws<value_error>([&] { line_windows({"O"}, losses); }, "spectrum", "in eV, takes X-rays in keV");
+    support::check_throws<value_error>([&] { line_windows({"O"}, losses); }, "spectrum",
+                                       "in eV, must be X-rays in keV");
     support::check_throws<value_error>([] { line_windows({"O"}, axis(0, 0.01, 1)); }, "1 channels");
     support::check_throws<value_error>([] { line_windows({"Fe"}, axis(6.26, 0.01, 30)); }, "ends at Fe K alpha");
-    support::check_throws<value_error>([] { line_windows({"O"}, wide, 20); }, "resolution: got 20");
+    support::check_throws<value_error>([] { line_windows({"O"}, wide, 20); }, "resolution: is 20");
 }

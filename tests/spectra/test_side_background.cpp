@@ -62,8 +62,8 @@ TEST_CASE_TEMPLATE("a background map follows its counts and keeps their sum", T,
 
 TEST_CASE("side counts that are none") {
     const xt::xtensor<double, 3> sides({2, 3, 4}, 1.0);
-    support::check_throws<shape_error>([&] { side_background(sides, {1}); }, "weights: has 1 numbers, expected 2");
-    support::check_throws<value_error>([&] { side_background(sides, {1, -1}); }, "weights: got -1");
+    support::check_throws<shape_error>([&] { side_background(sides, {1}); }, "weights: has 1 numbers, must have 2");
+    support::check_throws<value_error>([&] { side_background(sides, {1, -1}); }, "weights: is -1");
     auto bad = sides;
     bad(1, 2, 3) = -2;
     support::check_throws<value_error>([&] { side_background(bad, {1, 1}); },

@@ -73,8 +73,8 @@ TEST_CASE("what the count likelihood does not take") {
     const std::vector<double> scales{1, 2};
     CHECK_THROWS_WITH_AS(term(negative, scales, 0.1), doctest::Contains("element 1, row 2, column 3"), value_error);
     CHECK_THROWS_WITH_AS(term(counts, std::vector<double>{1}, 0.1), doctest::Contains("scales"), shape_error);
-    CHECK_THROWS_WITH_AS(term(counts, std::vector<double>{1, 0}, 0.1), doctest::Contains("scales: got 0"), value_error);
-    CHECK_THROWS_WITH_AS(term(counts, scales, 0.0), doctest::Contains("background: got 0"), value_error);
+    CHECK_THROWS_WITH_AS(term(counts, std::vector<double>{1, 0}, 0.1), doctest::Contains("scales: is 0"), value_error);
+    CHECK_THROWS_WITH_AS(term(counts, scales, 0.0), doctest::Contains("background: is 0"), value_error);
     CHECK_THROWS_WITH_AS(term(counts, scales, std::vector<double>{1}), doctest::Contains("background"), shape_error);
     CHECK_THROWS_WITH_AS(term(counts, scales, xt::xtensor<double, 3>(xt::ones<double>({2, 4, 3}))),
                          doctest::Contains("background"), shape_error);

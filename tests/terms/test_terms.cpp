@@ -140,7 +140,7 @@ TEST_CASE("terms refuse bad input with the argument's name") {
     xt::xtensor<float, 3> maps = xt::ones<float>({2, 3, 4});
     const haadf_response response({"Co", "O"});
 
-    check_throws<value_error>([] { haadf_response({"Co"}, weighting::z_over_mean, 0.9); }, "gamma", "0.9", "1 to 3");
+    check_throws<value_error>([] { haadf_response({"Co"}, weighting::z_over_mean, 0.9); }, "gamma", "0.9", "[1, 3]");
     check_throws<value_error>([] { haadf_response({"Co"}, weighting::z_over_mean, 3.1); }, "gamma", "3.1");
     check_throws<value_error>([] { haadf_response({"Zz"}); }, "Zz");
     check_throws<shape_error>([] { haadf_response(std::vector<std::string>{}); }, "weights", "empty");
@@ -165,7 +165,7 @@ TEST_CASE("terms refuse bad input with the argument's name") {
     check_throws<value_error>([&] { poisson_likelihood(maps, -0.1); }, "background", "-0.1");
     check_throws<shape_error>([&] { poisson_likelihood(maps, std::vector<double>{0.1}); }, "background", "1 values",
                               "2 elements");
-    check_throws<value_error>([&] { gaussian_likelihood(maps, 0.0); }, "sigma", "got 0");
+    check_throws<value_error>([&] { gaussian_likelihood(maps, 0.0); }, "sigma", "is 0");
     check_throws<shape_error>([&] { gaussian_likelihood(maps, std::vector<double>{1, 1, 1}); }, "sigma", "3 values");
 
     const xt::xtensor<double, 2> mixing{{1, 2}, {3, 4}};

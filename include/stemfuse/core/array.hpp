@@ -68,7 +68,14 @@ using stack_view = array_view<T, 3>;
 using stack_shape = std::array<std::size_t, 3>;
 using image_shape = std::array<std::size_t, 2>;
 
-/// What an array type of one's own specialises to be accepted everywhere (rank 2 for images, 3 for stacks):
+/// An image as a stack of one.
+template <class T>
+stack_view<T> as_stack(const image_view<T>& image) {
+    return {image.data, {1, image.shape[0], image.shape[1]}, {0, image.strides[0], image.strides[1]}};
+}
+
+/// Specialise this to make your own array type usable wherever stemfuse takes an image or a stack (rank 2 for images, 3
+/// for stacks):
 ///     using value_type;  static constexpr std::size_t rank;
 ///     static array_view<const value_type, rank> view(const A&);  static array_view<value_type, rank> view(A&);
 /// xtensor's containers, adaptors, views and lazy expressions need no specialisation.
@@ -130,7 +137,7 @@ concept array_of_rank = (xexpression<A> || has_traits<A>) && (static_rank<A>() =
 template <class A>
 using value_type_t = typename detail::value_type_of<std::remove_cvref_t<A>>::type;
 
-/// The scalar in which an array is computed with: its own where that is float or double, else double.
+/// The type in which an array is computed: its own if that is float or double, else double.
 template <class A>
 using scalar_type_t = std::conditional_t<scalar<value_type_t<A>>, value_type_t<A>, double>;
 
@@ -151,7 +158,7 @@ std::array<std::size_t, N> shape_of(const A& a, std::string_view name) {
         shape = array_traits<A>::view(a).shape;
     } else {
         if (a.dimension() != N) {
-            throw shape_error(name, "has " + std::to_string(a.dimension()) + " dimensions, expected " +
+            throw shape_error(name, "has " + std::to_string(a.dimension()) + " dimensions, must have " +
                                         std::to_string(N) +
                                         (N == 2 ? " (rows, columns)" : " (elements, rows, columns)"));
         }
@@ -230,7 +237,8 @@ auto as_view(A& a, std::string_view name = "array") {
     constexpr std::size_t rank = N == 0 ? detail::static_rank<A>() : N;
     static_assert(rank != 0, "stemfuse: the rank of an xt::xarray is given as as_view<2>(a) or as_view<3>(a)");
     const auto view = detail::view_in_place<rank>(a, name);
-    if (view.data == nullptr && view.size() > 0) throw shape_error(name, "has columns that are not contiguous");
+    if (view.data == nullptr && view.size() > 0)
+        throw shape_error(name, "has columns that are not contiguous, must be contiguous along its last axis");
     return view;
 }
 

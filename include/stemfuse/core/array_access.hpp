@@ -1,4 +1,4 @@
-// How arrays of the user's are read, written and held: in place where their rows are contiguous, else through a packed
+// How the caller's arrays are read, written and held: in place if their rows are contiguous, else through a packed
 // copy.
 #pragma once
 
@@ -38,7 +38,7 @@ private:
     array_view<const T, N> view_;
 };
 
-/// Writes to the user's array as contiguous rows of T: in place where its memory allows, else through a buffer that
+/// Writes to the caller's array as contiguous rows of T: in place where its memory allows, else through a buffer that
 /// commit() copies back. Starts with the array's content if `load`. Throws shape_error for another number of
 /// dimensions.
 template <scalar T, std::size_t N, class A>
@@ -92,7 +92,7 @@ public:
         }
     }
 
-    /// The memory is looked up anew, since copies of this object have their own.
+    /// The view is made at every call, because a copy of this object has memory of its own.
     array_view<const value_type, N> view() const {
         array_view<const value_type, N> view = layout_;
         if (packed_.size() > 0) {

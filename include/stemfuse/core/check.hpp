@@ -1,12 +1,14 @@
-// Checks at the public entries: each throws before any work starts, and names the argument, what it got and what it
-// takes.
+// Checks at the public entries. Each throws before any work starts. A message names the argument, says what it is and
+// what it must be: "gamma: is 0.5, must be in [1, 3]".
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <stemfuse/core/array.hpp>
@@ -14,40 +16,88 @@
 
 namespace stemfuse {
 
-/// Throws shape_error unless got == expected; `like` names what the expected shape comes from.
+/// "is 0.5, must be in [1, 3]": the text of a message after the argument's name. Takes a number, a text or a shape.
+template <class Value>
+std::string is_but_must_be(const Value& value, std::string_view need) {
+    std::string shown;
+    if constexpr (std::is_convertible_v<const Value&, std::string_view>) {
+        shown = "\"" + std::string(std::string_view(value)) + "\"";
+    } else if constexpr (std::is_integral_v<Value>) {
+        shown = std::to_string(value);
+    } else {
+        shown = to_string(value);
+    }
+    return "is " + shown + ", must be " + std::string(need);
+}
+
+/// Throws shape_error unless shape == expected; `like` names what the expected shape comes from.
 template <std::size_t N>
-void require_shape(const std::array<std::size_t, N>& got, const std::array<std::size_t, N>& expected,
+void require_shape(const std::array<std::size_t, N>& shape, const std::array<std::size_t, N>& expected,
                    std::string_view argument, std::string_view like) {
-    if (got != expected) {
-        throw shape_error(
-            argument, "has shape " + to_string(got) + ", expected " + to_string(expected) + " as " + std::string(like));
+    if (shape != expected) {
+        throw shape_error(argument, "has shape " + to_string(shape) + ", must have shape " + to_string(expected) +
+                                        " as " + std::string(like));
     }
 }
 
 /// Throws shape_error where an extent is 0.
 template <class T, std::size_t N>
 void require_not_empty(const array_view<T, N>& view, std::string_view argument) {
-    if (view.size() == 0) throw shape_error(argument, "is empty: shape " + to_string(view.shape));
+    if (view.size() == 0) {
+        throw shape_error(argument, "is empty, of shape " + to_string(view.shape) + ", must have one pixel or more");
+    }
 }
 
-/// Throws value_error unless lowest <= value <= highest (NaN fails).
-inline void require_in_range(double value, double lowest, double highest, std::string_view argument) {
-    if (!(value >= lowest && value <= highest)) {
-        throw value_error(argument, "got " + to_string(value) + ", takes " + to_string(lowest) +
-                                        (std::isinf(highest) ? " or more" : " to " + to_string(highest)));
+/// Throws Error where the container has no entry.
+template <class Error = value_error, class Container>
+void require_some(const Container& entries, std::string_view argument) {
+    if (entries.empty()) throw Error(argument, "is empty, must have one entry or more");
+}
+
+/// Throws value_error where a name is there twice.
+template <class Names>
+void require_distinct(const Names& names, std::string_view argument) {
+    for (auto name = names.begin(); name != names.end(); ++name) {
+        if (std::find(names.begin(), name, *name) != name) {
+            throw value_error(argument, "has \"" + std::string(*name) + "\" twice, must have every name once");
+        }
     }
+}
+
+/// Throws shape_error unless count == expected. `entries` says what is counted, `like` what sets the number: "names:
+/// has 2 names, must have 3, one for each map".
+inline void require_count(std::size_t count, std::size_t expected, std::string_view argument, std::string_view entries,
+                          std::string_view like) {
+    if (count != expected) {
+        throw shape_error(argument, "has " + std::to_string(count) + " " + std::string(entries) + ", must have " +
+                                        std::to_string(expected) + ", " + std::string(like));
+    }
+}
+
+/// Throws value_error unless lowest <= value <= highest (NaN fails). An infinite `highest`: any number from lowest on.
+inline void require_in_range(double value, double lowest, double highest, std::string_view argument) {
+    if (value >= lowest && value <= highest) return;
+    const std::string range = std::isinf(highest) ? to_string(lowest) + " or more"
+                                                  : "in [" + to_string(lowest) + ", " + to_string(highest) + "]";
+    throw value_error(argument, is_but_must_be(value, range));
+}
+
+/// Throws value_error unless number >= least.
+inline void require_at_least(std::size_t number, std::size_t least, std::string_view argument) {
+    if (number < least) throw value_error(argument, is_but_must_be(number, std::to_string(least) + " or more"));
 }
 
 /// Throws value_error unless the value is finite and above 0.
 inline void require_positive(double value, std::string_view argument) {
-    if (!(value > 0 && std::isfinite(value)))
-        throw value_error(argument, "got " + to_string(value) + ", takes a finite number above 0");
+    if (!(value > 0 && std::isfinite(value))) {
+        throw value_error(argument, is_but_must_be(value, "a finite number above 0"));
+    }
 }
 
 /// Throws value_error unless the value is finite and at least 0.
 inline void require_non_negative(double value, std::string_view argument) {
     if (!(value >= 0 && std::isfinite(value))) {
-        throw value_error(argument, "got " + to_string(value) + ", takes a finite number, 0 or more");
+        throw value_error(argument, is_but_must_be(value, "a finite number, 0 or more"));
     }
 }
 
@@ -78,21 +128,21 @@ void require_apart(const array_view<T, N>& view, const array_view<U, M>& other, 
     if (view.size() == 0 || other.size() == 0) return;
     const auto a = range(view), b = range(other);
     if (!std::less<>{}(a.second, b.first) && !std::less<>{}(b.second, a.first)) {
-        throw value_error(argument, "is in the memory of " + std::string(what) + ", takes an array of its own");
+        throw value_error(argument, "shares memory with " + std::string(what) + ", must have memory of its own");
     }
 }
 
 namespace detail {
 
 template <class T, std::size_t N, class Accept>
-void require_pixels(const array_view<T, N>& view, std::string_view argument, std::string_view takes, Accept&& accept) {
+void require_pixels(const array_view<T, N>& view, std::string_view argument, std::string_view need, Accept&& accept) {
     for_each_element(view, [&](std::size_t k, auto v) {
         if (accept(v)) return;
         const std::size_t nx = view.shape[N - 1], ny = view.shape[N - 2];
         throw value_error(argument, "has " + to_string(static_cast<double>(v)) + " at " +
                                         (N == 3 ? "element " + std::to_string(k / nx / ny) + ", " : "") + "row " +
                                         std::to_string(k / nx % ny) + ", column " + std::to_string(k % nx) +
-                                        ", takes " + std::string(takes));
+                                        ", must have " + std::string(need));
     });
 }
 

@@ -1,13 +1,12 @@
-// The library's exceptions. Every one is raised before any work starts and says which argument, what it got, what it
-// takes.
+// The library's exceptions. All but divergence_error are thrown before any work starts. A message names the argument,
+// says what it is and what it must be.
 #pragma once
 
-#include <array>
-#include <cstddef>
-#include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+
+#include <stemfuse/core/number_text.hpp>
 
 namespace stemfuse {
 
@@ -35,7 +34,7 @@ public:
     using argument_error::argument_error;
 };
 
-/// A number, or a pixel of an array, is outside of what the argument takes.
+/// A number, or a pixel of an array, is outside of what is allowed.
 class value_error : public argument_error {
 public:
     using argument_error::argument_error;
@@ -85,13 +84,6 @@ std::string to_string(const Shape& shape)
         text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
     }
     return text + ")";
-}
-
-/// A number as a message shows it: six significant digits, no trailing zeros.
-inline std::string to_string(double value) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%g", value);
-    return text.data();
 }
 
 }  // namespace stemfuse

@@ -10,7 +10,7 @@
 
 namespace stemfuse::detail {
 
-// Asks the system to back n numbers, allocated and not yet written, by large pages; a wish, which it may ignore. A
+// Asks the system to use large pages for n numbers that are allocated and not yet written. The system may ignore it. A
 // sweep takes short pieces of many rows, each in a page of its own: with pages of 2 MiB the fusion of 1024 x 1024 x 3
 // took 0.78, of 4096 x 4096 x 4 0.89 of the time that it took with those of 4 KiB (two threads, AVX-512).
 template <class T>

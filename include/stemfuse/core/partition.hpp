@@ -13,8 +13,8 @@ struct index_range {
     std::size_t size() const { return last - first; }
 };
 
-/// n items cut into consecutive ranges, as many as asked for but at most n, so that none is empty. Together the ranges
-/// cover 0 .. n - 1; their lengths differ by at most one.
+/// n items cut into consecutive ranges: the number asked for, but at most n, so that no range is empty. Together the
+/// ranges cover 0 .. n - 1; their lengths differ by at most one.
 class partition {
 public:
     partition(std::size_t n, std::size_t parts) : n_(n), parts_(n == 0 ? 0 : std::clamp<std::size_t>(parts, 1, n)) {}

@@ -30,7 +30,7 @@ constexpr philox_counter philox4x32(philox_counter c, philox_key key) {
     return c;
 }
 
-/// The number of a stream by its name, such as an element symbol (FNV-1a hash of its bytes).
+/// The number of the stream with this name, such as an element symbol (FNV-1a hash of its bytes).
 constexpr std::uint32_t stream_of(std::string_view name) {
     std::uint32_t hash = 2166136261u;
     for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
@@ -38,7 +38,7 @@ constexpr std::uint32_t stream_of(std::string_view name) {
 }
 
 /// The nearest multiple of 2^-16. Values computed with another libm, or with fused multiply-adds, differ in their last
-/// bits: they round to the same multiple, short of one case in about 10^10.
+/// bits: they round to the same multiple, except in about one case in 10^10.
 inline double to_16_bits(double value) { return std::round(value * 65536) / 65536; }
 
 namespace detail {
@@ -58,8 +58,8 @@ inline double log_poisson_probability(double k, double mean) {
     return k * log_ratio + (k - mean) - 0.5 * std::log(2 * std::numbers::pi * k) - series;
 }
 
-// log of the binomial probability of k successes in n trials, but for a constant of n: two Poisson counts, given their
-// sum, are binomial.
+// log of the binomial probability of k successes in n trials, up to a constant that depends on n alone: two Poisson
+// counts, given their sum, are binomial.
 inline double log_binomial_ratio(double k, double n, double p) {
     return log_poisson_probability(k, n * p) + log_poisson_probability(n - k, n * (1 - p));
 }
@@ -110,7 +110,7 @@ public:
     /// is no whole number from 0 to 1e15, and for a p outside of [0, 1].
     double binomial(double n, double p) {
         require_in_range(n, 0, 1e15, "n");
-        if (n != std::floor(n)) throw value_error("n", "got " + to_string(n) + ", takes a whole number");
+        if (n != std::floor(n)) throw value_error("n", is_but_must_be(n, "a whole number"));
         require_in_range(p, 0, 1, "p");
         const double rarer = p > 0.5 ? 1 - p : p;
         const double k = n * rarer < 10 ? binomial_by_inversion(n, rarer) : binomial_by_rejection(n, rarer);
@@ -118,7 +118,7 @@ public:
     }
 
 private:
-    // Ends at a probability far below the resolution of `u`, lest rounding let the search run on.
+    // Ends at a probability far below the resolution of `u`; otherwise rounding could keep the search going.
     double poisson_by_inversion(double mean) {
         double k = 0, probability = std::exp(-mean), u = uniform();
         while (u > probability && probability > 0x1p-60) {

@@ -16,15 +16,15 @@ struct row_segment {
 
 namespace detail {
 
-// Asks for n numbers of a row ahead of their use. Tiles read short pieces of many rows, which the processor's own
-// prefetching does not foresee: without this a sweep over images beyond the caches takes up to twice as long.
+// Prefetches n numbers of a row. Tiles read short pieces of many rows, which the processor's own prefetching does not
+// expect: without this a sweep over images beyond the caches takes up to twice as long.
 template <class T>
 void prefetch_row(const T* row, std::size_t n) {
     for (std::size_t c = 0; c < n; c += 64 / sizeof(T)) __builtin_prefetch(row + c);
     if (n > 0) __builtin_prefetch(row + n - 1);
 }
 
-// n values for the time of a call, on the stack where they are few.
+// n values for the length of a call, on the stack if they are few.
 template <class T, std::size_t Few = 8>
 class scratch {
 public:

@@ -17,7 +17,7 @@
 #include <type_traits>
 
 #if XTENSOR_VERSION_MAJOR == 0 && XTENSOR_VERSION_MINOR < 26
-/// g++ in C++20 picks the wrong specialisation inside xtensor < 0.26 and then computes wrong numbers without a word.
+/// g++ in C++20 picks the wrong specialisation inside xtensor < 0.26 and then computes wrong numbers without a warning.
 static_assert(
     std::is_same_v<xt::detail::xtype_for_shape<xt::svector<std::size_t, 4>>::type<double, xt::layout_type::row_major>,
                    xt::xarray<double>>,

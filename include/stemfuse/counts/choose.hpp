@@ -33,8 +33,8 @@ struct prediction_score {
     }
 };
 
-/// One candidate beside the best: by how much it predicts worse, and the standard error of this difference, from its
-/// spread over the rows.
+/// One candidate compared with the best: how much worse it predicts, and the standard error of this difference, from
+/// its spread over the rows.
 struct score_deficit {
     double value = 0, standard_error = 0;
 };
@@ -48,21 +48,21 @@ struct choice {
 /// The candidate with the largest total; the first of equals. Throws value_error for none, for a score that is not
 /// finite in every candidate, and for scores of different data.
 inline choice choose(std::span<const prediction_score> scores) {
-    if (scores.empty()) throw value_error("scores", "are empty, takes one or more");
+    require_some(scores, "scores");
     choice chosen;
     double highest = -INFINITY;
     for (std::size_t k = 0; k < scores.size(); ++k) {
         if (scores[k].rows.size() != scores[0].rows.size()) {
             throw shape_error("scores", "have " + std::to_string(scores[0].rows.size()) + " and " +
                                             std::to_string(scores[k].rows.size()) +
-                                            " parts, takes scores of one measurement");
+                                            " parts, must be scores of one measurement");
         }
         if (const double total = scores[k].total(); total > highest) {
             highest = total;
             chosen.best = k;
         }
     }
-    if (!std::isfinite(highest)) throw value_error("scores", "are not finite, takes at least one finite score");
+    if (!std::isfinite(highest)) throw value_error("scores", "are not finite, must have one finite score or more");
     const auto& best = scores[chosen.best].rows;
     const double n = static_cast<double>(best.size());
     for (const prediction_score& other : scores) {
@@ -86,8 +86,8 @@ struct holdout_options {
 
 /// Counts split in two by binomial thinning: every count goes to the fit with probability p, else it is held out. Both
 /// parts are Poisson counts of p and 1 - p times the same rates, and independent of one another, so that the
-/// log-likelihood of the part held out does not favour what fits the noise. Maps that are no counts any more are split
-/// by added noise instead, for which all of this holds about.
+/// log-likelihood of the part held out does not favour what fits the noise. Maps that are no longer counts are split by
+/// added noise instead; then all of this holds approximately.
 template <scalar T>
 class count_holdout {
 public:
@@ -121,7 +121,8 @@ public:
             const std::size_t i = r / ny, y = r % ny;
             pack_sum<T> sum;
             for_each_pack<T>(nx, [&](auto at) {
-                const pack<T> rate = larger(ratio * (at.load(x.row(i, y)) + p * at.load(background_.row(i, y))), least);
+                const pack<T> rate =
+                    pack_max(ratio * (at.load(x.row(i, y)) + p * at.load(background_.row(i, y))), least);
                 sum.add(at.keep(at.load(m.row(i, y)) * natural_log(rate) - rate));
             });
             found.rows[r] = sum.total();

@@ -16,8 +16,8 @@ struct count_step {
     double step, lowest;  // every value is lowest + k * step
 };
 
-// How far rounding moves a value of these off its multiple: nothing for whole numbers; a few last digits of float,
-// where all values are floats (also if they are held as double), else of double.
+// How far rounding moves a value away from its multiple: 0 for whole numbers; a few last digits of float if all values
+// are floats (also if held as double), else of double.
 inline double rounding_of(const std::vector<double>& sorted) {
     if (std::all_of(sorted.begin(), sorted.end(), [](double v) { return v == std::floor(v); })) return 0;
     const bool all_float = std::all_of(sorted.begin(), sorted.end(),

@@ -39,7 +39,7 @@ struct count_scale {
 
 struct counts_per_unit_options {
     std::optional<double> zero_level{};  ///< the value of no counts, if known: the fit is surer then
-    double least_whiteness = 0.7;        ///< below, the noise counts as smoothed
+    double least_whiteness = 0.7;        ///< below this, the noise is taken as smoothed
     double largest_error = 0.25;         ///< relative standard error above which there is no estimate
     double largest_dispersion = 4;       ///< of a step that is one count, and the inverse of the least
 };
@@ -102,12 +102,12 @@ count_scale find_count_scale(const image_view<const T>& map, const counts_per_un
 ///
 /// Out of reach: maps that were smoothed or interpolated (whiteness below 1), normalised by one another, or cut at 0 in
 /// most pixels; a result of none says so. Structure narrower than about 3 pixels all over the map counts as noise, so
-/// that too few counts are found, or none for want of whiteness. Throws shape_error for a map below 16 x 16,
+/// that too few counts are found, or none because the whiteness is too low. Throws shape_error for a map below 16 x 16,
 /// value_error for NaN or infinity and for options out of range.
 template <image A>
 count_scale counts_per_unit(const A& map, const counts_per_unit_options& options = {}, std::string_view name = "map") {
     if (options.zero_level && !std::isfinite(*options.zero_level)) {
-        throw value_error("zero_level", "got " + to_string(*options.zero_level) + ", takes a finite number");
+        throw value_error("zero_level", is_but_must_be(*options.zero_level, "a finite number"));
     }
     require_in_range(options.least_whiteness, 0, 1, "least_whiteness");
     require_in_range(options.largest_error, 0, 1, "largest_error");
@@ -115,7 +115,7 @@ count_scale counts_per_unit(const A& map, const counts_per_unit_options& options
     const readable<scalar_type_t<A>, 2> in(map, name);
     const auto& view = in.view();
     if (view.shape[0] < 16 || view.shape[1] < 16) {
-        throw shape_error(name, "has shape " + to_string(view.shape) + ", takes 16 x 16 pixels or more");
+        throw shape_error(name, "has shape " + to_string(view.shape) + ", must have 16 x 16 pixels or more");
     }
     require_finite(view, name);
     return detail::find_count_scale(view, options);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/counts/local_excess.hpp>
 
 namespace stemfuse {
@@ -15,7 +16,7 @@ namespace stemfuse {
 struct disagreement_options {
     std::vector<double> windows{12, 6};  ///< sigma of the Gaussian windows, in pixels
     double tolerance = 0.05;             ///< a map that is off by this fraction everywhere does not disagree
-    double false_alarms = 0.01;          ///< chance that a map without any disagreement is flagged anywhere
+    double false_alarms = 0.01;          ///< probability that a map without any disagreement is flagged somewhere
 };
 
 /// A place where a map disagrees most in its surroundings.
@@ -86,7 +87,7 @@ template <scalar T>
 disagreement_maps<T> find_disagreement(const stack_view<const T>& maps, const stack_view<const T>& counts,
                                        const stack_view<const T>& background, const disagreement_options& options = {},
                                        const execution& exec = {}) {
-    if (options.windows.empty()) throw value_error("windows", "are none, takes one or more");
+    require_some(options.windows, "windows");
     require_in_range(options.tolerance, 0, 0.9, "tolerance");
     require_in_range(options.false_alarms, 1e-9, 0.5, "false_alarms");
     const std::size_t n = maps.shape[0], ny = maps.shape[1], nx = maps.shape[2];

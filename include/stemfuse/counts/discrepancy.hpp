@@ -84,7 +84,7 @@ double discrepancy(const M& counts, const R& rates, const execution& exec = {}) 
         }
     });
     const double total = std::accumulate(found.begin(), found.end(), 0.0);
-    if (!std::isfinite(total)) throw value_error("rates", "are 0 where there are counts, takes rates above 0 there");
+    if (!std::isfinite(total)) throw value_error("rates", "are 0 where there are counts, must be above 0 there");
     const double average = std::accumulate(expected.begin(), expected.end(), 0.0);
     return average > 0 ? total / average - 1 : 0;
 }

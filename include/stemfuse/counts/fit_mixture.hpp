@@ -59,7 +59,7 @@ struct mixture_likelihood {
 /// concave in w. Throws value_error for no rates, shape_error for rates of another shape.
 template <scalar T>
 std::vector<double> likeliest_mixture(const image_view<const T>& counts, const std::vector<xt::xtensor<T, 2>>& rates) {
-    if (rates.empty()) throw value_error("rates", "are none, takes one or more");
+    require_some(rates, "rates");
     const std::size_t n = rates.size();
     detail::mixture_likelihood f{{}, std::vector<std::vector<double>>(n), std::vector<double>(n, 0.0)};
     for (const auto& r : rates) require_shape(as_view(r).shape, counts.shape, "rates", "the counts'");

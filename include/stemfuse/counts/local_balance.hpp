@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/counts/local_excess.hpp>
 
 namespace stemfuse {
@@ -16,7 +17,7 @@ struct balance_pass {
     double window;     ///< sigma of the Gaussian, in pixels
     double threshold;  ///< in standard deviations: an excess below it is left to chance
     double reach = 0;  ///< pixels, along y and x, over which the most significant excess counts
-    int turns = 1;     ///< with the significance of the first: one mends half of a border
+    int turns = 1;     ///< repeats, with the significance of the first; each mends half of a border
 };
 
 /// Wide windows, with many counts and few independent places, mend small differences; narrow ones only what is beyond

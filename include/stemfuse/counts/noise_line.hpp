@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/core/order_statistics.hpp>
 #include <stemfuse/data/image_noise.hpp>
 
 namespace stemfuse::detail {

@@ -1,4 +1,4 @@
-// One measurement split into two independent ones where it is no counts any more.
+// One measurement of maps that are no longer counts, split into two independent ones.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/core/random.hpp>
 #include <stemfuse/counts/thinning.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>

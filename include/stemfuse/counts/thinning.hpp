@@ -22,17 +22,12 @@ struct thinned_counts {
 
 namespace detail {
 
-// Apart from the streams that simulated measurements are drawn from, so that one seed serves both.
+// Other streams than those of simulated measurements, so that both can use the same seed.
 inline std::vector<std::uint32_t> thinning_streams(std::size_t n, const std::vector<std::string>& names) {
-    if (!names.empty() && names.size() != n) {
-        throw shape_error("names", "has " + std::to_string(names.size()) + " names, expected " + std::to_string(n) +
-                                       ", one for each map, or none");
-    }
+    if (!names.empty()) require_count(names.size(), n, "names", "names", "one for each map, or none");
+    require_distinct(names, "names");
     std::vector<std::uint32_t> streams;
     for (std::size_t i = 0; i < n; ++i) {
-        if (!names.empty() && std::find(names.begin(), names.end(), names[i]) - names.begin() != std::ptrdiff_t(i)) {
-            throw value_error("names", "has \"" + names[i] + "\" twice, takes every name once");
-        }
         streams.push_back(stream_of("thinning " + (names.empty() ? std::to_string(i) : names[i])));
     }
     return streams;
@@ -84,9 +79,10 @@ private:
 /// and (1 - fraction) * r, and independent of one another.
 ///
 /// What a pixel keeps depends on its count, row and column, on the seed and on the name of its element alone: with
-/// names neither on the order nor on the number of the elements; without, an element's place serves as its name. The
-/// threads and the scalar type change nothing, other machines next to nothing (see random_stream). The parts have the
-/// scalar type of the counts, double for integers, or the type that the caller names: thin_counts<float>(...).
+/// names neither on the order nor on the number of the elements; without, an element's place serves as its name.
+/// Threads and scalar type change nothing; other machines change about one pixel in 10^10 (see random_stream). The
+/// parts have the scalar type of the counts, double for integers, or the type that the caller names:
+/// thin_counts<float>(...).
 ///
 /// Throws value_error, with the place, for a count that is not a whole number from 0 to 1e15, for a fraction outside of
 /// [0, 1] and for a name that is there twice; shape_error for an empty stack and another number of names.

@@ -18,23 +18,23 @@
 
 namespace stemfuse {
 
-/// In pixels: what is at (r, c) in the maps is at (r + y, c + x) in the HAADF image.
+/// In pixels: the place at (r, c) in the maps is at (r + y, c + x) in the HAADF image.
 struct drift {
     double y = 0, x = 0;
     double sigma_y = 0, sigma_x = 0;  ///< standard errors
     bool known = false;               ///< false where the images have too little in common
 
-    /// The drift along an axis where it is longer than four standard errors, else 0: layers along an axis say nothing
-    /// of the drift along it.
+    /// The drift along an axis if it is above four standard errors, else 0. Layers along an axis tell nothing about
+    /// drift along it.
     double certain_y() const { return known && std::abs(y) > 4 * sigma_y ? y : 0; }
     double certain_x() const { return known && std::abs(x) > 4 * sigma_x ? x : 0; }
-    /// More than half a pixel of it is certain.
+    /// Whether more than half a pixel of drift is certain.
     bool significant() const { return std::hypot(certain_y(), certain_x()) > 0.5; }
 };
 
 namespace detail {
 
-// The longest drift that is looked for, in pixels, and the parts of the images that are drawn from for its error.
+// The longest drift that is searched for, in pixels, and into how many parts the images are cut for the bootstrap.
 inline constexpr std::size_t longest_drift = 8, drift_parts = 4;
 
 struct shift {
@@ -50,7 +50,7 @@ struct correlation_sums {
     std::size_t side() const { return 2 * reach + 1; }
 };
 
-// The image less its mean over squares as wide as the shifts that are looked for: edges and spots stay, slopes go.
+// The image minus its mean over squares as wide as the shifts that are searched: edges and spots stay, slopes go.
 template <image A>
 xt::xtensor<double, 2> without_slopes(const A& image, std::string_view name) {
     const readable<scalar_type_t<A>, 2> in(image, name);
@@ -91,7 +91,8 @@ inline double parabola_top(double left, double middle, double right) {
     return curvature < 0 ? 0.5 * (left - right) / curvature : 0;
 }
 
-// The highest point of the correlation, or that nearest to no shift of those nearly as high (0.9), as of a lattice.
+// The highest peak of the correlation. Where several are nearly as high (0.9 of it), as for a lattice, the one nearest
+// to no shift.
 inline std::optional<shift> correlation_peak(const correlation_sums& sums, const std::vector<std::size_t>& parts) {
     const std::size_t side = sums.side(), size = side * side;
     std::vector<double> c(size);
@@ -130,10 +131,10 @@ inline double spread(const std::vector<double>& values) {
 /// Measures the drift between the HAADF image and a map (n_y, n_x), say the sum of all, of up to 8 pixels (a fifth of
 /// the shorter side of small images). Both lose their local mean; the peak of their normalised cross-correlation, on
 /// shifts of whole pixels, is refined by parabolas. The standard error is that of the peak under 200 draws, with
-/// replacement, of the 4 x 4 parts of the images (bootstrap, from a fixed seed): noise, and what the images have not in
-/// common, both count. Closely spaced columns of different elements, brighter on one side in the image and on the other
-/// in the map, look like drift of part of their distance: half a pixel for dumbbells 5 pixels apart. Throws shape_error
-/// for images of different shapes, value_error for NaN or infinity.
+/// replacement, of the 4 x 4 parts of the images (bootstrap, from a fixed seed): it covers noise and what the two
+/// images do not share. Closely spaced columns of different elements, brighter on one side in the image and on the
+/// other in the map, look like drift of part of their distance: half a pixel for dumbbells 5 pixels apart. Throws
+/// shape_error for images of different shapes, value_error for NaN or infinity.
 template <image A, image B>
 drift measure_drift(const A& haadf, const B& map) {
     const auto shape = detail::shape_of<2>(haadf, "haadf");

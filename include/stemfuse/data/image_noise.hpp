@@ -10,22 +10,11 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/order_statistics.hpp>
 
 namespace stemfuse {
 
 namespace detail {
-
-// A normal variable's median absolute value, in standard deviations.
-inline constexpr double normal_median_magnitude = 0.67448975019608174;
-
-// The middle value, the mean of the two middle ones for an even number; 0 for none. Reorders the values.
-inline double median(std::vector<double>& values) {
-    if (values.empty()) return 0;
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    if (values.size() % 2 == 1) return *middle;
-    return 0.5 * (*middle + *std::max_element(values.begin(), middle));
-}
 
 // The image convolved with [1 -2 1; -2 4 -2; 1 -2 1] / 6, of (n_y - 2) (n_x - 2) numbers in row-major order: the second
 // difference along both axes. It takes white noise to noise of the same standard deviation, and anything of the form
@@ -63,12 +52,12 @@ double image_noise(const A& image, std::string_view name = "image", const execut
     const readable<scalar_type_t<A>, 2> in(image, name);
     const auto& view = in.view();
     if (view.shape[0] < 3 || view.shape[1] < 3) {
-        throw shape_error(name, "has shape " + to_string(view.shape) + ", takes 3 x 3 pixels or more");
+        throw shape_error(name, "has shape " + to_string(view.shape) + ", must have 3 x 3 pixels or more");
     }
     require_finite(view, name);
     auto differences = detail::mixed_second_difference(view, exec);
     for (double& d : differences) d = std::abs(d);
-    return detail::median(differences) / detail::normal_median_magnitude;
+    return median(differences) / normal_median_magnitude;
 }
 
 }  // namespace stemfuse

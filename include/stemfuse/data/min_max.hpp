@@ -30,10 +30,10 @@ void rescale(const image_view<const In>& in, const image_view<Out>& out, std::st
         highest = std::max(highest, static_cast<double>(v));
     });
     const double range = highest - lowest;
-    if (range == 0) throw value_error(name, "is " + to_string(lowest) + " everywhere, takes an image with contrast");
+    if (range == 0) throw value_error(name, "is " + to_string(lowest) + " everywhere, must have contrast");
     if (!std::isfinite(range)) {
         throw value_error(name, "ranges from " + to_string(lowest) + " to " + to_string(highest) +
-                                    ", takes a range that a double can hold");
+                                    ", must have a range that a double can hold");
     }
     const auto [ny, nx] = in.shape;
     for (std::size_t y = 0; y < ny; ++y) {
@@ -65,10 +65,7 @@ auto min_max_each(const A& maps, const std::vector<std::string>& names = {}) {
     const readable<in_type, 3> in(maps, "maps");
     require_not_empty(in.view(), "maps");
     const std::size_t n = in.view().shape[0];
-    if (!names.empty() && names.size() != n) {
-        throw shape_error("names", "has " + std::to_string(names.size()) + " names, expected " + std::to_string(n) +
-                                       ", one for each map");
-    }
+    if (!names.empty()) require_count(names.size(), n, "names", "names", "one for each map");
     xt::xtensor<detail::result_scalar_t<T, A>, 3> out(in.view().shape);
     const auto out_view = as_view(out, "maps");
     for (std::size_t i = 0; i < n; ++i) {

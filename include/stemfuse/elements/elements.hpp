@@ -26,7 +26,7 @@ inline int atomic_number(std::string_view symbol) {
     const auto found = std::find(element_symbols.begin(), element_symbols.end(), symbol);
     if (found == element_symbols.end()) {
         throw value_error("elements",
-                          "got \"" + std::string(symbol) + "\", takes element symbols from H to Og, such as Dy");
+                          "is \"" + std::string(symbol) + "\", must be element symbols from H to Og, such as Dy");
     }
     return static_cast<int>(found - element_symbols.begin()) + 1;
 }

@@ -123,8 +123,8 @@ inline constexpr element_lines xray_line_table[] = {
 
 }  // namespace detail
 
-/// The lines of an element that are known, K alpha, K beta, L alpha and M alpha: none for H, He, Li and from Np on.
-/// Throws value_error for what is no symbol.
+/// The lines of an element that the table has, of K alpha, K beta, L alpha and M alpha: none for H, He, Li and from Np
+/// on. Throws value_error unless it is an element symbol.
 inline std::vector<xray_line> xray_lines(std::string_view element) {
     atomic_number(element);
     std::vector<xray_line> lines;

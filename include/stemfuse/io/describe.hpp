@@ -15,7 +15,8 @@ namespace stemfuse::io {
 
 /// What to do about a file without images.
 inline constexpr const char* without_image =
-    "; takes images (y, x) of one number a pixel, stacks of them and spectra of every pixel: make such images of other "
+    "; must have images (y, x) of one number a pixel, stacks of them and spectra of every pixel: make such images of "
+    "other "
     "data in HyperSpy or py4DSTEM and save as .hspy or .h5";
 
 namespace detail {
@@ -44,7 +45,7 @@ inline std::string text_table(const std::vector<std::vector<std::string>>& rows)
 inline std::string show(const axis_calibration& axis) { return to_string(axis.pixel) + " " + axis.unit; }
 
 // "3.6 nm", "3.6 x 4 nm", empty where not known.
-inline std::string show(const calibration& scale) {
+inline std::string show(const pixel_calibration& scale) {
     if (!scale.x.known() && !scale.y.known()) return "";
     if (scale.x == scale.y) return show(scale.x);
     if (!scale.x.known() || !scale.y.known())

@@ -198,7 +198,7 @@ inline const image_info& image_file::find(std::string_view name) const {
         throw read_error(path_.string(), "has no image " + wanted + ", has " + joined(short_names(images)));
     if (found.size() > 1)
         throw read_error(path_.string(),
-                         "has several images " + wanted + ", takes one of " + joined(short_names(found)));
+                         "has several images " + wanted + ", name one of " + joined(short_names(found)));
     return *std::find_if(images.begin(), images.end(), [&](const image_info& i) { return i.name == found[0].name; });
 }
 

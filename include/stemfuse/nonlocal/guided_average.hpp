@@ -21,7 +21,7 @@ namespace detail {
 // exp(x) for x <= 0, 0 below -80. The rounding of x log2(e) makes a relative error of up to 1e-5 far from 0.
 [[gnu::always_inline]] inline pack<float> exponential(pack<float> x) {
     using constants = elementary<float>;
-    const pack<float> y = larger(x, broadcast(-80.0f)) * 1.44269504f;
+    const pack<float> y = pack_max(x, broadcast(-80.0f)) * 1.44269504f;
     const pack<float> shifted = as_written(y + static_cast<float>(constants::rounder));
     const pack<float> e =
         times_power_of_two(exp2_fraction(y - (shifted - static_cast<float>(constants::rounder))), shifted);
@@ -37,11 +37,11 @@ namespace detail {
 template <scalar T>
 class guided_average {
 public:
-    /// Operates on stacks of `n` images as far as domain_shape() goes; apply() and adjoint() take any number. Throws
-    /// value_error for an empty list, and a softness or noise that is not above 0.
+    /// domain_shape() has `n` images; apply() and adjoint() take any number of images. Throws value_error for an empty
+    /// list, and a softness or noise that is not above 0.
     guided_average(std::shared_ptr<const neighbour_list> list, double noise, double softness, std::size_t n = 1)
         : list_(std::move(list)), n_(n) {
-        if (!list_ || list_->distances.empty()) throw value_error("list", "is empty, takes neighbours");
+        if (!list_ || list_->distances.empty()) throw value_error("list", "is empty, must have neighbours");
         require_positive(softness, "softness");
         require_positive(noise, "noise");
         noise_ = static_cast<float>(noise);
@@ -88,8 +88,8 @@ public:
         });
     }
 
-    /// The sum of the weights that are farther than `radius` pixels, at every pixel, shape (n_y, n_x).
-    xt::xtensor<T, 2> share_beyond(double radius, const execution& exec = {}) const {
+    /// The sum of the weights of neighbours farther away than `radius` pixels, at every pixel, shape (n_y, n_x).
+    xt::xtensor<T, 2> fraction_beyond(double radius, const execution& exec = {}) const {
         const double square = radius * radius;
         return per_pixel(exec, [this, square](const float* w, const neighbour_offset* at) {
             float sum = 0;
@@ -125,7 +125,7 @@ private:
                 const float* const distances = list_->distances.data() + first;
                 pack<float> sums{};
                 for_each_pack<float>(count, [&](auto at) {
-                    const pack<float> beyond = larger(at.load(distances) - noise_, pack<float>{});
+                    const pack<float> beyond = pack_max(at.load(distances) - noise_, pack<float>{});
                     const pack<float> w = at.keep(detail::exponential(beyond * slope_));
                     at.store(weights.data(), w);
                     sums += w;

@@ -1,4 +1,4 @@
-// For every pixel the pixels around it that are described most like it.
+// For every pixel, the pixels around it with the most similar descriptors.
 #pragma once
 
 #include <algorithm>
@@ -93,7 +93,8 @@ struct displacements {
     }
 };
 
-// The nearest so far of the pixels of one pack: room for twice as many as wanted, cut to these when it is full.
+// The nearest neighbours found so far for the pixels of one pack: room for twice the number wanted, cut to that number
+// when full.
 class nearest_of_pack {
 public:
     static constexpr std::size_t n = lanes<float>;
@@ -113,7 +114,7 @@ public:
         if (size_[lane] == room_) cut(lane);
     }
 
-    // The wanted nearest of a lane, or as many as there are.
+    // The nearest of one lane: the number wanted, or all if there are fewer.
     const neighbour_key* nearest(std::size_t lane) {
         if (size_[lane] > wanted_) cut(lane);
         return keys_.data() + lane * room_;
@@ -169,8 +170,8 @@ private:
     std::vector<float> values_;
 };
 
-// Displacement by displacement for as many pixels as a pack holds. The dimensions are ordered by how much they vary:
-// where the first four tell that no pixel of the pack has a new neighbour, the others are not looked at.
+// One displacement at a time, for all pixels of a pack. The dimensions are ordered by how much they vary: where the
+// first four tell that no pixel of the pack has a new neighbour, the others are not looked at.
 inline void search_pack(const descriptor_rows& rows, const displacements& window, std::size_t ny, std::size_t nx,
                         std::size_t y, std::size_t x, nearest_of_pack& nearest) {
     const auto r = static_cast<std::ptrdiff_t>(window.rows.front().places.size() / 2);
@@ -218,9 +219,8 @@ inline void search_pack(const descriptor_rows& rows, const displacements& window
 inline neighbour_list find_neighbours(const patch_descriptors& descriptors, const neighbour_options& options = {},
                                       const execution& exec = {}) {
     const std::size_t ny = descriptors.values.shape(1), nx = descriptors.values.shape(2);
-    if (options.neighbours == 0) throw value_error("neighbours", "got 0, takes 1 or more");
-    if (options.half_window > 127)
-        throw value_error("half_window", "got " + std::to_string(options.half_window) + ", takes up to 127");
+    require_at_least(options.neighbours, 1, "neighbours");
+    if (options.half_window > 127) throw value_error("half_window", is_but_must_be(options.half_window, "127 or less"));
     neighbour_list list{ny, nx, 0, {}, {}};
     const std::size_t reach = options.half_window + 1;
     list.count = std::min(options.neighbours, std::min(ny, reach) * std::min(nx, reach));

@@ -1,4 +1,4 @@
-// Patches of images in few numbers, so that places which look alike are near one another.
+// Descriptors: patches of images as a few numbers each, close to one another for places that look alike.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,7 @@ struct patch_options {
     std::size_t half = 3;         ///< patches have 2 half + 1 pixels a side
     double spread = 2;            ///< sigma of their Gaussian weights, in pixels
     std::size_t dimensions = 16;  ///< that are kept, at most those of the patch
-    bool turned = false;          ///< by quarters and mirrored, so that patches alike but for that are near one another
+    bool turned = false;          ///< turned by quarters and mirrored to one orientation before they are compared
 };
 
 /// The squared distance of two pixels' numbers is that of their weighted patches, in units of the noise's variance.
@@ -190,7 +190,7 @@ inline void project_row(const patch_reader& reader, const std::vector<float>& fa
     for (std::size_t x = 0; x < out.shape(2); ++x) {
         reader.for_each_value(y, x, [&](std::size_t p, float value) { values[p] = value; });
         for (std::size_t d = 0; d < width; d += lanes<float>) {
-            // Two sums, as one would wait for itself.
+            // Two sums, because each addition of a single one would wait for the last.
             pack<float> even{}, odd{};
             std::size_t p = 0;
             for (; p + 1 < values.size(); p += 2) {
@@ -215,7 +215,7 @@ inline void project_row(const patch_reader& reader, const std::vector<float>& fa
 template <scalar T>
 patch_descriptors describe_patches(const std::vector<guide_image<T>>& guides, const patch_options& options = {},
                                    const execution& exec = {}) {
-    if (guides.empty()) throw value_error("guides", "are none, takes one or more");
+    require_some(guides, "guides");
     for (const auto& g : guides) {
         require_not_empty(g.image, "guides");
         require_shape(g.image.shape, guides.front().image.shape, "guides", "the first one's");
@@ -223,7 +223,7 @@ patch_descriptors describe_patches(const std::vector<guide_image<T>>& guides, co
         require_positive(static_cast<double>(g.standard_deviation), "standard_deviation");
     }
     require_positive(options.spread, "spread");
-    if (options.dimensions == 0) throw value_error("dimensions", "got 0, takes 1 or more");
+    require_at_least(options.dimensions, 1, "dimensions");
     const std::size_t ny = guides.front().image.shape[0], nx = guides.front().image.shape[1];
     const auto taps = detail::patch_taps(guides.size(), options);
     const auto padded = detail::padded_guides(guides, options.half);

@@ -33,14 +33,13 @@ xt::xtensor<T, 3> block_means(const stack_view<const T>& fine, const execution& 
 
 template <scalar T>
 xt::xtensor<T, 2> block_means(const image_view<const T>& fine) {
-    const stack_view<const T> one{fine.data, {1, fine.shape[0], fine.shape[1]}, {0, fine.strides[0], fine.strides[1]}};
-    const auto coarse = block_means(one);
+    const auto coarse = block_means(as_stack(fine));
     xt::xtensor<T, 2> image({coarse.shape(1), coarse.shape(2)});
     std::copy(coarse.begin(), coarse.end(), image.begin());
     return image;
 }
 
-/// Every pixel the value of its block: `fine` has n_y and n_x of which `coarse` has half, rounded up.
+/// Copies each coarse value to its block of 2 x 2 pixels. `coarse` has half the rows and columns of `fine`, rounded up.
 template <scalar T>
 void spread_blocks(const stack_view<const T>& coarse, const stack_view<T>& fine, const execution& exec = {}) {
     const std::size_t ny = fine.shape[1], nx = fine.shape[2];

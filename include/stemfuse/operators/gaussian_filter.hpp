@@ -27,7 +27,8 @@ std::vector<T> gaussian_window(double sigma, double truncate = 4) {
     return scaled;
 }
 
-/// The place of pixel x of a line of n that is mirrored at its borders again and again: -1 is 0, n is n - 1.
+/// The pixel of a line of n that pixel x stands for when the line is mirrored at its borders without end: -1 is 0, n is
+/// n - 1.
 inline std::size_t mirrored(std::ptrdiff_t x, std::size_t n) {
     const auto period = 2 * static_cast<std::ptrdiff_t>(n), k = ((x % period) + period) % period;
     return static_cast<std::size_t>(k < static_cast<std::ptrdiff_t>(n) ? k : period - 1 - k);
@@ -81,14 +82,13 @@ xt::xtensor<T, 3> smoothed(const stack_view<const T>& in, const std::vector<T>& 
 
 template <scalar T>
 xt::xtensor<T, 2> smoothed(const image_view<const T>& in, const std::vector<T>& window, const execution& exec = {}) {
-    const stack_view<const T> one{in.data, {1, in.shape[0], in.shape[1]}, {0, in.strides[0], in.strides[1]}};
-    const xt::xtensor<T, 3> stack = smoothed(one, window, exec);
+    const xt::xtensor<T, 3> stack = smoothed(as_stack(in), window, exec);
     xt::xtensor<T, 2> image(in.shape);
     std::copy(stack.begin(), stack.end(), image.begin());
     return image;
 }
 
-/// The same by a Gaussian of standard deviation sigma >= 0 pixels, cut at 4 of them; 0 copies.
+/// The same with a Gaussian of standard deviation sigma >= 0 pixels, cut at 4 sigma; 0 copies.
 template <scalar T, std::size_t N>
 xt::xtensor<T, N> gaussian_filter(const array_view<const T, N>& in, double sigma, const execution& exec = {}) {
     require_non_negative(sigma, "sigma");

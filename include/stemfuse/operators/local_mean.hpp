@@ -8,8 +8,8 @@
 
 namespace stemfuse {
 
-/// The mean of an image (n_y, n_x) over the square of (2 r + 1)^2 pixels around every pixel, as much of it as is in the
-/// image. The time does not depend on r.
+/// The mean of an image (n_y, n_x) over the square of (2 r + 1)^2 pixels around every pixel, over the part of the
+/// square that lies in the image. The time does not depend on r.
 inline xt::xtensor<double, 2> local_mean(const xt::xtensor<double, 2>& image, std::size_t r) {
     const std::size_t ny = image.shape(0), nx = image.shape(1);
     xt::xtensor<double, 2> sums = xt::zeros<double>({ny + 1, nx + 1}), mean(image.shape());  // of all above and left

@@ -19,9 +19,9 @@
 namespace stemfuse {
 
 struct directional_options {
-    double strength = 0.95;  ///< 0 to 1: how much of a step along q a clear edge takes off the penalty
+    double strength = 0.95;  ///< 0 to 1: by how much a clear edge lowers the penalty of a step along q
     double smoothing = 1;    ///< of the guide: a Gaussian of this standard deviation in pixels, 0.5 or more
-    double threshold = 3;    ///< a gradient is an edge above so many times the noise that the guide's gradient has
+    double threshold = 3;    ///< a gradient is an edge if above this many times the noise of the guide's gradient
 };
 
 namespace detail {
@@ -48,11 +48,11 @@ class directional_field {
 public:
     using value_type = T;
 
-    /// None: A = 1.
+    /// No field: A = 1.
     directional_field() = default;
 
-    /// A field of one's own, shape (2, n_y, n_x). Throws shape_error for another shape, value_error where a number is
-    /// not finite or |q| > 1.
+    /// Your own field, shape (2, n_y, n_x). Throws shape_error for another shape, value_error where a number is not
+    /// finite or |q| > 1.
     template <stack Q>
     explicit directional_field(const Q& q) {
         const readable<T, 3> in(q, "q");
@@ -67,7 +67,7 @@ public:
                 const double length = std::hypot(static_cast<double>(along_y), static_cast<double>(along_x));
                 if (length > 1 + 4 * static_cast<double>(std::numeric_limits<T>::epsilon())) {
                     throw value_error("q", "has length " + to_string(length) + " at row " + std::to_string(y) +
-                                               ", column " + std::to_string(x) + ", takes at most 1");
+                                               ", column " + std::to_string(x) + ", must have length 1 or less");
                 }
             }
         }
@@ -94,7 +94,8 @@ public:
         double largest = 0;
         for (const double v : h) largest = std::max(largest, std::abs(v));
         const double noise = sigma / (2 * std::sqrt(std::numbers::pi) * options.smoothing * options.smoothing);
-        const double eta = std::max(options.threshold * noise, 1e-9 * largest);  // rounding is no edge
+        const double eta =
+            std::max(options.threshold * noise, 1e-9 * largest);  // 1e-9 of the largest gradient: rounding is no edge
         xt::xtensor<T, 3> q = xt::zeros<T>({std::size_t{2}, ny, nx});
         for (std::size_t y = 0; y < ny && largest > 0; ++y) {
             for (std::size_t x = 0; x < nx; ++x) {

@@ -1,4 +1,4 @@
-// What a primal-dual scheme takes of a prior: its operator, row by row, and the set its dual variables live in.
+// What a primal-dual scheme needs from a prior: its operator, row by row, and the set of its dual variables.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ namespace stemfuse {
 ///     spread(coarse, fine, execution)
 ///         duals of the coarser problem, see block_means, made those of the finer one
 ///     coarser()        the prior at half the resolution
-/// Of p, ascend() sees to it that the parts which K never moves are 0; rest() sets them to 0 in duals of others.
+/// ascend() keeps the parts of p that K never moves at 0; rest() sets them to 0 in duals from elsewhere.
 template <class Prior>
 struct dual_kernels;
 
@@ -68,7 +68,7 @@ struct dual_kernels<total_variation> {
             pack<T> left = broadcast(segment.x0 > 0 ? px[-1] : T(0));
             for_each_pack<T>(segment.n, [&](auto at) {
                 const pack<T> right = at.load(px);
-                at.store(to, (last_then(left, right) - right) + (at.load(up) - at.load(py)));
+                at.store(to, (shift_in(left, right) - right) + (at.load(up) - at.load(py)));
                 left = right;
             });
         }

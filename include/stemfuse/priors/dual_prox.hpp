@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/core/copy_rows.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/partition.hpp>
 #include <stemfuse/core/rows.hpp>
@@ -108,7 +109,7 @@ private:
             T* const u = out[i];
             for_each_pack<T>(v_.shape[2], [&](auto at) {
                 const pack<T> w = at.load(v) - t_ * at.load(u);
-                at.store(u, non_negative_ ? larger(pack<T>{}, w) : w);
+                at.store(u, non_negative_ ? pack_max(pack<T>{}, w) : w);
             });
         }
     }
@@ -155,9 +156,7 @@ prox_report dual_prox(const Prior& prior, const dual_prox_options& options, cons
     if (static_cast<T>(t) > 0) {
         xt::xtensor<T, 3> ahead(p.shape);
         const stack_view<T> r = as_view(ahead);
-        for_each_row(p.shape[0] * p.shape[1], p.shape[2], exec, [&](std::size_t k) {
-            std::copy_n(p.row(k / p.shape[1], k % p.shape[1]), p.shape[2], r.row(k / p.shape[1], k % p.shape[1]));
-        });
+        copy_rows(stack_view<const T>(p), r, exec);
         detail::fgp_momentum momentum;
         for (; report.iterations < options.iterations; ++report.iterations) {
             exec.throw_if_stopped();

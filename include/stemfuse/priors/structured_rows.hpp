@@ -50,7 +50,7 @@ void structured_adjoint(Direction here, Direction above, std::size_t n, bool fir
         pack<T> py = at.load(y), px = at.load(x), qy = at.load(up_y), qx = at.load(up_x);
         here(at, py, px);
         above(at, qy, qx);
-        at.store(out, (last_then(left, px) - px) + (qy - py));
+        at.store(out, (shift_in(left, px) - px) + (qy - py));
         left = px;
     });
 }
@@ -79,7 +79,7 @@ struct joint_coupling {
     }
     template <class Pairs>
     static joint_coupling projection(std::size_t n, Pairs&& pairs) {
-        return {reciprocal_sqrt(larger(squares(n, pairs), pack<T>{} + 1))};
+        return {reciprocal_sqrt(pack_max(squares(n, pairs), pack<T>{} + 1))};
     }
     void operator()(pack<T>& y, pack<T>& x) const {
         y *= factor;
@@ -106,7 +106,7 @@ struct nuclear_coupling {
                 xx += x * x;
                 yx += y * x;
             }
-            const pack<T> along = yx / larger(yy, pack<T>{} + std::numeric_limits<T>::min());
+            const pack<T> along = yx / pack_max(yy, pack<T>{} + std::numeric_limits<T>::min());
             for (std::size_t i = 0; i < n; ++i) {
                 pairs(i, y, x);
                 const pack<T> across = x - along * y;
@@ -128,12 +128,12 @@ struct nuclear_coupling {
     static nuclear_coupling projection(std::size_t n, Pairs&& pairs) {
         const gram g(n, pairs);
         const pack<T> one = pack<T>{} + 1, least = pack<T>{} + std::numeric_limits<T>::min();
-        const pack<T> trace = larger(g.yy + g.xx, one), scale = one / trace;
+        const pack<T> trace = pack_max(g.yy + g.xx, one), scale = one / trace;
         const pack<T> yx = g.yx * scale, half = (g.yy - g.xx) * scale / 2, apart = square_root(half * half + yx * yx);
         const pack<T> l1 = (g.yy + g.xx) * scale / 2 + apart;
-        const pack<T> l2 = (g.yy * scale) * (g.rest * scale) / larger(l1, least);
-        const pack<T> f1 = reciprocal_sqrt(larger(l1 * trace, one)), f2 = reciprocal_sqrt(larger(l2 * trace, one));
-        const pack<T> slope = (f2 - f1) / larger(apart + apart, least);
+        const pack<T> l2 = (g.yy * scale) * (g.rest * scale) / pack_max(l1, least);
+        const pack<T> f1 = reciprocal_sqrt(pack_max(l1 * trace, one)), f2 = reciprocal_sqrt(pack_max(l2 * trace, one));
+        const pack<T> slope = (f2 - f1) / pack_max(apart + apart, least);
         return {f1 + slope * (apart - half), f1 + slope * (apart + half), -slope * yx};
     }
     void operator()(pack<T>& y, pack<T>& x) const {

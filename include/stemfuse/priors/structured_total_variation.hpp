@@ -1,4 +1,4 @@
-// Total variation that uses structure: edges that the maps share, and edges that an image of the same area shows.
+// Total variation that uses structure: edges that several maps share, and edges that an image of the same area shows.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 #include <stemfuse/priors/dual_prox.hpp>
 #include <stemfuse/priors/prior.hpp>
 #include <stemfuse/priors/structured_rows.hpp>
+#include <stemfuse/simd/few.hpp>
 
 namespace stemfuse {
 
@@ -110,10 +111,7 @@ struct dual_kernels<structured_total_variation<Coupling, T>> {
             if constexpr (!couples_maps) {
                 for (std::size_t i = 0; i < n; ++i) ascend.template operator()<1>(i);
             } else {
-                const auto few = [&]<std::size_t... I>(std::index_sequence<I...>) {
-                    return ((n == I + 1 && (ascend.template operator()<I + 1>(0), true)) || ...);
-                };
-                if (!few(std::make_index_sequence<8>{})) ascend.template operator()<0>(0);
+                detail::with_few<8>(n, [&]<std::size_t Few>() { ascend.template operator()<Few>(0); });
             }
         });
     }

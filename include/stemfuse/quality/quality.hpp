@@ -92,7 +92,7 @@ void require_comparable(const array_view<const double, N>& u, const array_view<c
     require_finite(u, argument);
     require_finite(x, "truth");
     if constexpr (N == 2) {
-        if (!(highest(x) > 0)) throw value_error("truth", "has no pixel above 0, takes an image with some");
+        if (!(highest(x) > 0)) throw value_error("truth", "has no pixel above 0, must have one or more");
     }
 }
 

@@ -11,6 +11,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/order_statistics.hpp>
 #include <stemfuse/quantify/quantification.hpp>
 
 namespace stemfuse {
@@ -18,7 +19,7 @@ namespace stemfuse {
 struct composition_options {
     fraction_kind kind = fraction_kind::atomic;
     double least_matter = 0.05;     ///< below this share of the 99th percentile of the total amount, a pixel is empty
-    std::size_t window_radius = 3;  ///< pixels; of the standard errors' window, of 2 radius + 1 pixels a side
+    std::size_t window_radius = 3;  ///< pixels; of the window of the standard errors, 2 radius + 1 pixels a side
 };
 
 namespace detail {
@@ -26,22 +27,12 @@ namespace detail {
 inline void require_composition(const stack_view<const double>& maps, const k_factors& factors,
                                 const composition_options& options, std::string_view name) {
     require_not_empty(maps, name);
-    if (maps.shape[0] != factors.size()) {
-        throw shape_error(name, "has " + std::to_string(maps.shape[0]) + " maps, expected " +
-                                    std::to_string(factors.size()) + " as there are k-factors");
-    }
+    require_count(maps.shape[0], factors.size(), name, "maps", "one for each k-factor");
     for (std::size_t i = 0; i < factors.size(); ++i) {
         require_counts(maps.image(i), std::string(name) + ", " + factors.elements()[i]);
     }
     require_in_range(options.least_matter, 0, 1, "least_matter");
     require_in_range(static_cast<double>(options.window_radius), 0, 1000, "window_radius");
-}
-
-// The value below which 99 of 100 lie.
-inline double percentile_99(std::vector<double> values) {
-    const auto place = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) * 99 / 100);
-    std::nth_element(values.begin(), place, values.end());
-    return *place;
 }
 
 // Sums over windows of 2 radius + 1 numbers, cut off at the ends, of n numbers that lie `stride` apart.
@@ -78,7 +69,8 @@ inline xt::xtensor<double, 3> fractions(const stack_view<const double>& maps, co
             }
         }
     });
-    const double least = options.least_matter * percentile_99(totals);
+    std::vector<double> ordered = totals;
+    const double least = options.least_matter * lower_quantile(ordered.begin(), ordered.end(), 0.99);
     for_each_row(ny, nx, exec, [&, n = n, nx = nx](std::size_t y) {
         for (std::size_t i = 0; i < n; ++i) {
             for (std::size_t x = 0; x < nx; ++x) {

@@ -29,17 +29,16 @@ public:
     /// missing, is there twice, is of no element, or is not finite and above 0.
     k_factors(std::vector<std::string> elements, const std::vector<std::pair<std::string, double>>& factors)
         : elements_(std::move(elements)) {
-        if (elements_.empty()) throw shape_error("elements", "are empty, takes one symbol or more");
+        require_some<shape_error>(elements_, "elements");
+        require_distinct(elements_, "elements");
         for (const auto& element : elements_) {
-            if (std::count(elements_.begin(), elements_.end(), element) > 1) {
-                throw value_error("elements", "has \"" + element + "\" twice, takes every symbol once");
-            }
             weights_.push_back(atomic_weight(element));
         }
         factors_.assign(elements_.size(), 0);
         for (const auto& [element, factor] : factors) set(element, factor);
         for (std::size_t i = 0; i < factors_.size(); ++i) {
-            if (factors_[i] == 0) throw value_error("k_factors", "has none for " + elements_[i] + ", takes one each");
+            if (factors_[i] == 0)
+                throw value_error("k_factors", "has none for " + elements_[i] + ", must have one for each element");
         }
     }
 
@@ -57,13 +56,12 @@ private:
         if (found == elements_.end()) {
             std::string all;
             for (const auto& e : elements_) all += (all.empty() ? "" : ", ") + e;
-            throw value_error("k_factors", "has one for " + element + ", takes those of " + all);
+            throw value_error("k_factors", "has one for " + element + ", must be those of " + all);
         }
         double& mine = factors_[static_cast<std::size_t>(found - elements_.begin())];
-        if (mine != 0) throw value_error("k_factors", "has two for " + element + ", takes one each");
+        if (mine != 0) throw value_error("k_factors", "has two for " + element + ", must have one for each element");
         if (!(factor > 0 && std::isfinite(factor))) {
-            throw value_error("k_factors",
-                              "has " + to_string(factor) + " for " + element + ", takes a finite number above 0");
+            throw value_error("k_factors", is_but_must_be(factor, "a finite number above 0") + " (" + element + ")");
         }
         mine = factor;
     }
@@ -91,7 +89,7 @@ count_totals total_counts(const A& counts, const B& background) {
     return {detail::element_sums(m.view()), detail::element_sums(b.view())};
 }
 
-/// The same with a background of so many counts in every pixel, one number for each element or one for all.
+/// The same with a constant background in counts per pixel, one number for each element or one for all.
 template <stack A>
 count_totals total_counts(const A& counts, const std::vector<double>& background) {
     const readable<double, 3> m(counts, "counts");
@@ -99,8 +97,8 @@ count_totals total_counts(const A& counts, const std::vector<double>& background
     require_counts(m.view(), "counts");
     const auto [n, ny, nx] = m.view().shape;
     if (background.size() != n && background.size() != 1) {
-        throw shape_error("background", "has " + std::to_string(background.size()) + " numbers, expected one or " +
-                                            std::to_string(n) + " as counts has maps");
+        throw shape_error("background", "has " + std::to_string(background.size()) + " numbers, must have 1 or " +
+                                            std::to_string(n) + ", one for each map of counts");
     }
     count_totals totals{detail::element_sums(m.view()), std::vector<double>(n)};
     for (std::size_t i = 0; i < n; ++i) {
@@ -115,11 +113,8 @@ namespace detail {
 
 // Throws shape_error unless there are n totals of both kinds, value_error unless they are finite and 0 or more.
 inline void require_totals(const count_totals& totals, std::size_t n) {
-    if (totals.counts.size() != n || totals.background.size() != n) {
-        throw shape_error("totals", "has " + std::to_string(totals.counts.size()) + " counts and " +
-                                        std::to_string(totals.background.size()) + " backgrounds, expected " +
-                                        std::to_string(n) + ", one for each element");
-    }
+    require_count(totals.counts.size(), n, "totals", "counts", "one for each element");
+    require_count(totals.background.size(), n, "totals", "backgrounds", "one for each element");
     for (std::size_t i = 0; i < n; ++i) {
         require_non_negative(totals.counts[i], "totals");
         require_non_negative(totals.background[i], "totals");
@@ -192,7 +187,8 @@ inline composition global_composition(const k_factors& factors, const count_tota
         variances.push_back(amount * amount * (totals.counts[i] + background_variance * totals.background[i]));
     }
     const double whole = std::accumulate(found.fractions.begin(), found.fractions.end(), 0.0);
-    if (!(whole > 0)) throw value_error("totals", "has no element with more counts than background, takes one or more");
+    if (!(whole > 0))
+        throw value_error("totals", "has no element with more counts than background, must have one or more");
     for (double& f : found.fractions) f /= whole;
     for (std::size_t i = 0; i < n; ++i) {
         double variance = 0;

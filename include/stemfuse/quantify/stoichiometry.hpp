@@ -30,8 +30,8 @@ inline std::vector<double> element_sums(const stack_view<const double>& maps) {
 inline void require_positive_sums(const std::vector<double>& sums, std::string_view argument) {
     for (std::size_t i = 0; i < sums.size(); ++i) {
         if (sums[i] > 0) continue;
-        throw value_error(
-            argument, "element " + std::to_string(i) + " has the sum " + to_string(sums[i]) + ", takes a sum above 0");
+        throw value_error(argument, "element " + std::to_string(i) + " has the sum " + to_string(sums[i]) +
+                                        ", must have a sum above 0");
     }
 }
 
@@ -54,7 +54,7 @@ std::vector<double> stoichiometry_error(const Fused& fused, const Truth& truth) 
     const double fused_total = std::accumulate(fused_sums.begin(), fused_sums.end(), 0.0);
     const double truth_total = std::accumulate(truth_sums.begin(), truth_sums.end(), 0.0);
     if (!(fused_total > 0)) {
-        throw value_error("fused", "has the total " + to_string(fused_total) + ", takes a total above 0");
+        throw value_error("fused", "has the total " + to_string(fused_total) + ", must have a total above 0");
     }
     for (std::size_t i = 0; i < fused_sums.size(); ++i) {
         fused_sums[i] = (fused_sums[i] / fused_total) / (truth_sums[i] / truth_total) - 1;

@@ -39,7 +39,7 @@ namespace detail {
 template <scalar T>
 struct averaged_counts {
     xt::xtensor<T, 3> counts, background;
-    xt::xtensor<T, 3> share;  // of the weights that is farther than `near_by` pixels
+    xt::xtensor<T, 3> nonlocal_fraction;  // sum of the weights from farther than `near_by` pixels
 
     static constexpr double near_by = 3;
 
@@ -65,7 +65,7 @@ std::pair<xt::xtensor<T, 3>, haadf_calibration> fit_averages(const count_problem
     return {problem.signal(fit.maps), std::move(calibration)};
 }
 
-// Tries kernels one list of neighbours at a time, as those take more memory than all else.
+// Tries kernels one list of neighbours at a time, because a list takes more memory than everything else.
 template <scalar T>
 class kernel_search {
 public:
@@ -177,7 +177,7 @@ private:
                  averaged_counts<T>& to) const {
         kernel.apply(one(from.counts(), i), one(as_view(to.counts), i), exec_);
         kernel.apply(one(from.background(), i), one(as_view(to.background), i), exec_);
-        xt::view(to.share, i) = kernel.share_beyond(averaged_counts<T>::near_by, exec_);
+        xt::view(to.nonlocal_fraction, i) = kernel.fraction_beyond(averaged_counts<T>::near_by, exec_);
     }
 
     // One image of a stack, as a stack.

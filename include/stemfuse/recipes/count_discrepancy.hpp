@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/counts/discrepancy.hpp>
 #include <stemfuse/recipes/count_fusion.hpp>
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/recipes/count_parts.hpp>
 #include <stemfuse/recipes/count_search.hpp>
 #include <stemfuse/recipes/residue.hpp>
@@ -79,8 +80,8 @@ void prefer_common(scored_path<T>& found) {
     }
 }
 
-// The largest residue whose removal predicts element i worse than the best does by at most the standard error of
-// the difference: what cannot be told from nothing is taken for nothing.
+// The largest residue whose removal predicts element i worse than the best does by at most the standard error of the
+// difference: signal within one standard error of zero is removed.
 template <scalar T>
 double choose_residue(const count_holdout<T>& holdout, const xt::xtensor<T, 2>& map, std::size_t i,
                       const std::vector<double>& residues) {
@@ -149,9 +150,9 @@ void check_count_fusion(const stack_view<const T>& counts, const stack_view<cons
     require_shape(haadf.shape, {counts.shape[1], counts.shape[2]}, "haadf", "the counts'");
     require_counts(background, "background");
     require_finite(haadf, "haadf");
-    if (grid.smoothings.empty() || grid.directed.empty())
-        throw value_error("grid", "has no smoothing or no direction, takes one or more of each");
-    if (grid.blurs.empty()) throw value_error("blurs", "are none, takes one or more");
+    require_some(grid.smoothings, "smoothings");
+    require_some(grid.directed, "directed");
+    require_some(grid.blurs, "blurs");
     for (const double blur : grid.blurs) require_in_range(blur, 0, 100, "blurs");
     for (const auto* values : {&grid.smoothings, &grid.haadf_weights}) {
         for (const double v : *values) require_in_range(v, 1e-6, 1e6, "grid");

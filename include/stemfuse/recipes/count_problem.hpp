@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <stemfuse/core/array_access.hpp>
+#include <stemfuse/core/order_statistics.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/priors/structured_total_variation.hpp>
 #include <stemfuse/recipes/haadf_calibration.hpp>
@@ -53,9 +54,7 @@ std::vector<double> count_scales(const stack_view<const T>& counts, const stack_
     net = gaussian_filter(as_view(std::as_const(net)), 3, exec);
     for (std::size_t i = 0; i < n; ++i) {
         T* const first = &net(i, 0, 0);
-        T* const at = first + static_cast<std::ptrdiff_t>(0.99 * static_cast<double>(ny * nx - 1));
-        std::nth_element(first, at, first + ny * nx);
-        scales[i] = std::max(scales[i], static_cast<double>(*at));
+        scales[i] = std::max(scales[i], static_cast<double>(lower_quantile(first, first + ny * nx, 0.99)));
     }
     return scales;
 }
@@ -204,7 +203,7 @@ private:
         const solver_type solver(
             std::move(elastic), count_likelihood(counts_, scales_, background_), prior, scheme,
             {.lambda_haadf = lambda_haadf, .lambda_chemical = 1, .lambda_tv = setting.smoothing * unit_});
-        // The steps that suit another objective need not suit this one.
+        // Steps that suit another objective may not suit this one.
         fit.duals.steps.clear();
         fit.duals.scales.clear();
         fit = solver.solve_from(std::move(fit), {.iterations = iterations}, exec);

@@ -117,8 +117,8 @@ void refine(const count_problem<T>& problem, typename count_problem<T>::fit_type
     }
 }
 
-// Calls f(k, execution) for k < n, and then(k) in the order of k: where the images are small, several f at a time and
-// all `then` after them, else each after its f, so that what it takes over need not be kept for all.
+// Calls f(k, execution) for k < n, and then(k) in the order of k. Small images: several f at a time, and all `then`
+// after them. Large images: each then(k) right after its f, so that results are not kept for all.
 template <class F, class G>
 void for_each_fit(const stack_shape& shape, std::size_t n, const execution& exec, F&& f, G&& then) {
     const bool small = shape[1] * shape[2] <= std::size_t{1} << 18;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/counts/disagreement.hpp>
 #include <stemfuse/counts/fit_mixture.hpp>
 #include <stemfuse/counts/local_balance.hpp>
@@ -21,7 +22,7 @@ struct guided_fusion_options {
     /// directed by the image alone, as fits to counts are but one part of the mixtures.
     count_fusion_options counts{.grid = {.directed = {true}}, .holdout = {.fraction = 0.7}};
     kernel_grid kernels{};
-    std::vector<double> smoothings{0.03, 0.12, 0.5, 1};   ///< of averages: what is left of noise is smooth already
+    std::vector<double> smoothings{0.03, 0.12, 0.5, 1};   ///< of averages: their remaining noise is already smooth
     double haadf_weight = 0.05;                           ///< of averages, which have seen the image; 0: none
     std::vector<balance_pass> balance = default_balance;  ///< none: no balance
     disagreement_options disagreement{};
@@ -39,7 +40,7 @@ struct guided_fusion_result : count_fusion_result<T> {  // chosen: the heaviest 
     std::vector<std::vector<mixture_part>> mixtures;    ///< of each element, the heaviest first
     /// How far a map rests on averaging: the share of a pixel's counts that comes from more than 3 pixels away, 0 to 1,
     /// shape (n, n_y, n_x).
-    xt::xtensor<T, 3> share;
+    xt::xtensor<T, 3> nonlocal_fraction;
     /// Where counts and map disagree beyond chance, before the balance and the removal of residues mend it.
     disagreement_maps<T> disagreement;
 };
@@ -182,7 +183,7 @@ private:
                                            parts_.whole().background(), options_.disagreement, exec_);
         r.maps = balanced(std::move(r.maps), parts_.whole());
         const xt::xtensor<T, 3> part = balanced(part_maps(), parts_.part());
-        r.share = xt::zeros<T>(r.maps.shape());
+        r.nonlocal_fraction = xt::zeros<T>(r.maps.shape());
         for (std::size_t i = 0; i < r.scales.size(); ++i) {
             const double residue =
                 choose_residue(parts_.holdout(), xt::xtensor<T, 2>(xt::view(part, i)), i, options_.counts.residues);
@@ -204,7 +205,8 @@ private:
             parts.push_back({weights_[i][k], setting, fits_[k].kernels[i]});
             if (weights_[i][k] > weights_[i][heaviest]) heaviest = k;
             if (setting.averaged != averaging::none)
-                xt::view(r.share, i) += static_cast<T>(weights_[i][k]) * xt::view(fits_[k].averages.share, i);
+                xt::view(r.nonlocal_fraction, i) +=
+                    static_cast<T>(weights_[i][k]) * xt::view(fits_[k].averages.nonlocal_fraction, i);
         }
         std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.weight > b.weight; });
         r.chosen.push_back({fits_[heaviest].best(i).setting, residue, whole_fit(fits_[heaviest], i).second});
@@ -235,7 +237,7 @@ auto fuse_counts_guided(const M& counts, const B& background, const H& haadf, co
     const readable<T, 3> m(counts, "counts"), b(background, "background");
     const readable<T, 2> h(haadf, "haadf");
     detail::check_count_fusion(m.view(), b.view(), h.view(), options.counts);
-    if (options.smoothings.empty()) throw value_error("smoothings", "are none, takes one or more");
+    require_some(options.smoothings, "smoothings");
     for (const double s : options.smoothings) require_in_range(s, 1e-6, 1e6, "smoothings");
     for (const double s : options.kernels.softnesses) require_in_range(s, 1e-3, 1e6, "softnesses");
     require_in_range(options.haadf_weight, 0, 1e6, "haadf_weight");

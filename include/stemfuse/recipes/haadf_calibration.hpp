@@ -1,4 +1,4 @@
-// How the HAADF image depends on the maps, learnt from both: response of every element, exponent and offset.
+// How the HAADF image depends on the maps, estimated from both: response of every element, exponent and offset.
 #pragma once
 
 #include <algorithm>
@@ -10,13 +10,14 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/order_statistics.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/simd/elementary.hpp>
 
 namespace stemfuse {
 
-/// b_H = offset + sum_i responses_i x_i^gamma, with what it leaves unexplained.
+/// b_H = offset + sum_i responses_i x_i^gamma + what stays unexplained.
 struct haadf_calibration {
     std::vector<double> responses;  ///< >= 0, in the units of the image for maps of 1
     double gamma = 1;
@@ -29,7 +30,7 @@ struct haadf_calibration {
     }
 };
 
-struct calibration_options {
+struct haadf_calibration_options {
     std::vector<double> gammas{1, 1.2, 1.4, 1.6, 1.8};  ///< of which the one of the smallest misfit is taken
     std::size_t reweightings = 2;                       ///< of the robust fit
     double misfit_smoothing = 1;                        ///< pixels
@@ -78,13 +79,11 @@ public:
             solve();
             set_residual();
             if (k == reweightings) return fit_;
-            // A spread needs no more than some thousand pixels.
+            // A few thousand pixels are enough for a robust spread.
             std::vector<T> sizes;
             for (std::size_t p = 0; p < residual_.size(); p += 1 + residual_.size() / 8192)
                 sizes.push_back(std::abs(residual_.data()[p]));
-            const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
-            std::nth_element(sizes.begin(), middle, sizes.end());
-            limit_ = static_cast<T>(2 / 0.6745 * *middle);
+            limit_ = static_cast<T>(2 / 0.6745 * kth_smallest(sizes.begin(), sizes.end(), sizes.size() / 2));
             if (!(limit_ > 0)) return fit_;
         }
     }
@@ -168,7 +167,7 @@ private:
 /// Throws shape_error where the shapes differ, value_error for NaN or infinity, negative maps, no exponent and one
 /// outside [1, 2].
 template <stack X, image H>
-haadf_calibration calibrate_haadf(const X& maps, const H& haadf, const calibration_options& options = {},
+haadf_calibration calibrate_haadf(const X& maps, const H& haadf, const haadf_calibration_options& options = {},
                                   const execution& exec = {}) {
     using T = value_type_t<X>;
     const readable<T, 3> x(maps, "maps");
@@ -177,7 +176,7 @@ haadf_calibration calibrate_haadf(const X& maps, const H& haadf, const calibrati
     require_counts(x.view(), "maps");
     require_finite(h.view(), "haadf");
     require_shape({x.view().shape[1], x.view().shape[2]}, h.view().shape, "maps", "the HAADF image");
-    if (options.gammas.empty()) throw value_error("gammas", "are empty, takes one or more");
+    require_some(options.gammas, "gammas");
     std::optional<haadf_calibration> best;
     for (const double gamma : options.gammas) {
         require_in_range(gamma, 1, 2, "gammas");

@@ -8,6 +8,7 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/order_statistics.hpp>
 
 namespace stemfuse {
 
@@ -17,9 +18,7 @@ T bright_level(const image_view<const T>& map) {
     std::vector<T> values;
     for (std::size_t y = 0; y < map.shape[0]; ++y) values.insert(values.end(), map.row(y), map.row(y) + map.shape[1]);
     if (values.empty()) return 0;
-    const auto at = values.begin() + static_cast<std::ptrdiff_t>(0.995 * static_cast<double>(values.size() - 1));
-    std::nth_element(values.begin(), at, values.end());
-    return *at;
+    return lower_quantile(values.begin(), values.end(), 0.995);
 }
 
 /// A map x >= 0, shape (n_y, n_x), with x clip(x / T - 1, 0, 1) for x, T the fraction of its 99.5th percentile: below T

@@ -68,24 +68,14 @@ private:
     }
 };
 
-inline std::string chart_number(double value) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.6g", value);
-    return text.data();
-}
-
-inline std::string coordinate(double value) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.1f", value);
-    return text.data();
-}
+inline std::string coordinate(double value) { return fixed_text(value, 1); }
 
 // A grid line, or a mark below the axis, with its number.
 inline std::string chart_tick(double x0, double y0, double x1, double y1, std::string_view anchor, double text_x,
                               double text_y, double value) {
     return "<path class=\"grid\" d=\"M" + coordinate(x0) + " " + coordinate(y0) + "L" + coordinate(x1) + " " +
            coordinate(y1) + "\"/><text x=\"" + coordinate(text_x) + "\" y=\"" + coordinate(text_y) +
-           "\" text-anchor=\"" + std::string(anchor) + "\">" + chart_number(value) + "</text>\n";
+           "\" text-anchor=\"" + std::string(anchor) + "\">" + to_string(value) + "</text>\n";
 }
 
 }  // namespace detail
@@ -101,8 +91,8 @@ inline std::string history_chart(std::string_view title, const std::vector<doubl
     const auto y_of = [&](double v) { return bottom - (bottom - top) * axis.part(v); };
     std::string description = std::string(title) + " over the iterations";
     if (!values.empty()) {
-        description += ": " + detail::chart_number(values.front()) + " at the start, " +
-                       detail::chart_number(values.back()) + " after " + std::to_string(values.size() - 1);
+        description += ": " + to_string(values.front()) + " at the start, " + to_string(values.back()) + " after " +
+                       std::to_string(values.size() - 1);
     }
     std::string svg = "<svg viewBox=\"0 0 " + coordinate(width) + " " + coordinate(height) +
                       "\" role=\"img\" aria-label=\"" + escape_html(description) +

@@ -55,7 +55,7 @@ inline image_shape report_picture_shape(const image_shape& shape) {
     return {side(shape[0]), side(shape[1])};
 }
 
-inline std::string scale_bar_html(std::size_t nx, const calibration& scale) {
+inline std::string scale_bar_html(std::size_t nx, const pixel_calibration& scale) {
     const double across = static_cast<double>(nx) * scale.pixel(), length = round_length(across / 3.5);
     if (!scale.known() && length < 1) return "";
     return "<span class=\"scale\" style=\"width:" + coordinate(100 * length / across) + "%\">" +
@@ -63,7 +63,7 @@ inline std::string scale_bar_html(std::size_t nx, const calibration& scale) {
 }
 
 // " of 0.5 nm", " of 0.5 nm by 0.7 nm", nothing where not known.
-inline std::string pixel_html(const calibration& scale) {
+inline std::string pixel_html(const pixel_calibration& scale) {
     if (!scale.known()) return "";
     const auto shown = [](const axis_calibration& a) { return short_number(a.pixel) + " " + shown_unit(a); };
     const bool square = scale.x == scale.y || !scale.y.known();
@@ -179,7 +179,7 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
     detail::require_drawable(record);
     const image_shape shape{record.haadf.shape(0), record.haadf.shape(1)};
     const image_shape size = detail::report_picture_shape(shape);
-    const std::string scale_bar = detail::scale_bar_html(shape[1], record.scale.readable(shape[1]));
+    const std::string scale_bar = detail::scale_bar_html(shape[1], record.scale.in_shown_unit(shape[1]));
     std::vector<detail::figure_column> columns;
     std::string maps, names;
     for (std::size_t i = 0; i <= record.elements.size(); ++i) {
@@ -211,8 +211,8 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
            "</head>\n<body>\n<header><p>Fused multi-modal "
            "electron microscopy</p><h1>" +
            title + "</h1><p>" + escape_html(names) + " \u00b7 " + std::to_string(shape[1]) + " \u00d7 " +
-           std::to_string(shape[0]) + " pixels" + detail::pixel_html(record.scale.readable(shape[1])) + " \u00b7 " +
-           escape_html(record.unit) + "</p></header>\n<main>\n" + warnings +
+           std::to_string(shape[0]) + " pixels" + detail::pixel_html(record.scale.in_shown_unit(shape[1])) +
+           " \u00b7 " + escape_html(record.unit) + "</p></header>\n<main>\n" + warnings +
            "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps + "</div>\n" +
            detail::profile_html(record, columns, options.figure) + trust_html(options.trust, size, scale_bar) +
            detail::residual_html(record, size, scale_bar) + choice + "<h2>Numbers</h2>\n<div class=\"tables\">\n" +

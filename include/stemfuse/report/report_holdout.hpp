@@ -101,7 +101,7 @@ inline std::string holdout_chart(const holdout_panel& panel) {
         "<svg viewBox=\"0 0 " + coordinate(axes.width) + " " + coordinate(axes.height) +
         "\" role=\"img\" aria-label=\"" +
         escape_html("Deficit of " + panel.name + " against smoothing for " + std::to_string(panel.curves.size()) +
-                    " variants: taken is " + chosen.variant + ", smoothing " + chart_number(taken.smoothing)) +
+                    " variants: taken is " + chosen.variant + ", smoothing " + to_string(taken.smoothing)) +
         "\">\n<text class=\"name\" x=\"0\" y=\"14\">" + escape_html(panel.name) + "</text>\n";
     for (const double part : {0.0, 0.36, 0.6, 0.8, 0.97}) {
         const double tick = part > 0 ? round_length(axes.most * part * part) : 0, y = axes.y(tick);

@@ -22,7 +22,7 @@ std::string profile_html(const fusion_record<T>& record, const std::vector<figur
     const double strips = 90 * static_cast<double>(record.elements.size());
     figure_page page(static_cast<std::size_t>(strips + 40), static_cast<std::size_t>(width), dots_per_inch);
     draw_profiles(page, {10, 10, width - 20, strips + 20}, profiles_of(record, columns, rows),
-                  record.scale.readable(nx));
+                  record.scale.in_shown_unit(nx));
     const std::string heading = profile_heading(ny, rows);
     return "<h2>Line profile</h2>\n<p>Along x, " + heading + "; every element on its own scale.</p>\n" +
            panel_html(std::move(page.drawing).image(), "", "Line profiles, " + heading, "");

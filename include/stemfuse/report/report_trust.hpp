@@ -18,7 +18,7 @@ namespace stemfuse::io {
 /// counts from the map in standard deviations.
 struct trust_map {
     std::string name;
-    xt::xtensor<double, 2> share, deviation;
+    xt::xtensor<double, 2> nonlocal_fraction, deviation;
 };
 
 struct trust_section {
@@ -39,7 +39,7 @@ inline std::string trust_pair(const trust_map& map, double threshold, const imag
     };
     const std::string range = short_number(most);
     return "<section class=\"pair\"><h3>" + escape_html(map.name) + "</h3>\n<div class=\"panels\">\n" +
-           panel_html(shown(map.share, {0, 1}, grey_map()), "share from elsewhere, 0 to 1",
+           panel_html(shown(map.nonlocal_fraction, {0, 1}, grey_map()), "share from elsewhere, 0 to 1",
                       map.name + ": share of the counts that averaging brought from elsewhere", scale_bar) +
            panel_html(shown(map.deviation, {-most, most}, diverging_map()),
                       "counts \u2212 map, \u00b1" + range + " std. dev.",

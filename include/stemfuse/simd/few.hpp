@@ -1,4 +1,4 @@
-// Loops over few things, whose number the compiler may know.
+// Loops over few items, with their number known to the compiler where it is small.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace stemfuse::detail {
 
-// Calls f<n>() where n is 1 to Most, else f<0>(): with a constant number of maps a kernel's loops over them unroll, and
-// what it computes of each stays in registers.
+// Calls f<n>() for n in [1, Most], else f<0>(). A kernel template takes Few, the number of maps: a constant if known at
+// compile time, so that its loops over the maps unroll and stay in registers; 0 if known at run time only.
 template <std::size_t Most = 4, class F>
 void with_few(std::size_t n, F&& f) {
     const bool is_few = [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -19,7 +19,7 @@ void with_few(std::size_t n, F&& f) {
     if (!is_few) f.template operator()<0>();
 }
 
-// A pack for each of them, for the time of a call.
+// One pack for each of n items, for the length of a call.
 template <class T>
 struct held_pack {
     pack<T> value;

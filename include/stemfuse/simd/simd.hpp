@@ -1,4 +1,4 @@
-// Packs: as many numbers as one vector register holds, by the vector extensions that g++ and clang++ share.
+// Packs: as many numbers as one vector register holds. By the vector extensions of g++ and clang++.
 #pragma once
 
 #include <bit>
@@ -71,7 +71,7 @@ void store(T* to, std::type_identity_t<pack<T>> x) {
 
 /// The larger, or the smaller, of the two; b where one is NaN. One instruction on x86, which compilers do not find.
 template <class Pack>
-Pack larger(Pack a, Pack b) {
+Pack pack_max(Pack a, Pack b) {
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
     if constexpr (sizeof(lane_t<Pack>) == 4) return (Pack)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);
     if constexpr (sizeof(lane_t<Pack>) == 8) return (Pack)_mm512_maskz_max_pd(0xff, (__m512d)a, (__m512d)b);
@@ -86,13 +86,13 @@ Pack larger(Pack a, Pack b) {
 #endif
 }
 template <class Pack>
-Pack smaller(Pack a, Pack b) {
-    return -larger(-a, -b);
+Pack pack_min(Pack a, Pack b) {
+    return -pack_max(-a, -b);
 }
 
 template <class Pack>
 Pack magnitude(Pack x) {
-    return larger(x, -x);
+    return pack_max(x, -x);
 }
 
 namespace detail {
@@ -110,9 +110,9 @@ Pack select_lanes(Pack a, Pack b) {
 
 /// The pack that begins one lane before b, where a comes before b; the one that begins one lane after a.
 template <class Pack>
-Pack last_then(Pack a, Pack b) {
+Pack shift_in(Pack a, Pack b) {
     constexpr int n = lanes<lane_t<Pack>>;
-    // In small steps where g++ would go through memory.
+    // In small steps, because g++ would go through memory otherwise.
     if constexpr (n == 4) {
         const Pack turned_a = detail::select_lanes<3, 0, 1, 2>(a, a), turned_b = detail::select_lanes<3, 0, 1, 2>(b, b);
         return detail::select_lanes<4, 1, 2, 3>(turned_b, turned_a);
@@ -123,7 +123,7 @@ Pack last_then(Pack a, Pack b) {
     }
 }
 template <class Pack>
-Pack but_first_then(Pack a, Pack b) {
+Pack shift_out(Pack a, Pack b) {
     constexpr int n = lanes<lane_t<Pack>>;
     if constexpr (n == 4) {
         const Pack both = detail::select_lanes<4, 1, 2, 3>(a, b);
@@ -169,8 +169,8 @@ void for_each_pack(std::size_t n, F&& f) {
     if (c < n) f(part_pack<T>{c, n - c});
 }
 
-/// A sum over packs in T, carried on in double every few packs: as exact as a sum in double to about 1e-7 of the sum of
-/// magnitudes in float, for a third of the instructions.
+/// A sum over packs in T that moves to double every few packs. In float it differs from a sum in double by about 1e-7
+/// of the sum of magnitudes, for a third of the instructions.
 template <class T>
 class pack_sum {
 public:

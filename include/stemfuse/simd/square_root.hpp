@@ -82,7 +82,7 @@ template <class Pack>
 /// sqrt(x) for x >= 0 to the same error, 0 below the smallest normal number.
 template <class Pack>
 Pack square_root(Pack x) {
-    return x * reciprocal_sqrt(larger(x, Pack{} + std::numeric_limits<lane_t<Pack>>::min()));
+    return x * reciprocal_sqrt(pack_max(x, Pack{} + std::numeric_limits<lane_t<Pack>>::min()));
 }
 
 }  // namespace stemfuse

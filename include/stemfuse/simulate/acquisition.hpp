@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/simulate/specimen.hpp>
@@ -47,20 +48,10 @@ void require_acquirable(const specimen<T>& sample, const acquisition_options& op
     require_counts(truth, "truth");
     require_shape(haadf.shape, {truth.shape[1], truth.shape[2]}, "haadf", "the truth maps");
     require_finite(haadf, "haadf");
-    if (elements.size() != n) {
-        throw shape_error("elements", "has " + std::to_string(elements.size()) + " symbols, expected " +
-                                          std::to_string(n) + " as truth has maps");
-    }
-    for (auto e = elements.begin(); e != elements.end(); ++e) {
-        if (std::find(elements.begin(), e, *e) != e) {
-            throw value_error("elements", "has \"" + *e + "\" twice, takes every symbol once");
-        }
-    }
+    require_count(elements.size(), n, "elements", "symbols", "one for each map of the truth");
+    require_distinct(elements, "elements");
     const auto require_one_each = [n](const std::vector<double>& numbers, std::string_view name, double highest) {
-        if (!numbers.empty() && numbers.size() != n) {
-            throw shape_error(
-                name, "has " + std::to_string(numbers.size()) + " numbers, expected " + std::to_string(n) + " or none");
-        }
+        if (!numbers.empty()) require_count(numbers.size(), n, name, "numbers", "one for each map, or none");
         for (const double v : numbers) require_in_range(v, 0, highest, name);
     };
     require_one_each(options.sensitivities, "sensitivities", 1e3);
@@ -84,7 +75,7 @@ void require_acquirable(const specimen<T>& sample, const acquisition_options& op
 }
 
 // Draws the HAADF image. Gain, offset and noise in single precision, so that the noise's product with a multiple of
-// 2^-16 is exact; with the explicit fused multiply-add no compiler's choice changes a digit.
+// 2^-16 is exact; the fused multiply-add is explicit, so that no compiler changes a digit.
 template <scalar T>
 void expose_haadf(const image_view<const T>& clean, const image_view<T>& out, const acquisition_options& options,
                   const execution& exec) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 

@@ -44,7 +44,7 @@ double spot_level(const U& map, const X& even, const blind_spot& spot) {
     }
     if (!(inside[1] > 0 && around[1] > 0)) {
         throw value_error("even", "holds nothing in or around the spot at row " + to_string(spot.y) + ", column " +
-                                      to_string(spot.x) + ", takes a map that holds the element there");
+                                      to_string(spot.x) + ", must hold the element there");
     }
     return inside[0] / around[0] / (inside[1] / around[1]);
 }

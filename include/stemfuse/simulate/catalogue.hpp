@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
 #include <stemfuse/simulate/amorphous_wedge.hpp>
 #include <stemfuse/simulate/antisite_superlattice.hpp>
@@ -117,7 +118,7 @@ const catalogue_entry<T>& specimen_by_name(std::string_view name) {
     if (found != entries.end()) return *found;
     std::string names;
     for (const auto& e : entries) names += (names.empty() ? "" : ", ") + std::string(e.name);
-    throw value_error("specimen", "got \"" + std::string(name) + "\", takes one of " + names);
+    throw value_error("specimen", is_but_must_be(name, "one of " + names));
 }
 
 }  // namespace stemfuse

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
 namespace stemfuse {

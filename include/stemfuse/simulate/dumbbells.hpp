@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/smooth_noise.hpp>
 #include <stemfuse/simulate/specimen.hpp>

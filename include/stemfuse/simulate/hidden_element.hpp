@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 

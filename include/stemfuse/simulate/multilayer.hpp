@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/simulate/smooth_noise.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 

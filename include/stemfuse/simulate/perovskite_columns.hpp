@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 

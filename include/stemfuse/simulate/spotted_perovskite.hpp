@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/blind_spot.hpp>
 #include <stemfuse/simulate/specimen.hpp>

@@ -33,14 +33,11 @@ void require_duals(const convergent_duals<T>& duals, const stack_shape& p, std::
         require_finite(as_view(duals.p), "duals");
     }
     for (const std::vector<T>* values : {&duals.steps, &duals.scales}) {
-        if (!values->empty() && values->size() != n) {
-            throw shape_error("duals", "have steps or scales for " + std::to_string(values->size()) +
-                                           " maps, expected " + std::to_string(n));
-        }
+        if (!values->empty()) require_count(values->size(), n, "duals", "steps or scales", "one for each map");
         for (const T v : *values) {
             if (v > 0 && std::isfinite(v)) continue;
-            throw value_error("duals", "have a step or scale of " + to_string(static_cast<double>(v)) +
-                                           ", take finite numbers above 0");
+            throw value_error("duals", "has a step or scale of " + to_string(static_cast<double>(v)) +
+                                           ", must have finite numbers above 0");
         }
     }
 }
@@ -55,7 +52,7 @@ void shorten_steps(convergent_duals<T>& of) {
     for (T& t : of.steps) t /= 2;
 }
 
-// Every step the mean of all.
+// Sets every step to the mean of all.
 template <scalar T>
 void equalise_steps(convergent_duals<T>& of) {
     const T mean = std::accumulate(of.steps.begin(), of.steps.end(), T(0)) / static_cast<T>(of.steps.size());

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/core/copy_rows.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/priors/dual_kernels.hpp>
 #include <stemfuse/solvers/convergent_duals.hpp>
@@ -27,8 +29,8 @@ namespace stemfuse {
 /// of the same majoriser: it lies below, unless the iterate is a stationary point. So the objective never rises.
 ///
 /// The objective is not convex, and where the iterates end is a stationary point, not always the lowest: stop by the
-/// measure of stationarity(), or by a number of iterations. An iteration that lowers nothing has a relative change of
-/// 0, which does not say that the next one does not, either.
+/// measure of stationarity(), or by a number of iterations. An iteration that does not lower the objective has a
+/// relative change of 0, but the next one may lower it.
 ///
 /// The first iteration from a start without duals solves coarser problems first, of block means of 2 x 2 pixels, again
 /// and again, where both terms offer coarser(). Binning may change which elements explain the image: every coarse level
@@ -37,7 +39,7 @@ struct convergent_scheme {
     std::size_t sweeps = 10;            ///< of an iteration
     double step = 0.3;                  ///< of the primal, in units of a map's root mean square
     std::size_t newton_steps = 1;       ///< of a sweep in every pixel
-    std::size_t levels = 16;            ///< of coarser problems at most; those below 8 rows or columns are left out
+    std::size_t levels = 16;            ///< at most, of coarser problems; none has fewer than 8 rows or columns
     std::size_t coarse_iterations = 3;  ///< on each of them
 
     template <scalar T>
@@ -87,7 +89,7 @@ struct convergent_scheme {
         if (dual_kernels<P>::couples_maps) detail::equalise_steps(s.duals);
         s.x.resize(x.shape);
         s.tangent.resize({tangent_images(f), x.shape[1], x.shape[2]});
-        copy<T>(x, as_view(s.x), exec);
+        copy_rows<T>(x, as_view(s.x), exec);
         const auto now = measure(f, s, as_view(s.x), exec);
         s.at = now.at;
         s.stationarity = now.measure;
@@ -105,7 +107,7 @@ struct convergent_scheme {
         const auto now = measure(f, s, as_view(s.x), exec);
         if (accept(f, s, now, x, exec)) return;
         if (!std::isfinite(now.at.total)) {
-            copy<T>(x, as_view(s.x), exec);
+            copy_rows<T>(x, as_view(s.x), exec);
             s.duals.p.fill(T(0));
         }
         s.stationarity = measure(f, s, x, exec).measure;
@@ -136,7 +138,7 @@ private:
 
     void check() const {
         if (!(step > 0 && std::isfinite(step)))
-            throw value_error("step", "got " + to_string(step) + ", takes a finite number above 0");
+            throw value_error("step", is_but_must_be(step, "a finite number above 0"));
         require_iterations(sweeps, "sweeps");
         require_iterations(newton_steps, "newton_steps");
         require_iterations(coarse_iterations, "coarse_iterations");
@@ -163,14 +165,6 @@ private:
         s.sweeps += static_cast<double>(sweeps);
     }
 
-    template <class T>
-    static void copy(const stack_view<const T>& from, const stack_view<T>& to, const execution& exec) {
-        for_each_row(to.shape[0] * to.shape[1], to.shape[2], exec, [&](std::size_t r) {
-            const std::size_t i = r / to.shape[1], y = r % to.shape[1];
-            std::copy_n(from.row(i, y), to.shape[2], to.row(i, y));
-        });
-    }
-
     template <class F, class T>
     static stationarity_report measure(const F& f, const state<T>& s,
                                        const std::type_identity_t<stack_view<const T>>& x, const execution& exec) {
@@ -190,7 +184,7 @@ private:
         });
     }
 
-    // Makes s.x the iterate, and the anchor, where that lowers the objective.
+    // Makes s.x the iterate and the anchor if that lowers the objective.
     template <class F, class T>
     static bool accept(const F& f, state<T>& s, const stationarity_report& now, const stack_view<T>& x,
                        const execution& exec) {
@@ -198,7 +192,7 @@ private:
         s.at = now.at;
         s.stationarity = now.measure;
         s.refused = 0;
-        copy<T>(as_view(std::as_const(s.x)), x, exec);
+        copy_rows<T>(as_view(std::as_const(s.x)), x, exec);
         set_tangent(f, s, exec);
         return true;
     }
@@ -219,7 +213,7 @@ private:
             s.sweeps += result.sweeps / 4;
             spread_blocks(as_view(std::as_const(maps)), as_view(s.x), exec);
             kernels.spread(as_view(result.duals.p), as_view(s.duals.p), exec);
-            if (!accept(f, s, measure(f, s, as_view(s.x), exec), x, exec)) copy<T>(x, as_view(s.x), exec);
+            if (!accept(f, s, measure(f, s, as_view(s.x), exec), x, exec)) copy_rows<T>(x, as_view(s.x), exec);
         }
     }
 

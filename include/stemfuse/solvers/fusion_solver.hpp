@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <stemfuse/core/array_access.hpp>
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/priors/total_variation.hpp>
 #include <stemfuse/solvers/objective.hpp>
 #include <stemfuse/solvers/published_scheme.hpp>
@@ -32,7 +33,7 @@ concept scheme =
         { state.duals } -> std::convertible_to<typename S::template duals_of<Prior, T>::type>;
     };
 
-/// Fused maps, shape (n_elements, n_y, n_x), how they came about, and the duals with which to go on.
+/// Fused maps, shape (n_elements, n_y, n_x), a report of the solve, and the duals from which to continue.
 template <scalar T, class Duals>
 struct fusion_result : fusion_report {
     xt::xtensor<T, 3> maps;
@@ -91,7 +92,7 @@ public:
         return result;
     }
 
-    /// Goes on from an earlier result, with its duals; give it by std::move to save the copy.
+    /// Continues from an earlier result, with its duals. Pass it by std::move to save a copy.
     template <class Observer = ignore_progress>
     result_type solve_from(result_type previous, const stopping& stop = {}, const execution& exec = {},
                            Observer&& observer = {}) const {
@@ -142,7 +143,7 @@ private:
         if constexpr (!measures_stationarity<state_type>) {
             if (stop.stationarity > 0) {
                 throw value_error("stationarity",
-                                  "got " + to_string(stop.stationarity) + ", takes 0: the scheme does not measure it");
+                                  is_but_must_be(stop.stationarity, "0: the scheme does not measure it"));
             }
         }
 

@@ -63,8 +63,8 @@ public:
         : elastic_(std::move(elastic)), chemical_(std::move(chemical)), prior_(std::move(prior)), weights_(weights) {
         const stack_shape e = elastic_.shape(), c = chemical_.shape();
         if (e != c) {
-            throw shape_error("maps", "have shape " + to_string(c) + ", the elastic term takes " + to_string(e) +
-                                          " (elements, rows, columns)");
+            throw shape_error("maps", "has shape " + to_string(c) + ", must have shape " + to_string(e) +
+                                          " (elements, rows, columns) as the elastic term");
         }
         n_elements_ = e[0];
         weights_.lambda_haadf = weights_.lambda_haadf.value_or(1.0 / static_cast<double>(e[0]));

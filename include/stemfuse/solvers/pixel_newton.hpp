@@ -90,7 +90,7 @@ private:
             for (std::size_t i = 0; i < n; ++i) {
                 const pack<T> gi = at.load(gradient[i]), xi = at.load(x[i]);
                 const pack<T> length = (Coupled ? gi - f * at.load(vector[i]) : gi) * inverse[i].value;
-                const pack<T> next = larger(xi - length, at.load(least[i]));
+                const pack<T> next = pack_max(xi - length, at.load(least[i]));
                 const pack<T> chosen = xi > zero ? next : (gi < zero ? next : zero);
                 at.store(x[i], chosen);
                 if (z != nullptr) at.store(z[i] + segment.x0, chosen + (chosen - at.load(z[i] + segment.x0)));

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/core/copy_rows.hpp>
 #include <stemfuse/core/large_pages.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/simd/simd.hpp>
@@ -12,11 +14,11 @@
 
 namespace stemfuse {
 
-/// x <- prox_{step lambda_tv R}( max(0, x - step grad) ) with grad that of the weighted smooth terms.
-/// Manassa et al., Elemental Microscopy (2024), doi 10.69761/MXVR4353: step 1, and duals that start at zero in every
-/// iteration. The objective is not convex and the step is no computed bound: the scheme is an early-stopped one and may
-/// not converge. warm_duals keeps the duals from one iteration to the next, which goes much lower with the same number
-/// of TV iterations.
+/// x <- prox_{step lambda_tv R}( max(0, x - step grad) ) with grad that of the weighted smooth terms. Manassa et al.,
+/// Elemental Microscopy (2024), doi 10.69761/MXVR4353: step 1, and duals that start at zero in every iteration. The
+/// objective is not convex and the step does not come from a bound: the scheme relies on an early stop and may not
+/// converge. warm_duals keeps the duals from one iteration to the next, which goes much lower with the same number of
+/// TV iterations.
 struct published_scheme {
     double step = 1;
     bool warm_duals = false;
@@ -52,7 +54,7 @@ struct published_scheme {
     auto start(const objective<E, C, P>& f, const stack_view<T>& x, typename duals_of<P, T>::type duals,
                const execution& exec) const {
         if (!(step > 0 && std::isfinite(step)))
-            throw value_error("step", "got " + to_string(step) + ", takes a finite number above 0");
+            throw value_error("step", is_but_must_be(step, "a finite number above 0"));
         state<objective<E, C, P>, P> s{xt::xtensor<T, 3>(x.shape), std::move(duals), {}};
         detail::prefer_large_pages(s.other.data(), s.other.size());
         s.at = f.value_and_gradient(x, as_view(s.other), exec);
@@ -100,9 +102,7 @@ struct published_scheme {
         const stack_view<T> other = as_view(s.other), v = s.v_in_x ? other : x, u = s.v_in_x ? x : other;
         prox(f, s.spare_duals, stack_view<const T>(v), u, exec);
         if (s.v_in_x) return;
-        for_each_row(x.shape[0] * x.shape[1], x.shape[2], exec, [&](std::size_t r) {
-            std::copy_n(u.row(r / x.shape[1], r % x.shape[1]), x.shape[2], x.row(r / x.shape[1], r % x.shape[1]));
-        });
+        copy_rows(stack_view<const T>(u), x, exec);
     }
 
     /// Bytes that a solve allocates beyond x.
@@ -153,7 +153,7 @@ private:
     void move_row(const T* x, T* v, std::size_t n) const {
         const T length = static_cast<T>(step);
         for_each_pack<T>(n, [&](auto at) {
-            at.store(v, larger(pack<T>{}, at.load(x) - length * at.load(v)));  // keeps NaN, for the solver to see
+            at.store(v, pack_max(pack<T>{}, at.load(x) - length * at.load(v)));  // keeps NaN, for the solver to see
         });
     }
     template <class T>

@@ -26,7 +26,7 @@ struct stationarity_report {
 
 namespace detail {
 
-// In double, in eight sums that do not wait for one another.
+// In double, in eight independent sums, to hide the latency of addition.
 template <class T>
 double sum_of_squares(const T* row, std::size_t n) {
     std::array<double, 8> sums{};
@@ -97,7 +97,7 @@ template <class T>
     for_each_pack<T>(n, [&](auto at) {
         const pack<T> xc = at.load(x), qc = at.load(q), r = at.load(g) + lambda * qc;
         pairing.add(at.keep(xc * qc));
-        residual.add(at.keep(r > pack<T>{} ? r * xc : -r * larger(xc, broadcast(scale))));
+        residual.add(at.keep(r > pack<T>{} ? r * xc : -r * pack_max(xc, broadcast(scale))));
     });
     sums.pairing += pairing.total();
     sums.residual += residual.total();

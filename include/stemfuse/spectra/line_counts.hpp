@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/io/base/energy_windows.hpp>
 #include <stemfuse/io/image_file.hpp>
 #include <stemfuse/spectra/line_windows.hpp>
@@ -24,7 +25,7 @@ struct line_counts {
 template <scalar T>
 line_counts<T> read_line_counts(const image_file& file, const spectrum_info& spectrum,
                                 const std::vector<line_window>& lines, background_kind kind = background_kind::map) {
-    if (lines.empty()) throw value_error("lines", "is empty, takes windows of lines");
+    require_some(lines, "lines");
     const stack_shape shape{lines.size(), spectrum.shape[0], spectrum.shape[1]};
     line_counts<T> result{xt::xtensor<T, 3>(shape), xt::xtensor<T, 3>(shape)};
     constexpr std::size_t at_once = most_windows / 3;

@@ -80,7 +80,7 @@ inline xray_line choose_line(const std::string& element, const spectrum_info& s,
         if (there && line.name != "K beta" && (!best || line.energy > best->energy)) best = line;
     }
     if (!best)
-        throw value_error("elements", "got " + element + ", takes elements with a line from " +
+        throw value_error("elements", "is " + element + ", must be elements with a line from " +
                                           to_string(std::max(s.first, lowest_line)) + " to " +
                                           to_string(std::min(s.last, highest_line)) + " keV");
     return *best;
@@ -123,15 +123,15 @@ inline std::vector<double> side_weights(const line_window& w) {
 
 /// Windows for the elements in an X-ray spectrum in keV: around the alpha line of the highest energy up to 20 keV, one
 /// full width at half maximum to either side (98% of a line's counts; see line_width), and for the background windows
-/// of one width below and above, from 1.5 widths on, moved on past the lines of all elements, and of C, N, O and Cu, up
-/// to 8 widths away and not below 0.2 keV. Notes name the lines of other elements in the windows. Throws value_error
-/// for an element without a line there, no element, a spectrum in another unit or of fewer than 2 channels.
+/// of one width below and above, from 1.5 widths away, moved further out past the lines of all elements, and of C, N, O
+/// and Cu, up to 8 widths away and not below 0.2 keV. Notes name the lines of other elements in the windows. Throws
+/// value_error for an element without a line there, no element, a spectrum in another unit or of fewer than 2 channels.
 inline std::vector<line_window> line_windows(const std::vector<std::string>& elements, const spectrum_info& spectrum,
                                              double resolution = 130) {
     if (spectrum.unit != "keV" || !(channel_step(spectrum) > 0))
         throw value_error("spectrum", "has " + std::to_string(spectrum.channels) + " channels in " + spectrum.unit +
-                                          ", takes X-rays in keV, 2 channels or more");
-    if (elements.empty()) throw value_error("elements", "is empty, takes element symbols");
+                                          ", must be X-rays in keV, 2 channels or more");
+    require_some(elements, "elements");
     const auto lines = detail::known_lines(elements, resolution);
     std::vector<line_window> windows;
     for (const std::string& element : elements) {
@@ -151,7 +151,8 @@ inline std::vector<line_window> line_windows(const std::vector<std::string>& ele
             if (const auto side = detail::side_window(w, spectrum, width, direction, lines)) w.sides.push_back(*side);
         }
         if (w.sides.empty())
-            throw value_error("spectrum", "ends at " + detail::show(element, line) + ", takes one with background");
+            throw value_error("spectrum",
+                              "ends at " + detail::show(element, line) + ", must reach beyond it to background");
         w.weights = detail::side_weights(w);
         windows.push_back(std::move(w));
     }

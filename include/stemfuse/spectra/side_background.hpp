@@ -14,11 +14,11 @@ namespace stemfuse {
 
 enum class background_kind { map, constant };
 
-/// The counts that a square of a background map holds on average: they are then within 10% of their mean.
+/// The counts that a square of a background map holds on average: their noise is then 10%.
 inline constexpr double counts_of_a_square = 100;
 
 /// The radius r of the smallest squares of (2 r + 1)^2 pixels that hold 100 counts on average, where a pixel holds
-/// `counts`; n, that is none, where they would be wider than half of the image's shorter side n.
+/// `counts`; returns n, the image's shorter side, if they would be wider than half of it: use a constant then.
 inline std::size_t background_radius(double counts, std::size_t n) {
     for (std::size_t r = 0; 2 * r + 1 <= n / 2 || r == 0; ++r) {
         if (static_cast<double>((2 * r + 1) * (2 * r + 1)) * counts >= counts_of_a_square) return r;
@@ -36,9 +36,7 @@ xt::xtensor<T, 2> side_background(const Sides& sides, const std::vector<double>&
     const readable<scalar_type_t<Sides>, 3> in(sides, "sides");
     const auto& view = in.view();
     require_not_empty(view, "sides");
-    if (weights.size() != view.shape[0])
-        throw shape_error("weights", "has " + std::to_string(weights.size()) + " numbers, expected " +
-                                         std::to_string(view.shape[0]) + ", one for each side window");
+    require_count(weights.size(), view.shape[0], "weights", "numbers", "one for each side window");
     require_counts(view, "sides");
     for (const double w : weights) require_non_negative(w, "weights");
     const std::size_t ny = view.shape[1], nx = view.shape[2], size = ny * nx;

@@ -15,13 +15,12 @@
 namespace stemfuse {
 
 /// f(x) = sum ( r - m log r ) over elements and pixels, r = s_i x_i + b: the negative logarithm of the probability of
-/// the counts m, without the part log m! that no map changes, where an element's map 1 gives s_i counts in a pixel and
-/// b come from elsewhere (bremsstrahlung, stray X-rays; the pre-edge fit of EELS). Maps x >= 0 and counts m >= 0 have
-/// the shape (n_elements, n_y, n_x); the scales s_i > 0 carry the unit of x. The background b > 0, in counts in a
-/// pixel, is one number, one for each element, or a stack of the maps' shape; without any, give one far below the
-/// counts. Stack is the type that holds m. The constructor throws shape_error for empty counts and for another number
-/// of scales or backgrounds, value_error for NaN, infinity or negative counts and for a scale or background that is not
-/// positive.
+/// the counts m, without the constant log m!. A map of 1 gives s_i counts in a pixel; b counts come from elsewhere
+/// (bremsstrahlung, stray X-rays; the pre-edge fit of EELS). Maps x >= 0 and counts m >= 0 have the shape (n_elements,
+/// n_y, n_x); the scales s_i > 0 carry the unit of x. The background b > 0, in counts in a pixel, is one number, one
+/// for each element, or a stack of the maps' shape; without any, give one far below the counts. Stack is the type that
+/// holds m. The constructor throws shape_error for empty counts and for another number of scales or backgrounds,
+/// value_error for NaN, infinity or negative counts and for a scale or background that is not positive.
 template <stack Stack>
 class count_likelihood : public pixel_local<count_likelihood<Stack>, value_type_t<Stack>> {
 public:
@@ -90,7 +89,7 @@ public:
         });
     }
 
-    /// A step may take the rate to a tenth: Newton's method for 1 - m / r overshoots from above.
+    /// A step may lower the rate to a tenth at most: Newton's method for 1 - m / r overshoots from above.
     [[gnu::flatten]] void row_newton(row_segment segment, const value_type* const* x, value_type* const* g,
                                      value_type* const* d, value_type* const* lowest, value_type scale) const {
         for (std::size_t i = 0; i < scales_.size(); ++i) {
@@ -104,7 +103,7 @@ public:
                     at.store(gi, at.load(gi) + (scale * s - pull));
                     at.store(di, at.load(di) + pull * relative);
                     const pack<value_type> least = (rate * value_type(0.1) - b) * amount;
-                    at.store(li, m > 0 ? larger(at.load(li), least) : at.load(li));
+                    at.store(li, m > 0 ? pack_max(at.load(li), least) : at.load(li));
                 });
             });
         }
@@ -173,9 +172,7 @@ private:
     }
 
     void require_one_each(const std::vector<double>& values, std::string_view argument) const {
-        if (values.size() == shape()[0]) return;
-        throw shape_error(argument, "has " + std::to_string(values.size()) + " values, takes one for each of " +
-                                        std::to_string(shape()[0]) + " elements");
+        require_count(values.size(), shape()[0], argument, "numbers", "one for each element");
     }
 
     held_array<Stack, 3> counts_;

@@ -100,14 +100,9 @@ private:
     }
 
     void set_sigma(const std::vector<double>& sigma) {
-        if (sigma.size() != maps_.view().shape[0]) {
-            throw shape_error("sigma", "has " + std::to_string(sigma.size()) +
-                                           " values, takes one number or one for each of " +
-                                           std::to_string(maps_.view().shape[0]) + " elements");
-        }
+        require_count(sigma.size(), maps_.view().shape[0], "sigma", "numbers", "one for each element");
         for (const double s : sigma) {
-            if (!(s > 0 && std::isfinite(s)))
-                throw value_error("sigma", "got " + to_string(s) + ", takes a finite number above 0");
+            require_positive(s, "sigma");
             precision_.push_back(static_cast<value_type>(1 / (s * s)));
         }
     }

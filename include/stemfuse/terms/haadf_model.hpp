@@ -102,7 +102,7 @@ public:
         for_each_pack<value_type>(segment.n, [&](auto at) {
             const pack<value_type> r = project_pack(at, x) - at.load(b);
             for (std::size_t i = 0; i < weights_.size(); ++i) {
-                const pack<value_type> xc = larger(at.load(x[i]), floor);
+                const pack<value_type> xc = pack_max(at.load(x[i]), floor);
                 const pack<value_type> slope = gamma() * weights_[i] * power_(xc);
                 at.store(curvature[i], slope * slope + (gamma() - 1) * slope / xc * r);
             }
@@ -161,7 +161,7 @@ private:
         return row;
     }
 
-    // row_majoriser for so many elements, any number for 0.
+    // row_majoriser. Few: element count at compile time; 0: at run time.
     template <std::size_t Few>
     [[gnu::flatten]] void majorise(row_segment segment, const value_type* const* tangent, const value_type* const* x,
                                    value_type* const* g, value_type* const* d, value_type* const* u,
@@ -182,13 +182,13 @@ private:
                 t += below * xi;
                 sum += below;
             }
-            const pack<value_type> bright = larger(s - image, zero), dark = smaller(t - image, zero);
+            const pack<value_type> bright = pack_max(s - image, zero), dark = pack_min(t - image, zero);
             const pack<value_type> pull = (scale * exponent) * bright, lift = scale * dark;
             const pack<value_type> both = bright > zero ? (dark < zero ? scale * sum : zero) : zero;
             for (std::size_t i = 0; i < n; ++i) {
                 const pack<value_type> below = at.load(tangent[i]), above = slopes[i].value, rise = pull * above;
                 at.store(g[i], at.load(g[i]) + (rise + lift * below));
-                const pack<value_type> bend = (exponent - 1) * rise / larger(at.load(x[i]), tiny);
+                const pack<value_type> bend = (exponent - 1) * rise / pack_max(at.load(x[i]), tiny);
                 at.store(d[i], at.load(d[i]) + (bend + both * below));
                 at.store(u[i], root * (bright > zero ? exponent * above : (dark < zero ? below : zero)));
             }

@@ -51,10 +51,10 @@ public:
 private:
     haadf_response(std::vector<double> weights, double gamma) : weights_(std::move(weights)), gamma_(gamma) {
         require_in_range(gamma, 1, 3, "gamma");
-        if (weights_.empty()) throw shape_error("weights", "are empty, takes one per element");
+        require_some<shape_error>(weights_, "weights");
         for (const double w : weights_) require_non_negative(w, "weights");
         if (std::accumulate(weights_.begin(), weights_.end(), 0.0) <= 0) {
-            throw value_error("weights", "are all 0: at least one element must be seen by the detector");
+            throw value_error("weights", "are all 0, must have one above 0: an element that the detector sees");
         }
     }
 

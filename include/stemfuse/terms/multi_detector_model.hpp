@@ -35,15 +35,12 @@ public:
         require_not_empty(view, "images");
         require_finite(view, "images");
         if (n_elements_ == 0 || mixing.shape(0) != view.shape[0]) {
-            throw shape_error("mixing", "has shape " + to_string(mixing.shape()) + ", takes (" +
+            throw shape_error("mixing", "has shape " + to_string(mixing.shape()) + ", must have shape (" +
                                             std::to_string(view.shape[0]) + " detectors, elements)");
         }
-        if (gammas.size() != view.shape[0]) {
-            throw shape_error("gammas", "has " + std::to_string(gammas.size()) + " values, takes one for each of " +
-                                            std::to_string(view.shape[0]) + " detectors");
-        }
+        require_count(gammas.size(), view.shape[0], "gammas", "numbers", "one for each detector");
         for (const double a : mixing) {
-            if (!std::isfinite(a)) throw value_error("mixing", "has " + to_string(a) + ", takes finite numbers");
+            if (!std::isfinite(a)) throw value_error("mixing", "has " + to_string(a) + ", must have finite numbers");
         }
         std::map<double, std::vector<std::size_t>> detectors_of;
         for (std::size_t d = 0; d < gammas.size(); ++d) {
@@ -99,7 +96,7 @@ public:
                 for (std::size_t d = 0; d < of.detectors.size(); ++d) squares += of.mixing(d, i) * of.mixing(d, i);
                 value_type* const out = curvature[i] + first;
                 for_each_pack<value_type>(n, [&](auto at) {
-                    const pack<value_type> xc = larger(at.load(x[i] + first), floor), slope = of.gamma * of.power(xc);
+                    const pack<value_type> xc = pack_max(at.load(x[i] + first), floor), slope = of.gamma * of.power(xc);
                     at.store(out, at.load(out) + squares * slope * slope +
                                       (of.gamma - 1) * slope / xc * at.load(&back[i * n]));
                 });

@@ -66,7 +66,8 @@ public:
         }
     }
 
-    /// A step may take the rate x + eps to a tenth: Newton's method for 1 - b / (x + eps) overshoots from above.
+    /// A step may lower the rate x + eps to a tenth at most: Newton's method for 1 - b / (x + eps) overshoots from
+    /// above.
     [[gnu::flatten]] void row_newton(row_segment segment, const value_type* const* x, value_type* const* g,
                                      value_type* const* d, value_type* const* lowest, value_type scale) const {
         const auto maps = maps_.view();
@@ -80,7 +81,7 @@ public:
                 at.store(gi, at.load(gi) + (scale - pull));
                 at.store(di, at.load(di) + pull * inverse);
                 const pack<value_type> least = rate * value_type(0.1) - eps;
-                at.store(li, b > 0 ? larger(at.load(li), least) : at.load(li));
+                at.store(li, b > 0 ? pack_max(at.load(li), least) : at.load(li));
             });
         }
     }
@@ -124,11 +125,7 @@ private:
 
     void set_background(const std::vector<double>& background) {
         const auto maps = maps_.view();
-        if (background.size() != maps.shape[0]) {
-            throw shape_error("background", "has " + std::to_string(background.size()) +
-                                                " values, takes one number or one for " + "each of " +
-                                                std::to_string(maps.shape[0]) + " elements");
-        }
+        require_count(background.size(), maps.shape[0], "background", "numbers", "one for each element");
         for (std::size_t i = 0; i < background.size(); ++i) {
             require_non_negative(background[i], "background");
             background_.push_back(static_cast<value_type>(background[i]));

@@ -8,7 +8,7 @@
 
 using namespace stemfuse;
 using io::axis_calibration;
-using io::calibration;
+using io::pixel_calibration;
 
 TEST_CASE("units are plain") {
     for (const char* micro : {"\u00b5m", "\u03bcm", "\xb5m", "micron", "um", "[u_m]"})
@@ -36,14 +36,14 @@ TEST_CASE("lengths change their unit, others do not") {
 }
 
 TEST_CASE("a scale bar's unit suits the width of the image") {
-    CHECK(calibration(2e-9, "m").readable(256).x.unit == "nm");
-    CHECK(calibration(2e-8, "m").readable(256).x.unit == "um");
-    CHECK(std::abs(calibration(2e-8, "m").readable(256).y.pixel - 0.02) <= 1e-15);
-    CHECK(calibration(0.1, "um").readable(5) == calibration(100, "nm"));
-    CHECK(calibration(0.5, "A").readable(100000) == calibration(0.5, "A"));
-    CHECK(calibration(0.5, "1/nm").readable(10) == calibration(0.5, "1/nm"));
-    CHECK(calibration().readable(10) == calibration());
-    CHECK(calibration().shown_unit() == "px");
+    CHECK(pixel_calibration(2e-9, "m").in_shown_unit(256).x.unit == "nm");
+    CHECK(pixel_calibration(2e-8, "m").in_shown_unit(256).x.unit == "um");
+    CHECK(std::abs(pixel_calibration(2e-8, "m").in_shown_unit(256).y.pixel - 0.02) <= 1e-15);
+    CHECK(pixel_calibration(0.1, "um").in_shown_unit(5) == pixel_calibration(100, "nm"));
+    CHECK(pixel_calibration(0.5, "A").in_shown_unit(100000) == pixel_calibration(0.5, "A"));
+    CHECK(pixel_calibration(0.5, "1/nm").in_shown_unit(10) == pixel_calibration(0.5, "1/nm"));
+    CHECK(pixel_calibration().in_shown_unit(10) == pixel_calibration());
+    CHECK(pixel_calibration().shown_unit() == "px");
 }
 
 TEST_CASE("labels that name an element, and such that do not") {

@@ -197,7 +197,7 @@ TEST_CASE("announced sizes are not trusted") {
     CHECK(reader_of(w.file({image({0, 1})})).contents().images.empty());
     for (const std::string& start : {std::string("\0\0\0\7", 4), std::string("\0\0\0\3\0\0\0\0\0\0\0\7", 12)}) {
         const std::string bytes = start + std::string(40, '\0');
-        support::check_throws<read_error>([&] { reader_of(bytes); }, "x.dm: is no DM", "7, takes");
+        support::check_throws<read_error>([&] { reader_of(bytes); }, "x.dm: is no DM", "7, must have");
     }
 }
 

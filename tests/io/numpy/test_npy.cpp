@@ -157,11 +157,11 @@ TEST_CASE("types that are not read are named") {
          {"<c16", "|O", "<U8", "|S4", "<M8[s]", "<f16", "|V6", "<i3", "f1", "b2", "i", "", "<f88"}) {
         support::check_throws<read_error>(
             [&] { parse<float, 1>(npy_file(dictionary(descr, "(1,)"), std::string(16, '\0'))); },
-            "x.npy: holds dtype \"" + descr + "\"", "takes bool, integers, and floats");
+            "x.npy: holds dtype \"" + descr + "\"", "must hold bool, integers, or floats");
     }
     const std::string record = "{'descr': [('a', '<f4'), ('b', '<i2')], 'fortran_order': False, 'shape': (1,), }";
     support::check_throws<read_error>([&] { parse<float, 1>(npy_file(record, "abcdef")); }, "[('a', '<f4')",
-                                      "takes bool");
+                                      "must hold bool");
 }
 
 TEST_CASE("headers that are none") {

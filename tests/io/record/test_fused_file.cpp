@@ -126,11 +126,11 @@ TEST_CASE("records whose parts do not fit together are refused before anything i
         shape, [](record& r) { r.fused_haadf = support::random_array<float, 2>({30, 20}); },
         "fused_haadf: ", "(30, 20)");
     refused(shape, [](record& r) { r = {}; }, "is empty");
-    refused(value, [](record& r) { r.elements[1] = "Sc"; }, "elements: got \"Sc\"");
-    refused(value, [](record& r) { r.elements[1] = "HAADF"; }, "elements: got \"HAADF\"");
-    refused(value, [](record& r) { r.elements[1] = "a/b"; }, "elements: got \"a/b\"");
-    refused(value, [](record& r) { r.parameters.emplace_back("version", 1.0); }, "parameters: got \"version\"");
-    refused(value, [](record& r) { r.parameters.emplace_back("gamma", 1.0); }, "parameters: got \"gamma\"");
+    refused(value, [](record& r) { r.elements[1] = "Sc"; }, "elements: is \"Sc\"");
+    refused(value, [](record& r) { r.elements[1] = "HAADF"; }, "elements: is \"HAADF\"");
+    refused(value, [](record& r) { r.elements[1] = "a/b"; }, "elements: is \"a/b\"");
+    refused(value, [](record& r) { r.parameters.emplace_back("version", 1.0); }, "parameters: is \"version\"");
+    refused(value, [](record& r) { r.parameters.emplace_back("gamma", 1.0); }, "parameters: is \"gamma\"");
     CHECK(dir.count() == 0);
 }
 

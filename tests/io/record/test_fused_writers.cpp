@@ -148,7 +148,7 @@ TEST_CASE("a TIFF stack as ImageJ reads it") {
     const scratch::folder dir;
     auto images = support::random_array<float, 3>({3, 50, 20}, 0, 1);
     images(1, 4, 5) = -2, images(2, 6, 7) = 8;
-    io::write_tiff_stack(dir / "a.tif", images, io::calibration(0.0125, "nm"));
+    io::write_tiff_stack(dir / "a.tif", images, io::pixel_calibration(0.0125, "nm"));
     TIFF* const file = TIFFOpen((dir / "a.tif").string().c_str(), "r");
     REQUIRE(file != nullptr);
     const char* text = nullptr;

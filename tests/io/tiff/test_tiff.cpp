@@ -62,7 +62,7 @@ TEST_CASE_TEMPLATE("an image is read back with its tags", T, float, double) {
 TEST_CASE("the calibration is ImageJ's") {
     const scratch::folder dir;
     io::write_tiff(dir / "a.tif", xt::xtensor<float, 2>{{-1.5f, 2}, {0, 1}},
-                   io::calibration{{0.0125, "nm"}, {0.025, "nm"}});
+                   io::pixel_calibration{{0.0125, "nm"}, {0.025, "nm"}});
     const read_back r = read_tiff(dir / "a.tif");
     CHECK(r.description == "ImageJ=1.51a\nunit=nm\nmin=-1.5\nmax=2\n");
     CHECK(r.resolution_unit == 1);
@@ -75,7 +75,7 @@ TEST_CASE("units in ASCII alone") {
     const std::pair<std::string, std::string> units[] = {
         {"\u00b5m", "micron"}, {"\u03bcm", "micron"}, {"um", "micron"}, {"\u00c5", "\\u00C5"}, {"pm", "pm"}};
     for (const auto& [unit, written] : units) {
-        io::write_tiff(dir / "a.tif", xt::xtensor<float, 2>{{1, 2}}, io::calibration{1, unit});
+        io::write_tiff(dir / "a.tif", xt::xtensor<float, 2>{{1, 2}}, io::pixel_calibration{1, unit});
         CHECK(read_tiff(dir / "a.tif").description.find("unit=" + written + "\n") != std::string::npos);
     }
 }
@@ -96,9 +96,10 @@ TEST_CASE("images that cannot be written") {
     for (const double size : {1e-9, 1e9}) {
         support::check_throws<value_error>(
             [&] {
-                io::write_tiff(dir / "a.tif", xt::xtensor<float, 2>{{1}}, io::calibration{{1, "nm"}, {size, "nm"}});
+                io::write_tiff(dir / "a.tif", xt::xtensor<float, 2>{{1}},
+                               io::pixel_calibration{{1, "nm"}, {size, "nm"}});
             },
-            "pixel.y: got ");
+            "pixel.y: is ");
     }
     CHECK(dir.count() == 0);
     scratch::check_refusals([](const auto& path) { io::write_tiff(path, support::random_array<float, 2>({100, 100})); },

@@ -113,9 +113,10 @@ TEST_CASE("a tiled image larger than its tiles") {
 TEST_CASE("what the writer writes is read back with its calibration") {
     const scratch::folder dir;
     const auto image = support::random_array<float, 2>({7, 5}, -3, 5);
-    for (const io::calibration& scale :
-         {io::calibration(), io::calibration(0.0125, "nm"), io::calibration(2, "um"), io::calibration(0.5, "A"),
-          io::calibration({0.25, "nm"}, {0.5, "nm"}), io::calibration({0.25, "nm"}, {2, "eV"})}) {
+    for (const io::pixel_calibration& scale :
+         {io::pixel_calibration(), io::pixel_calibration(0.0125, "nm"), io::pixel_calibration(2, "um"),
+          io::pixel_calibration(0.5, "A"), io::pixel_calibration({0.25, "nm"}, {0.5, "nm"}),
+          io::pixel_calibration({0.25, "nm"}, {2, "eV"})}) {
         io::write_tiff(dir / "Fe.tif", image, scale);
         const io::tiff_reader<> reader(io::file_input{dir / "Fe.tif"});
         const auto& info = reader.contents().images.at(0);

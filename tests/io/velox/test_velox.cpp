@@ -145,11 +145,12 @@ TEST_CASE_TEMPLATE("event streams become maps of windows", T, float, double) {
     CHECK(xt::xtensor<T, 2>(xt::view(maps, 0, xt::all(), xt::all())) == xt::xtensor<T, 2>{{3, 2, 0}, {0, 0, 1}});
     CHECK(xt::xtensor<T, 2>(xt::view(maps, 1, xt::all(), xt::all())) == xt::xtensor<T, 2>{{1, 0, 0}, {0, 0, 0}});
     CHECK(xt::xtensor<T, 2>(xt::view(maps, 2, xt::all(), xt::all())) == xt::xtensor<T, 2>{{4, 2, 0}, {1, 0, 2}});
-    support::check_throws<value_error>([&] { reader.read_windows<T>(eds, {}); }, "windows: got 0, takes 1 to 64");
-    support::check_throws<value_error>([&] { reader.read_windows<T>(eds, windows(65, {1, 2})); }, "got 65");
-    support::check_throws<value_error>([&] { reader.read_windows<T>(eds, {{2, 1}}); }, "got 2 to 1");
+    support::check_throws<value_error>([&] { reader.read_windows<T>(eds, {}); },
+                                       "windows: has 0 windows, must have 1 to 64");
+    support::check_throws<value_error>([&] { reader.read_windows<T>(eds, windows(65, {1, 2})); }, "has 65");
+    support::check_throws<value_error>([&] { reader.read_windows<T>(eds, {{2, 1}}); }, "is 2 to 1");
     const double nan = std::numeric_limits<double>::quiet_NaN();
-    support::check_throws<value_error>([&] { reader.read_windows<T>(eds, {{nan, 1}}); }, "windows: got ");
+    support::check_throws<value_error>([&] { reader.read_windows<T>(eds, {{nan, 1}}); }, "windows: is ");
 }
 
 TEST_CASE("events that come in parts, and windows that overlap") {

@@ -157,9 +157,9 @@ TEST_CASE("limits are percentiles with linear interpolation, of the finite value
     check_limits<double>({NAN}, 0, 1);
     const double one = 1;
     const image_view<const double> pixel{&one, {1, 1}, {1, 1}};
-    support::check_throws<value_error>([&] { limits_of(pixel, 60, 40); }, "low_percentile: got 60", "40");
-    support::check_throws<value_error>([&] { limits_of(pixel, -1, 40); }, "low_percentile: got -1");
-    support::check_throws<value_error>([&] { limits_of(pixel, 1, 101); }, "high_percentile: got 101");
+    support::check_throws<value_error>([&] { limits_of(pixel, 60, 40); }, "low_percentile: is 60", "40");
+    support::check_throws<value_error>([&] { limits_of(pixel, -1, 40); }, "low_percentile: is -1");
+    support::check_throws<value_error>([&] { limits_of(pixel, 1, 101); }, "high_percentile: is 101");
 }
 
 TEST_CASE("resampling repeats pixels for integer factors, and keeps the mean otherwise") {
@@ -198,9 +198,9 @@ TEST_CASE("lengths and numbers are round") {
     CHECK(short_number(-0.0) == "0");
     CHECK(short_number(-1.2345) == "\u22121.23");
     CHECK(short_number(0.5) == "0.5");
-    CHECK(calibration{0.1, "um"}.shown_unit() == "\u00b5m");
-    CHECK(calibration{0.1, "A"}.shown_unit() == "\u00c5");
-    CHECK(calibration{}.shown_unit() == "px");
+    CHECK(pixel_calibration{0.1, "um"}.shown_unit() == "\u00b5m");
+    CHECK(pixel_calibration{0.1, "A"}.shown_unit() == "\u00c5");
+    CHECK(pixel_calibration{}.shown_unit() == "px");
 }
 
 TEST_CASE("raw and fused are drawn at the limits of the raw map") {
@@ -305,7 +305,7 @@ TEST_CASE("records that do not fit together, and options out of range, are refus
     support::check_throws<shape_error>([&] { fusion_figure(r); }, "fused_haadf: ", "(4, 4)", "(4, 5)");
     support::check_throws<shape_error>([] { fusion_figure(fusion_record<float>{}); }, "record: is empty");
     r = record_of<double>(2, 4, 5);
-    support::check_throws<value_error>([&] { fusion_figure(r, {.width_mm = 20}); }, "width_mm: got 20");
-    support::check_throws<value_error>([&] { fusion_figure(r, {.dots_per_inch = 5000}); }, "dots_per_inch: got 5000");
-    support::check_throws<value_error>([&] { fusion_figure(r, {.low_percentile = 99.9}); }, "low_percentile: got 99.9");
+    support::check_throws<value_error>([&] { fusion_figure(r, {.width_mm = 20}); }, "width_mm: is 20");
+    support::check_throws<value_error>([&] { fusion_figure(r, {.dots_per_inch = 5000}); }, "dots_per_inch: is 5000");
+    support::check_throws<value_error>([&] { fusion_figure(r, {.low_percentile = 99.9}); }, "low_percentile: is 99.9");
 }

@@ -106,7 +106,7 @@ TEST_CASE("a residual's file decodes to its pixels; what does not fit together i
     write_residual_figure(dir / "residual.png", r, coarse);
     CHECK(decode_png(scratch::read(dir / "residual.png")).pixels == residual_figure(r, coarse).picture.pixels);
     scratch::check_refusals([&](const auto& path) { write_residual_figure(path, r, coarse); }, 1000);
-    support::check_throws<value_error>([&] { residual_figure(r, {.width_mm = 20}); }, "width_mm: got 20");
+    support::check_throws<value_error>([&] { residual_figure(r, {.width_mm = 20}); }, "width_mm: is 20");
     r.fused_maps.resize({2, 9, 8});
     support::check_throws<shape_error>([&] { residual_of(r, 0); }, "fused_maps: ", "(2, 9, 8)", "(2, 8, 9)");
 }

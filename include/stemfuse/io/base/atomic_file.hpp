@@ -22,8 +22,8 @@ public:
     explicit atomic_file(const std::filesystem::path& target) : target_(target) {
         std::error_code ignored;
         const auto folder = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
-        if (std::filesystem::is_directory(target, ignored)) fail("is a folder, takes a file name");
-        if (!target.has_filename()) fail("takes a file name");
+        if (std::filesystem::is_directory(target, ignored)) fail("is a folder, must be a file name");
+        if (!target.has_filename()) fail("must be a file name");
         if (!std::filesystem::exists(folder, ignored)) fail("its folder does not exist");
         if (!std::filesystem::is_directory(folder, ignored)) fail("its folder is a file");
         std::random_device random;

@@ -58,7 +58,7 @@ inline std::uint64_t input_file_size(const std::filesystem::path& path) {
     std::error_code code;
     const auto status = std::filesystem::status(path, code);
     if (status.type() == std::filesystem::file_type::not_found) throw read_error(path.string(), "no such file");
-    if (std::filesystem::is_directory(status)) throw read_error(path.string(), "is a folder, takes a file");
+    if (std::filesystem::is_directory(status)) throw read_error(path.string(), "is a folder, must be a file");
     if (code) throw read_error(path.string(), "cannot be read: " + code.message());
     if (!std::filesystem::is_regular_file(status)) throw read_error(path.string(), "is no regular file");
     const std::uint64_t size = std::filesystem::file_size(path, code);

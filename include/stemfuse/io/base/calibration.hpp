@@ -81,22 +81,23 @@ inline std::string shown_unit(const axis_calibration& axis) {
 }
 
 /// The size of a pixel along x and y.
-struct calibration {
+struct pixel_calibration {
     axis_calibration x, y;
 
-    calibration() = default;
-    calibration(axis_calibration along_x, axis_calibration along_y) : x(std::move(along_x)), y(std::move(along_y)) {}
-    calibration(double square_pixel, std::string_view unit) : x(square_pixel, unit), y(square_pixel, unit) {}
+    pixel_calibration() = default;
+    pixel_calibration(axis_calibration along_x, axis_calibration along_y)
+        : x(std::move(along_x)), y(std::move(along_y)) {}
+    pixel_calibration(double square_pixel, std::string_view unit) : x(square_pixel, unit), y(square_pixel, unit) {}
 
     bool known() const { return x.known(); }
-    bool operator==(const calibration&) const = default;
+    bool operator==(const pixel_calibration&) const = default;
 
     /// Lengths along x for a scale bar: in pixels where the size of one is not known.
     double pixel() const { return known() ? x.pixel : 1; }
     std::string shown_unit() const { return known() ? io::shown_unit(x) : "px"; }
 
     /// In nm, or in um from 1000 nm on, of a length of n pixels; pm, A and units that are no lengths stay.
-    calibration readable(std::size_t n) const {
+    pixel_calibration in_shown_unit(std::size_t n) const {
         if (!known() || !length_exponent(x.unit) || x.unit == "A" || x.unit == "pm") return *this;
         const axis_calibration nm = x.in("nm");
         const char* const unit = nm.pixel * static_cast<double>(std::max<std::size_t>(n, 1)) < 1000 ? "nm" : "um";

@@ -15,11 +15,11 @@ inline constexpr std::size_t most_windows = 64;
 /// Throws value_error for no window, more than 64, and one that is empty.
 inline void require_windows(const std::vector<energy_window>& windows) {
     if (windows.empty() || windows.size() > most_windows)
-        throw value_error("windows", "got " + std::to_string(windows.size()) + ", takes 1 to 64");
+        throw value_error("windows", "has " + std::to_string(windows.size()) + " windows, must have 1 to 64");
     for (const energy_window& w : windows) {
         if (!(w.low < w.high))
-            throw value_error("windows", "got " + to_string(w.low) + " to " + to_string(w.high) +
-                                             ", takes a lower and a higher energy");
+            throw value_error("windows", "is " + to_string(w.low) + " to " + to_string(w.high) +
+                                             ", must be a lower and a higher energy");
     }
 }
 

@@ -55,7 +55,7 @@ inline constexpr std::array<std::pair<known_start, std::string_view>, 7> foreign
 }};
 
 inline constexpr std::string_view how_to_convert =
-    "; takes Velox and NCEM EMD, DM3, DM4, hspy, HDF5, npy, npz and TIFF: open other formats in HyperSpy and save as "
+    "; must be Velox or NCEM EMD, DM3, DM4, hspy, HDF5, npy, npz or TIFF: open other formats in HyperSpy and save as "
     ".hspy";
 
 [[noreturn]] inline void throw_unknown_format(const std::filesystem::path& path, std::string_view start) {

@@ -35,7 +35,7 @@ struct image_info {
     image_shape shape{};
     std::size_t frames = 1;  ///< images of the same thing, one after another
     std::string type;        ///< as stored: "float32", "uint16"
-    calibration scale{};
+    pixel_calibration scale{};
     intensity_calibration intensity{};
     std::string place;      ///< where in the file: a path, "ImageList/1", "page 0"
     std::size_t index = 0;  ///< of the slice or item in `place`
@@ -50,7 +50,7 @@ struct spectrum_info {
     std::size_t channels = 0, detectors = 1, frames = 1;
     image_shape shape{};
     std::string type;
-    calibration scale{};
+    pixel_calibration scale{};
     std::vector<std::string> places;  ///< of every detector's data
     double resolution = 0;            ///< full width of Mn K alpha at half maximum in eV, where the file says so
     std::size_t index = 0;            ///< among the spectra of its file

@@ -100,11 +100,11 @@ public:
     dm_file parse() {
         const std::uint64_t version = big_endian(4);
         if (version != 3 && version != 4)
-            source_.fail("is no DM3 or DM4 file: has version " + std::to_string(version) + ", takes 3 or 4");
+            source_.fail("is no DM3 or DM4 file: has version " + std::to_string(version) + ", must have 3 or 4");
         long_size_ = version == 3 ? 4 : 8;
         big_endian(long_size_);  // the file's size less a constant that programs disagree about
         const std::uint64_t order = big_endian(4);
-        if (order > 1) source_.fail("is no DM file: has byte order " + std::to_string(order) + ", takes 0 or 1");
+        if (order > 1) source_.fail("is no DM file: has byte order " + std::to_string(order) + ", must have 0 or 1");
         order_ = order == 1 ? std::endian::little : std::endian::big;
         dm_file file{static_cast<int>(version), order_, {}};
         group(file.root, 0);

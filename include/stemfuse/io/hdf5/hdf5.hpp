@@ -102,7 +102,8 @@ public:
     xt::xtensor<T, 2> read_image(const std::string& path, std::size_t slice = 0) const {
         const hdf5_data_set set = open(path);
         const std::size_t rank = set.shape().size();
-        if (rank != 2 && rank != 3) refuse(path, "has shape " + to_string(set.shape()) + ", takes 2 or 3 dimensions");
+        if (rank != 2 && rank != 3)
+            refuse(path, "has shape " + to_string(set.shape()) + ", must have 2 or 3 dimensions");
         if (rank == 3 && slice >= set.shape()[0]) {
             refuse(path, "has shape " + to_string(set.shape()) + ", no slice " + std::to_string(slice));
         }
@@ -214,7 +215,7 @@ private:
     hdf5_data_set open(const std::string& path) const {
         hdf5_data_set set(root(), path);
         if (!set) fail("has no data set \"" + path + "\"");
-        if (!set.holds_numbers()) refuse(path, "holds no plain numbers, takes integers or floats");
+        if (!set.holds_numbers()) refuse(path, "holds no plain numbers, must hold integers or floats");
         return set;
     }
 
@@ -232,7 +233,7 @@ private:
 
     // Sizes in a damaged file must not decide how much memory is taken.
     void require_plausible(const std::string& path, const hdf5_data_set& set, hsize_t ny, hsize_t nx) const {
-        if (set.lies_elsewhere()) refuse(path, "lies in another file, takes one in this");
+        if (set.lies_elsewhere()) refuse(path, "lies in another file, must lie in this one");
         const std::uint64_t most = set.most_elements(file_size_);
         if ((ny > 0 && nx > most / ny) || (ny > 0 && nx > 0 && set.chunk_elements() > most)) {
             refuse(path, "announces " + std::to_string(ny) + " x " + std::to_string(nx) +

@@ -85,7 +85,7 @@ inline constexpr std::size_t most_slices = 10000;
 inline std::string last_part(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 // Pixel sizes as fused.h5 has them (pixel_size_x, pixel_unit_x, ...), or as one number, pixel_size_nm.
-inline calibration plain_hdf5_calibration(hid_t set) {
+inline pixel_calibration plain_hdf5_calibration(hid_t set) {
     for (const std::string unit : {"pm", "A", "nm", "um", "mm"}) {
         if (const auto size = hdf5_number_attribute(set, "pixel_size_" + unit)) return {*size, unit};
     }

@@ -40,7 +40,7 @@ public:
 
     template <scalar T>
     void image(hid_t group, const std::string& name, const T* pixels, const image_shape& shape, const std::string& unit,
-               const calibration& scale = {}) const {
+               const pixel_calibration& scale = {}) const {
         const hdf5_handle set = packed(group, name, pixels, {shape[0], shape[1]});
         if (!unit.empty()) text(set.get(), "unit", unit);
         pixel_size(set.get(), "x", scale.x);

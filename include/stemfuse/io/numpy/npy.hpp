@@ -47,7 +47,7 @@ template <byte_source S>
 void require_numbers(S& source, const npy_header& header) {
     if (!header.type) {
         source.fail("holds dtype " + shown_text(header.descr) +
-                    ", takes bool, integers, and floats of 16, 32 or 64 bits");
+                    ", must hold bool, integers, or floats of 16, 32 or 64 bits");
     }
 }
 
@@ -56,7 +56,7 @@ template <scalar T, std::size_t N, byte_source S>
 xt::xtensor<T, N> read_npy_elements(S& source, const npy_header& header) {
     require_numbers(source, header);
     if (header.shape.size() != N) {
-        source.fail("has shape " + to_string(header.shape) + ", takes " + std::to_string(N) + " dimensions");
+        source.fail("has shape " + to_string(header.shape) + ", must have " + std::to_string(N) + " dimensions");
     }
     std::array<std::size_t, N> shape;
     for (std::size_t d = 0; d < N; ++d) shape[d] = header.shape[d];

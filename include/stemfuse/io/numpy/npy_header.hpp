@@ -181,7 +181,7 @@ npy_header read_npy_header(S& source) {
     if (got < 10) source.fail("is truncated: ends after " + std::to_string(got) + " bytes, within its npy header");
     if (byte(6) < 1 || byte(6) > 3) {
         source.fail("has npy version " + std::to_string(byte(6)) + "." + std::to_string(byte(7)) +
-                    ", takes 1.0, 2.0 or 3.0");
+                    ", must have 1.0, 2.0 or 3.0");
     }
     std::size_t length = byte(8) | byte(9) << 8;
     if (byte(6) > 1) {
@@ -189,7 +189,7 @@ npy_header read_npy_header(S& source) {
         length |= byte(10) << 16 | byte(11) << 24;
     }
     if (length > longest)
-        source.fail("announces an npy header of " + std::to_string(length) + " bytes, takes up to 1 MiB");
+        source.fail("announces an npy header of " + std::to_string(length) + " bytes, must be 1 MiB or less");
     if (length > source.remaining()) source.fail("is truncated: ends within its npy header");
     const auto bytes = read_exactly(source, length);
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());

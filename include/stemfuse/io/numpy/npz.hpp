@@ -16,6 +16,7 @@
 #include <zip.h>
 
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/io/base/array_info.hpp>
 #include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/base/byte_source.hpp>
@@ -213,7 +214,7 @@ public:
     void add(const std::string& name, const A& array) {
         const std::string member = name + ".npy";
         if (zip_name_locate(archive_.get(), member.c_str(), 0) >= 0) {
-            throw value_error("name", "\"" + name + "\" is in the archive already");
+            throw value_error("name", is_but_must_be(name, "a name that is not in the archive yet"));
         }
         const std::string& bytes = members_.emplace_back(npy_bytes(array));
         zip_source_t* const source = zip_source_buffer(archive_.get(), bytes.data(), bytes.size(), 0);

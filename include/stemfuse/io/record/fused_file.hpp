@@ -23,7 +23,8 @@ template <scalar T>
 void require_writable(const fusion_record<T>& record) {
     const auto image = stemfuse::detail::shape_of<2>(record.raw_haadf, "raw_haadf");
     const stack_shape stack{record.elements.size(), image[0], image[1]};
-    if (stack[0] * image[0] * image[1] == 0) throw shape_error("record", "is empty: maps of shape " + to_string(stack));
+    if (stack[0] * image[0] * image[1] == 0)
+        throw shape_error("record", "is empty, maps of shape " + to_string(stack) + ", must have one pixel or more");
     require_shape(stemfuse::detail::shape_of<2>(record.fused_haadf, "fused_haadf"), image, "fused_haadf", "raw_haadf");
     require_shape(stemfuse::detail::shape_of<3>(record.raw_maps, "raw_maps"), stack, "raw_maps",
                   "elements and raw_haadf say");
@@ -36,13 +37,13 @@ void require_writable(const fusion_record<T>& record) {
     for (const std::string& name : record.elements) {
         if (name.find('/') != std::string::npos || !names.insert(name).second) {
             throw value_error("elements",
-                              "got \"" + name + "\", takes distinct names without \"/\", none of them HAADF");
+                              "is \"" + name + "\", must be distinct names without \"/\", none of them HAADF");
         }
     }
     names = {"", "file_format", "version"};
     for (const auto& [name, value] : record.parameters) {
         if (!names.insert(name).second) {
-            throw value_error("parameters", "got \"" + name + "\", takes distinct names, not file_format nor version");
+            throw value_error("parameters", "is \"" + name + "\", must be distinct names, not file_format nor version");
         }
     }
 }

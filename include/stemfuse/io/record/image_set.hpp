@@ -21,14 +21,11 @@ void write_image_set(const std::filesystem::path& path, const std::vector<std::s
     using T = value_type_t<Maps>;
     const readable<T, 3> in(maps, "maps");
     require_not_empty(in.view(), "maps");
-    if (names.size() != in.view().shape[0]) {
-        throw shape_error("names", "has " + std::to_string(names.size()) + " names, takes one for each of " +
-                                       std::to_string(in.view().shape[0]) + " images");
-    }
+    require_count(names.size(), in.view().shape[0], "names", "names", "one for each image");
     std::set<std::string> seen{"", "."};
     for (const std::string& name : names) {
         if (name.find('/') != std::string::npos || !seen.insert(name).second) {
-            throw value_error("names", "got \"" + name + "\", takes distinct names without \"/\"");
+            throw value_error("names", is_but_must_be(name, "distinct names without \"/\""));
         }
     }
     atomic_file target(path);

@@ -33,8 +33,8 @@ struct fusion_record {
     xt::xtensor<T, 3> maps;
     xt::xtensor<T, 2> fused_haadf;  ///< re-projected: sum of w_i x_i^gamma
     xt::xtensor<T, 3> fused_maps;
-    std::string unit;     ///< of maps and fused_maps, e.g. "scaled to [0, 1]"
-    calibration scale{};  ///< of every image
+    std::string unit;           ///< of maps and fused_maps, e.g. "scaled to [0, 1]"
+    pixel_calibration scale{};  ///< of every image
     fusion_history history;
     std::vector<input_record> inputs{};
     std::string request{};  ///< by which the same work is known again; may be empty

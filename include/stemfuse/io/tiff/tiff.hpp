@@ -31,7 +31,7 @@ inline std::string imagej_unit(const std::string& unit) {
     return unit == "A" ? "\\u00C5" : unit;
 }
 
-inline std::string imagej_description(const stack_view<const float>& images, const calibration& pixel) {
+inline std::string imagej_description(const stack_view<const float>& images, const pixel_calibration& pixel) {
     float lowest = INFINITY, highest = -INFINITY;
     stemfuse::detail::for_each_element(images, [&](std::size_t, float v) {
         if (!std::isfinite(v)) return;
@@ -70,7 +70,7 @@ inline tiff_handle create_tiff(const std::filesystem::path& path, bool beyond_4_
     return tiff_handle(TIFFOpenExt(path.string().c_str(), beyond_4_gib ? "w8" : "w", options.get()));
 }
 
-inline bool set_tiff_tags(TIFF* file, const stack_view<const float>& images, const calibration& pixel,
+inline bool set_tiff_tags(TIFF* file, const stack_view<const float>& images, const pixel_calibration& pixel,
                           std::uint32_t rows_per_strip, const std::string& description) {
     bool good = TIFFSetField(file, TIFFTAG_IMAGEWIDTH, static_cast<std::uint32_t>(images.shape[2])) &&
                 TIFFSetField(file, TIFFTAG_IMAGELENGTH, static_cast<std::uint32_t>(images.shape[1])) &&
@@ -91,7 +91,7 @@ inline bool set_tiff_tags(TIFF* file, const stack_view<const float>& images, con
 
 // Images of one shape as the pages of a file, the description at the first.
 inline void write_tiff_pages(const std::filesystem::path& path, const stack_view<const float>& images,
-                             const calibration& pixel) {
+                             const pixel_calibration& pixel) {
     atomic_file file(path);
     const std::size_t ny = images.shape[1], row_bytes = images.shape[2] * sizeof(float);
     const std::size_t rows_per_strip = std::clamp<std::size_t>((std::size_t(1) << 20) / row_bytes, 1, ny);
@@ -126,7 +126,7 @@ inline constexpr double smallest_tiff_pixel = 1e-6, largest_tiff_pixel = 1e6;
 /// range and, where known, the size of a pixel (stored to single precision). Throws shape_error for an empty stack,
 /// value_error for a pixel outside of [1e-6, 1e6] units, write_error; the file is whole or not there.
 template <stack A>
-void write_tiff_stack(const std::filesystem::path& path, const A& images, const calibration& pixel = {}) {
+void write_tiff_stack(const std::filesystem::path& path, const A& images, const pixel_calibration& pixel = {}) {
     const readable<float, 3> pixels(images, "images");
     require_not_empty(pixels.view(), "images");
     if (pixel.x.known()) require_in_range(pixel.x.pixel, smallest_tiff_pixel, largest_tiff_pixel, "pixel.x");
@@ -136,7 +136,7 @@ void write_tiff_stack(const std::filesystem::path& path, const A& images, const 
 
 /// Writes an image (n_y, n_x), as write_tiff_stack does a stack.
 template <image A>
-void write_tiff(const std::filesystem::path& path, const A& image, const calibration& pixel = {}) {
+void write_tiff(const std::filesystem::path& path, const A& image, const pixel_calibration& pixel = {}) {
     const readable<float, 2> pixels(image, "image");
     const auto& view = pixels.view();
     require_not_empty(view, "image");

@@ -40,7 +40,7 @@ inline std::string imagej_value(std::string_view description, const std::string&
 
 // Pixels per unit as ImageJ writes them, or per centimetre where a microscope's program says so; dots per inch are
 // those of a printer and count for nothing.
-inline calibration tiff_calibration(TIFF* file) {
+inline pixel_calibration tiff_calibration(TIFF* file) {
     const char* text = nullptr;
     TIFFGetField(file, TIFFTAG_IMAGEDESCRIPTION, &text);
     const std::string description = text == nullptr ? "" : text;

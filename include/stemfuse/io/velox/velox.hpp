@@ -123,7 +123,7 @@ private:
             image.shape = {array->shape[0], array->shape[1]};
             image.frames = array->shape[2];
             image.type = array->type;
-            image.scale = meta.scale.readable(array->shape[1]);
+            image.scale = meta.scale.in_shown_unit(array->shape[1]);
             image.intensity = meta.intensity;
             image.place = group + "/Data";
             if (!has_room(contents(), image, all.size() + 1)) {

@@ -66,7 +66,7 @@ inline std::string_view velox_text(std::span<const std::uint8_t> column) {
 
 /// What the metadata of an image or a spectrum say.
 struct velox_metadata {
-    calibration scale{};
+    pixel_calibration scale{};
     intensity_calibration intensity{};
     std::string detector;
     bool measured = false;                      ///< by a detector, not computed

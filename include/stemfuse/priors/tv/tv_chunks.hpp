@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/core/copy_rows.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/priors/prior.hpp>
 #include <stemfuse/priors/tv/tv_tiles.hpp>
@@ -39,11 +40,6 @@ struct tv_problem {
     }
 };
 
-template <class T>
-void copy_image(const image_view<T>& from, const image_view<T>& to) {
-    for (std::size_t y = 0; y < from.shape[0]; ++y) std::copy_n(from.row(y), from.shape[1], to.row(y));
-}
-
 // The prox into u, at most `depth` iterations a sweep, until the gap is at most `allowed`: looked at every 5 steps
 // where that is 0 or more, once at the end if report_gap. p: the duals to start from and to leave behind, or null
 // views. Throws cancelled where the executor asks for it.
@@ -57,10 +53,10 @@ prox_report tv_chunks(const tv_kernels<T>& kernels, const tv_problem<T>& problem
     tv_state<T> now{images.image(0), images.image(1), images.image(2), images.image(3)};
     tv_state<T> next{images.image(4), images.image(5), images.image(6), images.image(7)};
     if (p.py.data != nullptr) {
-        copy_image(p.py, now.py);
-        copy_image(p.px, now.px);
-        copy_image(p.py, now.ry);
-        copy_image(p.px, now.rx);
+        copy_rows(image_view<const T>(p.py), now.py);
+        copy_rows(image_view<const T>(p.px), now.px);
+        copy_rows(image_view<const T>(p.py), now.ry);
+        copy_rows(image_view<const T>(p.px), now.rx);
     }
     prox_report report;
     while (report.iterations < momenta.size()) {
@@ -78,8 +74,8 @@ prox_report tv_chunks(const tv_kernels<T>& kernels, const tv_problem<T>& problem
         if (report.gap && *report.gap <= allowed) break;
     }
     if (p.py.data != nullptr) {
-        copy_image(now.py, p.py);
-        copy_image(now.px, p.px);
+        copy_rows(image_view<const T>(now.py), p.py);
+        copy_rows(image_view<const T>(now.px), p.px);
     }
     return report;
 }

@@ -56,10 +56,10 @@ struct tv_rule {
     template <class Pack>
     static Pack primal(Pack v, Pack t, Pack left, Pack rx, Pack above, Pack ry) {
         const Pack w = v - t * ((left - rx) + (above - ry));
-        return NonNegative ? larger(Pack{}, w) : w;
+        return NonNegative ? pack_max(Pack{}, w) : w;
     }
 
-    // (y, x) = r + step K u, and the number or two that its projection needs.
+    // (y, x) = r + step K u, and the one or two numbers that its projection needs.
     template <class Pack>
     struct moved {
         Pack y, x, size_y, size_x;
@@ -81,12 +81,12 @@ struct tv_rule {
             y = from.y / (one + (isotropic ? square_root(from.size_y) : from.size_y));
             x = from.x / (one + (isotropic ? square_root(from.size_y) : from.size_x));
         } else if constexpr (Norm == tv_norm::isotropic) {
-            const Pack factor = reciprocal_sqrt(larger(from.size_y, one));
+            const Pack factor = reciprocal_sqrt(pack_max(from.size_y, one));
             y = from.y * factor;
             x = from.x * factor;
         } else {
-            y = smaller(one, larger(-one, from.y));
-            x = smaller(one, larger(-one, from.x));
+            y = pack_min(one, pack_max(-one, from.y));
+            x = pack_min(one, pack_max(-one, from.x));
         }
     }
 };
@@ -102,9 +102,9 @@ struct tv_row_step {
 };
 
 // A dual iteration moves down by one row: u in row y, and with it the duals q = p' and s = q + momentum (q - p) of row
-// d. Cold: r and p are 0. Without Momentum s is not written.
-// The loop is pipelined by hand: a pack is projected and stored one turn after its u was found, because the chain from
-// load to store is long beside what a processor can hold in flight.
+// d. Cold: r and p are 0. Without Momentum s is not written. The loop is pipelined by hand: a pack is projected and
+// stored one turn after its u was found, because the chain from load to store is longer than what a processor can hold
+// in flight.
 template <class Rule, bool Cold, bool Momentum, class T>
 void tv_step_row(const tv_row_step<T>& step_of, std::size_t n) {
     const tv_row_step<T> on = step_of;  // a copy: stores through its rows cannot change it
@@ -115,11 +115,10 @@ void tv_step_row(const tv_row_step<T>& step_of, std::size_t n) {
     const auto move = [&](std::size_t c) {
         const pack<T> above = Cold ? zero : load(on.above_y + c);
         const pack<T> rx = Cold ? zero : load(on.rx + c), next = load(row + c + lanes<T>);
-        const pack<T> u =
-            Rule::primal(load(on.v + c), t, last_then(left, rx), rx, above, Cold ? zero : load(on.ry + c));
+        const pack<T> u = Rule::primal(load(on.v + c), t, shift_in(left, rx), rx, above, Cold ? zero : load(on.ry + c));
         store(row + c, u);
         now = Rule::move(above, Cold ? zero : load(on.above_x + c), step * (u - old),
-                         step * (but_first_then(old, next) - old));
+                         step * (shift_out(old, next) - old));
         left = rx;
         old = next;
     };

@@ -21,7 +21,7 @@ struct tv_state {
     image_view<T> py, px, ry, rx;
 };
 
-// One image of a sweep: v, the duals before, the duals after (null where nobody asks for them).
+// One image of a sweep: v, the duals before, the duals after (null if not wanted).
 template <class T>
 struct tv_image {
     image_view<const T> v;

@@ -62,7 +62,7 @@ inline figure_layout lay_out(std::size_t n_columns, const image_shape& shape, co
 }
 
 inline void draw_panel(figure_page& page, const figure_layout& l, double x, double y, const std::string& name,
-                       const std::string& state, const rgb_image& picture, const calibration& scale) {
+                       const std::string& state, const rgb_image& picture, const pixel_calibration& scale) {
     draw_title(page, {x, y + page.pt(7)}, l.cell, name, state);
     y = std::round(y + l.title);
     page.drawing.place(picture, static_cast<std::size_t>(x), static_cast<std::size_t>(y));
@@ -70,7 +70,7 @@ inline void draw_panel(figure_page& page, const figure_layout& l, double x, doub
 }
 
 inline void draw_columns(figure_page& page, const figure_layout& l, const std::vector<figure_column>& columns,
-                         const calibration& scale) {
+                         const pixel_calibration& scale) {
     const bool unit_below = l.bar_text > page.pt(10);
     for (std::size_t i = 0; i < columns.size(); ++i) {
         const figure_column& c = columns[i];
@@ -85,7 +85,7 @@ inline void draw_columns(figure_page& page, const figure_layout& l, const std::v
 
 // Raw and fused overlay with their legend, in the first two cells.
 inline void draw_overlays(figure_page& page, const figure_layout& l, const std::vector<figure_column>& columns,
-                          double y, const calibration& scale) {
+                          double y, const pixel_calibration& scale) {
     std::vector<xt::xtensor<double, 2>> raw, fused;
     std::vector<display_limits> limits;
     std::vector<std::string> names;
@@ -147,7 +147,7 @@ figure fusion_figure(const fusion_record<T>& record, const figure_options& optio
     const detail::lower_part lower(layout, n_elements, options);
     figure_page page(static_cast<std::size_t>(lower.bottom - layout.gap + layout.margin),
                      static_cast<std::size_t>(layout.width()), layout.dots_per_inch);
-    const calibration scale = record.scale.readable(layout.n_x);
+    const pixel_calibration scale = record.scale.in_shown_unit(layout.n_x);
     detail::draw_columns(page, layout, columns, scale);
     if (lower.overlay) detail::draw_overlays(page, layout, columns, lower.overlay_y, scale);
     if (lower.profile) {

@@ -50,7 +50,8 @@ template <scalar T>
 void require_drawable(const fusion_record<T>& record) {
     const auto image = stemfuse::detail::shape_of<2>(record.haadf, "haadf");
     const stack_shape stack{record.elements.size(), image[0], image[1]};
-    if (stack[0] * image[0] * image[1] == 0) throw shape_error("record", "is empty: maps of shape " + to_string(stack));
+    if (stack[0] * image[0] * image[1] == 0)
+        throw shape_error("record", "is empty, maps of shape " + to_string(stack) + ", must have one pixel or more");
     require_shape(stemfuse::detail::shape_of<2>(record.fused_haadf, "fused_haadf"), image, "fused_haadf", "haadf");
     require_shape(stemfuse::detail::shape_of<3>(record.maps, "maps"), stack, "maps", "elements and haadf say");
     require_shape(stemfuse::detail::shape_of<3>(record.fused_maps, "fused_maps"), stack, "fused_maps",

@@ -28,11 +28,7 @@ inline double round_length(double most) {
 }
 
 /// Three significant digits, no trailing zeros, a true minus sign; -0 is 0.
-inline std::string short_number(double value) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.3g", std::abs(value));
-    return (value < 0 ? "\u2212" : "") + std::string(text.data());
-}
+inline std::string short_number(double value) { return (value < 0 ? "\u2212" : "") + to_string(std::abs(value), 3); }
 
 /// A rectangle of a figure, in pixels.
 struct box {
@@ -67,7 +63,7 @@ inline void draw_title(figure_page& page, point at, double width, std::string_vi
 
 /// A scale bar of a round length in the lower left corner of a panel that shows n_x pixels side by side. Left out where
 /// the panel is too small for it.
-inline void draw_scale_bar(figure_page& page, const box& panel, std::size_t nx, const calibration& scale) {
+inline void draw_scale_bar(figure_page& page, const box& panel, std::size_t nx, const pixel_calibration& scale) {
     const double across = static_cast<double>(nx) * scale.pixel();
     const double length = round_length(across / 3.5);
     if (!scale.known() && length < 1) return;

@@ -9,6 +9,7 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/order_statistics.hpp>
 #include <stemfuse/report/figure/colormap.hpp>
 #include <stemfuse/report/figure/rgb_image.hpp>
 
@@ -22,21 +23,6 @@ struct display_limits {
     double part(double value) const { return (value - low) / (high - low); }
 };
 
-namespace detail {
-
-// With linear interpolation between neighbours; reorders the values.
-template <scalar T>
-double percentile(std::vector<T>& values, double percent) {
-    const double position = percent / 100 * static_cast<double>(values.size() - 1);
-    const auto below = values.begin() + static_cast<std::ptrdiff_t>(position);
-    std::nth_element(values.begin(), below, values.end());
-    const double low = static_cast<double>(*below), share = position - std::floor(position);
-    if (share == 0) return low;
-    return low + share * (static_cast<double>(*std::min_element(below + 1, values.end())) - low);
-}
-
-}  // namespace detail
-
 /// The limits of a map (n_y, n_x): two percentiles of its finite values. Where these coincide (sparse counts) its
 /// lowest and highest value; where these coincide too, 0 and that value, or 0 and 1. Throws value_error unless 0 <=
 /// low_percentile < high_percentile <= 100.
@@ -45,8 +31,8 @@ display_limits limits_of(const image_view<const T>& map, double low_percentile =
     require_in_range(low_percentile, 0, 100, "low_percentile");
     require_in_range(high_percentile, 0, 100, "high_percentile");
     if (!(low_percentile < high_percentile)) {
-        throw value_error("low_percentile", "got " + to_string(low_percentile) + ", takes less than high_percentile " +
-                                                to_string(high_percentile));
+        throw value_error("low_percentile",
+                          is_but_must_be(low_percentile, "less than high_percentile " + to_string(high_percentile)));
     }
     std::vector<T> finite;
     finite.reserve(map.size());
@@ -54,7 +40,7 @@ display_limits limits_of(const image_view<const T>& map, double low_percentile =
         if (std::isfinite(v)) finite.push_back(v);
     });
     if (finite.empty()) return {0, 1};
-    display_limits limits{detail::percentile(finite, low_percentile), detail::percentile(finite, high_percentile)};
+    display_limits limits{percentile(finite, low_percentile), percentile(finite, high_percentile)};
     if (limits.low < limits.high) return limits;
     const auto [lowest, highest] = std::minmax_element(finite.begin(), finite.end());
     limits = {static_cast<double>(*lowest), static_cast<double>(*highest)};
@@ -68,7 +54,9 @@ display_limits limits_of(const image_view<const T>& map, double low_percentile =
 template <scalar T>
 xt::xtensor<double, 2> resample(const image_view<const T>& map, std::size_t height, std::size_t width) {
     require_not_empty(map, "map");
-    if (height == 0 || width == 0) throw shape_error("size", "is empty: " + to_string(image_shape{height, width}));
+    if (height == 0 || width == 0)
+        throw shape_error(
+            "size", "is empty, of shape " + to_string(image_shape{height, width}) + ", must have one pixel or more");
     // In units in which an old pixel is n_new long and a new one n_old, all borders are integers.
     const auto for_covered = [](std::size_t i, std::size_t n_old, std::size_t n_new, auto&& f) {
         const std::size_t from = i * n_old, to = from + n_old;

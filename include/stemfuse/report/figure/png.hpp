@@ -70,7 +70,7 @@ inline std::string encode_png(const rgb_image& image, double dots_per_inch = 0) 
     constexpr std::size_t most = 1000000;  // libpng's own limit
     if (image.pixels.empty() || image.width > most || image.height > most) {
         throw shape_error("image", "has shape " + to_string(std::array{image.height, image.width}) +
-                                       ", takes 1 to 1000000 rows and columns");
+                                       ", must have 1 to 1000000 rows and columns");
     }
     require_in_range(dots_per_inch, 0, 1e6, "dots_per_inch");
     detail::png_sink sink;

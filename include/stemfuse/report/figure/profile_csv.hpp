@@ -15,16 +15,6 @@
 
 namespace stemfuse::io {
 
-namespace detail {
-
-// The shortest text that is read back as the same number.
-inline std::string number_in_full(double value) {
-    std::array<char, 32> text{};
-    return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
-}
-
-}  // namespace detail
-
 /// Writes comma-separated columns, a row a pixel along x, below a row of names: the position of the pixel's middle in
 /// the unit of the record's scale (or pixels), then "HAADF raw" and "HAADF fused", "<element> raw" and "<element>
 /// fused" in the recipe's units, means over `rows` rows in the middle (0: one in 32, as in the figure). Throws
@@ -35,7 +25,7 @@ void write_profile(const std::filesystem::path& path, const fusion_record<T>& re
     const auto haadf = view_in_place<2>(record.haadf, "haadf");
     require_not_empty(haadf, "haadf");
     rows = detail::profile_rows(haadf.shape[0], rows);
-    const calibration scale = record.scale.readable(haadf.shape[1]);
+    const pixel_calibration scale = record.scale.in_shown_unit(haadf.shape[1]);
     std::string text = "x (" + (scale.known() ? scale.x.unit : "px") + ")";
     std::vector<std::vector<double>> columns;
     const auto add = [&](const std::string& name, const image_view<const T>& raw, const image_view<const T>& fused) {
@@ -48,8 +38,8 @@ void write_profile(const std::filesystem::path& path, const fusion_record<T>& re
     for (std::size_t i = 0; i < record.elements.size(); ++i) add(record.elements[i], maps.image(i), fused.image(i));
     text += "\n";
     for (std::size_t x = 0; x < haadf.shape[1]; ++x) {
-        text += detail::number_in_full((static_cast<double>(x) + 0.5) * scale.pixel());
-        for (const auto& column : columns) text.append(",").append(detail::number_in_full(column[x]));
+        text += exact_text((static_cast<double>(x) + 0.5) * scale.pixel());
+        for (const auto& column : columns) text.append(",").append(exact_text(column[x]));
         text += "\n";
     }
     write_file(path, text);

@@ -81,7 +81,7 @@ inline void draw_strip(figure_page& page, const box& strip, const element_profil
 /// Draws raw curves thin and fused ones bold, in the elements' hues, with lengths below. Every strip has a scale of its
 /// own.
 inline void draw_profiles(figure_page& page, const box& area, const std::vector<element_profile>& profiles,
-                          const calibration& scale) {
+                          const pixel_calibration& scale) {
     double names = page.pt(8);
     for (const auto& p : profiles) names = std::max(names, text_width(p.name, page.bold(7).font));
     const box plot{area.x + page.pt(22), area.y, area.width - page.pt(22 + 5) - names, area.height - page.pt(11)};

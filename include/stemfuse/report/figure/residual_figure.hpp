@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/report/figure/figure.hpp>
 #include <stemfuse/report/figure/residual.hpp>
 
@@ -48,7 +49,7 @@ inline void draw_history(figure_page& page, const box& area, const std::string& 
 }
 
 inline void draw_residual(figure_page& page, const figure_layout& l, double x, double y, const std::string& name,
-                          const xt::xtensor<double, 2>& residual, const calibration& scale) {
+                          const xt::xtensor<double, 2>& residual, const pixel_calibration& scale) {
     const display_limits limits = limits_of_residual(residual);
     draw_panel(page, l, x, y, name, "(fused \u2212 raw) / sqrt(raw)",
                colour(resample(as_view(residual), l.panel_height, l.panel_width), limits, diverging_map()), scale);
@@ -76,7 +77,7 @@ figure residual_figure(const fusion_record<T>& record, const figure_options& opt
     const double charts_y = layout.margin + static_cast<double>(rows) * row, charts = h.total.empty() ? 0 : 100 * pt;
     figure_page page(static_cast<std::size_t>(charts_y + charts + layout.margin),
                      static_cast<std::size_t>(layout.width()), layout.dots_per_inch);
-    const calibration scale = record.scale.readable(layout.n_x);
+    const pixel_calibration scale = record.scale.in_shown_unit(layout.n_x);
     for (std::size_t i = 0; i < n; ++i) {
         detail::draw_residual(page, layout, layout.cell_x(i % layout.per_block),
                               layout.margin + static_cast<double>(i / layout.per_block) * row, record.elements[i],
