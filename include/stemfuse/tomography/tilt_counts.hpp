@@ -84,7 +84,7 @@ public:
         for (std::size_t first = 0; first < n; first += most) {
             const std::size_t some = std::min(most, n - first);
             for_each_pack<T>(some, [&](auto at) {
-                const pack<T> m = larger(at.load(a + first), pack<T>{}) + static_cast<T>(background_);
+                const pack<T> m = pack_max(at.load(a + first), pack<T>{}) + static_cast<T>(background_);
                 at.store(costs, m - at.load(b + first) * natural_log(m));
             });
             for (std::size_t x = 0; x < some; ++x) sums[first + x] += static_cast<double>(costs[x]);

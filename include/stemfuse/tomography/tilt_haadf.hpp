@@ -95,7 +95,7 @@ public:
             for_each_pack<T>(n, [&](auto at) { at.store(g, at.load(g) + w * at.load(back)); });
         } else {
             for_each_pack<T>(n, [&](auto at) {
-                at.store(g, at.load(g) + w * slope_(larger(at.load(x), pack<T>{})) * at.load(back));
+                at.store(g, at.load(g) + w * slope_(pack_max(at.load(x), pack<T>{})) * at.load(back));
             });
         }
     }

@@ -157,7 +157,7 @@ private:
                 const pack<T> divergence = (at.load(z) - dz) + (at.load(before) - dy) + (at.load(ex - 1) - at.load(ex));
                 at.store(z, dz);
                 at.store(before, dy);
-                const pack<T> point = larger(old - steps_.tau[e] * (at.load(g) + divergence), pack<T>{});
+                const pack<T> point = pack_max(old - steps_.tau[e] * (at.load(g) + divergence), pack<T>{});
                 at.store(g, point);
                 at.store(maps, old + steps_.relaxation * (point - old));
             });

@@ -61,7 +61,7 @@ template <class T>
 void into_factors(std::size_t n, T* squares) {
     for_each_pack<T>(n, [&](auto at) {
         const pack<T> s = at.load(squares), one = broadcast(T(1));
-        at.store(squares, s > one ? reciprocal_sqrt(larger(s, one)) : one);
+        at.store(squares, s > one ? reciprocal_sqrt(pack_max(s, one)) : one);
     });
 }
 
