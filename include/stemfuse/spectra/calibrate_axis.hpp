@@ -23,7 +23,7 @@ struct axis_calibration {
     bool found = false;  ///< false where the spectrum does not tell: the nominal axis and width are returned
 };
 
-struct calibration_options {
+struct axis_calibration_options {
     double shift_range = 0.045;   ///< keV to both sides
     double gain_range = 4e-3;     ///< to both sides
     double least_counts = 500;    ///< in lines, below which nothing is fitted
@@ -90,7 +90,7 @@ inline double sum_of_squares_of(const std::vector<double>& r) {
 /// the fit runs out of its range. Throws what fit_sum_spectrum() throws.
 inline axis_calibration calibrate_axis(const std::vector<double>& counts, const spectrum_axis& axis,
                                        const std::vector<std::string>& elements, const edx_detector& detector,
-                                       const calibration_options& options = {}) {
+                                       const axis_calibration_options& options = {}) {
     axis_calibration result;
     result.resolution = detector.resolution;
     const auto nominal = fit_sum_spectrum(counts, axis, elements, detector, options.fit);

@@ -212,9 +212,9 @@ private:
 
 /// Merges the used channels into at most `bins` bins, not always of neighbours, such that binned counts keep nearly all
 /// of the information on the elements' amounts, at the specimen's mean mixture and at each element's own. Counts of
-/// bins are exact Poisson counts, with the summed signatures. Throws value_error for bins outside [1, 1024].
+/// bins are exact Poisson counts, with the summed signatures. Throws value_error for bins outside [1, 65534].
 inline signature_bins bin_channels(const spectral_signatures& s, std::size_t bins) {
-    require_in_range(static_cast<double>(bins), 1, 1024, "bins");
+    require_in_range(static_cast<double>(bins), 1, 65534, "bins");
     const std::size_t used = s.axis.channels - s.first, n = s.shapes.rows();
     signature_bins out;
     out.bin_of.assign(s.axis.channels, signature_bins::unused);
