@@ -10,6 +10,7 @@
 #include <stemfuse/core/executor.hpp>
 #include <stemfuse/core/partition.hpp>
 #include <stemfuse/core/random.hpp>
+#include <stemfuse/core/small_matrix.hpp>
 #include <stemfuse/core/thread_pool.hpp>
 #include <stemfuse/counts/choose.hpp>
 #include <stemfuse/counts/count_step.hpp>
@@ -28,6 +29,7 @@
 #include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/elements/atomic_weights.hpp>
 #include <stemfuse/elements/elements.hpp>
+#include <stemfuse/elements/xray_emissions.hpp>
 #include <stemfuse/elements/xray_lines.hpp>
 #include <stemfuse/nonlocal/guided_average.hpp>
 #include <stemfuse/nonlocal/neighbour_search.hpp>
@@ -60,6 +62,7 @@
 #include <stemfuse/recipes/guided_fusion.hpp>
 #include <stemfuse/recipes/haadf_calibration.hpp>
 #include <stemfuse/recipes/residue.hpp>
+#include <stemfuse/recipes/spectra.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
 #include <stemfuse/simulate/antisite_superlattice.hpp>
 #include <stemfuse/simulate/blind_spot.hpp>
@@ -77,7 +80,15 @@
 #include <stemfuse/solvers/published_scheme.hpp>
 #include <stemfuse/solvers/stationarity.hpp>
 #include <stemfuse/solvers/stopping.hpp>
+#include <stemfuse/spectra/binned_spectra.hpp>
+#include <stemfuse/spectra/calibrate_axis.hpp>
+#include <stemfuse/spectra/edx_detector.hpp>
+#include <stemfuse/spectra/identify_elements.hpp>
 #include <stemfuse/spectra/side_background.hpp>
+#include <stemfuse/spectra/signature_bins.hpp>
+#include <stemfuse/spectra/spectrum_axis.hpp>
+#include <stemfuse/spectra/spectrum_filter.hpp>
+#include <stemfuse/spectra/sum_fit.hpp>
 #include <stemfuse/terms/composed_term.hpp>
 #include <stemfuse/terms/count_likelihood.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
@@ -86,6 +97,7 @@
 #include <stemfuse/terms/haadf_response.hpp>
 #include <stemfuse/terms/multi_detector_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
+#include <stemfuse/terms/spectral_likelihood.hpp>
 #include <stemfuse/terms/sum_of_terms.hpp>
 #include <stemfuse/terms/term.hpp>
 #include <stemfuse/testing/properties.hpp>
