@@ -19,10 +19,11 @@
 namespace stemfuse {
 
 struct spectral_fusion_options {
-    std::vector<double> smoothings{20, 13, 9, 6, 4, 2.7, 1.8, 1.2};  ///< tried, lambda_tv / sqrt(mean scale); largest first
-    std::vector<double> haadf_weights{0.1, 0.3};             ///< tried besides 0, see count_setting
-    std::vector<double> gammas{1, 1.6};                      ///< exponents of the HAADF response that are tried
-    double holdout_fraction = 0.8;                           ///< of the counts that fits are made to while choosing
+    std::vector<double> smoothings{20, 13,  9,   6,
+                                   4,  2.7, 1.8, 1.2};  ///< tried, lambda_tv / sqrt(mean scale); largest first
+    std::vector<double> haadf_weights{0.1, 0.3};        ///< tried besides 0, see count_setting
+    std::vector<double> gammas{1, 1.6};                 ///< exponents of the HAADF response that are tried
+    double holdout_fraction = 0.8;                      ///< of the counts that fits are made to while choosing
     std::uint64_t seed = 1;
     std::optional<double> haadf_noise{};  ///< of a pixel, in the image's units; estimated where not given
     std::size_t iterations = 12;          ///< of a fit: completions of the counts, each with ten sweeps
