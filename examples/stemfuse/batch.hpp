@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -15,13 +16,12 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/io/base/byte_source.hpp>
 #include <stemfuse/io/base/sha256.hpp>
+#include <stemfuse/io/base/text_sinks.hpp>
 #include <stemfuse/io/describe.hpp>
-#include <stemfuse/io/record/record.hpp>
+#include <stemfuse/io/record/parameters_json.hpp>
 
 #include "options.hpp"
 #include "progress_line.hpp"
@@ -45,7 +45,7 @@ inline std::vector<std::string> read_list(const std::string& path) {
 
 // What was asked for on a command line, one option a line, without the files and what changes no result.
 inline std::string request_of(const CLI::App& command) {
-    static const std::set<std::string> left_out{"FILE", "LIST", "output", "quiet", "threads"};
+    static const std::set<std::string> left_out{"FILE", "LIST", "output", "overwrite", "quiet", "threads"};
     std::string request;
     for (const CLI::Option* const option : command.get_options()) {
         const std::string name = option->get_single_name();
@@ -55,27 +55,29 @@ inline std::string request_of(const CLI::App& command) {
     return request;
 }
 
-// Whether the folder holds the results of these files, by their SHA-256, and of this request.
+// Whether the folder holds the results of these files, by their SHA-256, and of this request, each as it was written.
 inline bool is_done(const std::filesystem::path& folder, const std::vector<std::string>& files,
                     const std::string& request) {
-    std::ifstream file(folder / "parameters.json");
-    if (!file || !std::filesystem::exists(folder / "fused.h5")) return false;
-    const auto found = nlohmann::json::parse(file, nullptr, false);
-    if (!found.is_object() || found.value("request", nlohmann::json()) != request) return false;
-    nlohmann::json inputs = nlohmann::json::array();
-    for (const std::filesystem::path path : files) {
-        const std::string sum = stemfuse::io::sha256_of_file(path);
-        if (sum.empty()) return false;
-        inputs.push_back({{"file", path.filename().string()}, {"sha256", sum}});
+    const auto found = stemfuse::io::read_results(folder);
+    if (!found || found->request != request || found->inputs.size() != files.size()) return false;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        if (found->inputs[i].file != std::filesystem::path(files[i]).filename().string() ||
+            found->inputs[i].sha256 != stemfuse::io::sha256_of_file(files[i]))
+            return false;
     }
-    return found.value("inputs", nlohmann::json()) == inputs;
+    return stemfuse::io::changed_outputs(folder, *found).empty();
 }
 
 // The folder of a measurement: the name of its first file, with a number where another has it already.
 inline std::string folder_name(const std::vector<std::string>& files, std::set<std::string>& taken) {
-    const std::string stem = files.empty() ? "unnamed" : std::filesystem::path(files[0]).stem().string();
+    const std::string stem =
+        stemfuse::io::file_name(files.empty() ? "" : std::filesystem::path(files[0]).stem().string());
+    const auto lower = [](std::string name) {  // some disks do not tell them apart
+        std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+        return name;
+    };
     std::string name = stem;
-    for (std::size_t n = 2; !taken.insert(name).second; ++n) name = stem + "-" + std::to_string(n);
+    for (std::size_t n = 2; !taken.insert(lower(name)).second; ++n) name = stem + "-" + std::to_string(n);
     return name;
 }
 

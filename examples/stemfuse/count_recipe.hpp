@@ -90,7 +90,7 @@ fusion<T> fuse_raw_counts(measurement<T> m, const count_options& o, const recipe
     auto& details = f.counts;
     auto [background, background_line] = count_background(m, o);
     const auto factors = parse_k_factors(o.k_factors, m.symbols);
-    std::printf("%s\n", background_line.c_str());
+    std::printf("%s\n", stemfuse::io::one_line(background_line).c_str());
     auto options = fusion_options(m, background, o, f.lines);
     for (const auto& line : f.lines) std::printf("%s\n", line.c_str());
     details.totals = total_counts(m.maps, background);

@@ -59,28 +59,33 @@ inline void write_measurement(const std::filesystem::path& path, const stemfuse:
 
 // `program` is how the program was called, for the command that it prints.
 inline void demo(const output_options& output, const std::string& program) {
-    const output_folder folder(output.folder);
+    output_folder folder(output.folder, output.overwrite);
+    const std::string title = "simulated core-shell nanocrystals";
     const auto specimen = stemfuse::core_shell_particles<float>();
     const auto acquired = stemfuse::acquire(specimen, demo_acquisition);
+    auto names = output_names(acquired.elements);
+    names.insert(names.end(), {"measurement.h5", "truth.h5"});
+    folder.admit({title, {}, {}, names});
     const auto result =
-        fuse_published<float>({"simulated core-shell nanocrystals", acquired.elements, acquired.haadf, acquired.maps},
-                              demo_recipe, output.quiet);
+        fuse_published<float>({title, acquired.elements, acquired.haadf, acquired.maps}, demo_recipe, output.quiet);
     std::printf(
         "core-shell nanocrystals, %zu x %zu pixels, %g counts in a pixel at most, background %g, HAADF noise %g%%\n",
         specimen.haadf.shape(0), specimen.haadf.shape(1), demo_acquisition.dose, demo_acquisition.background,
         100 * demo_acquisition.haadf_noise);
     const auto score = stemfuse::score(result.record.fused_maps, result.record.raw_maps, specimen.truth);
     const auto figures = print_scores(acquired.elements, score);
-    write_measurement(folder.path() / "measurement.h5", acquired);
-    stemfuse::io::write_image_set(folder.path() / "truth.h5", specimen.elements, specimen.truth);
-    write_outputs(folder, result, figures);
+    write_outputs(folder, result, figures, {}, [&](const std::filesystem::path& path) {
+        write_measurement(path / "measurement.h5", acquired);
+        stemfuse::io::write_image_set(path / "truth.h5", specimen.elements, specimen.truth);
+    });
     print_outputs(folder, result);
     std::printf(
         "The truth is in truth.h5, the measurement in measurement.h5. To try other parameters:\n"
         "  %s fuse %s -o fused --recipe published --elements Co,Mn,O --background %g --lambda-chemical %g --lambda-tv "
         "%g "
         "--tv-iterations %zu\n",
-        program.c_str(), (folder.path() / "measurement.h5").string().c_str(), demo_recipe.background,
+        stemfuse::io::shell_path(program).c_str(),
+        stemfuse::io::shell_path((folder.path() / "measurement.h5").string()).c_str(), demo_recipe.background,
         demo_recipe.lambda_chemical, demo_recipe.lambda_tv, demo_recipe.tv_iterations);
 }
 

@@ -24,9 +24,9 @@ namespace program {
 template <class T>
 void explore_as(const input_files& files, fusion_plan plan, const input_options& input, const recipe_options& recipe,
                 const explore_options& options, std::vector<std::string> words) {
-    const output_folder folder(options.output);
+    output_folder folder(options.output, options.overwrite, false);
     auto measured = read_measurement<T>(files, plan, input);
-    folder.keep_apart(files.all_paths(), measured.symbols);
+    folder.admit({measured.title, files.all_paths(), measured.inputs, output_names(measured.symbols)});
     measured.sources.emplace_back("recipe_reason", std::string("as --recipe says"));  // in the command that is shown
     check_drift(measured, input.align, false, plan.warnings);
     for (const std::string& warning : plan.warnings)
@@ -36,7 +36,8 @@ void explore_as(const input_files& files, fusion_plan plan, const input_options&
         explore_session<T> session(std::move(measured), recipe, std::move(words), folder, options.output,
                                    plan.warnings);
         const page_server server(session.answers(), options.port);
-        std::printf("%s shows %s; Ctrl-C ends it\n", server.address().c_str(), files.title().c_str());
+        std::printf("%s shows %s; Ctrl-C ends it\n", server.address().c_str(),
+                    stemfuse::io::terminal_text(files.title()).c_str());
         std::fflush(stdout);
         while (stop_requested == 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
         session.close();

@@ -11,12 +11,14 @@ namespace program {
 
 struct explore_options {
     std::string output = "fused";
+    bool overwrite = false;
     int port = 0;  // 0: any that is free
 };
 
 // Those beside files, input and recipe.
 inline void add_explore_options(CLI::App& command, explore_options& o, recipe_options& recipe) {
     command.add_option("-o,--output", o.output, "Folder for what is saved; made if need be")->capture_default_str();
+    command.add_flag("--overwrite", o.overwrite, "Replace what else lies there under the names of results");
     command.add_option("--port", o.port, "Port on 127.0.0.1; 0 is any that is free")
         ->check(CLI::Range(0, 65535))
         ->capture_default_str();

@@ -25,15 +25,15 @@ recipe_choice recipe_for(const measurement<T>& m, const recipe_choice& asked) {
 template <class T>
 void fuse_as(const input_files& files, fusion_plan plan, const input_options& input, const recipe_request& request,
              const output_options& output) {
-    const output_folder folder(output.folder);
+    output_folder folder(output.folder, output.overwrite);
     auto measured = read_measurement<T>(files, plan, input);
-    folder.keep_apart(files.all_paths(), measured.symbols);
+    folder.admit({measured.title, files.all_paths(), measured.inputs, output_names(measured.symbols)});
     throw_if_interrupted("while reading");
     const recipe_choice recipe = recipe_for(measured, request.recipe);
     const bool counts = recipe.name == "counts";
     const recipe_options published = counts ? request.published : published_options(request);
     if (counts) check(request.counts);
-    std::printf("recipe %s: %s\n", recipe.name.c_str(), recipe.reason.c_str());
+    std::printf("recipe %s: %s\n", recipe.name.c_str(), stemfuse::io::one_line(recipe.reason).c_str());
     measured.sources.emplace_back("recipe_reason", recipe.reason);
     check_drift(measured, input.align, counts && request.counts.averaging, plan.warnings);
     for (const std::string& warning : plan.warnings)
@@ -48,7 +48,7 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
         throw stemfuse::read_error(files.paths(), e.what());
     }
     for (const std::string& warning : result.counts.warnings) {
-        std::fprintf(stderr, "stemfuse: warning: %s\n", warning.c_str());
+        std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
         plan.warnings.push_back(warning);
     }
     release_memory();

@@ -58,7 +58,7 @@ inline void print_choice(const input_files& files, const std::vector<std::string
     auto choice = stemfuse::io::choose_images(all);
     prefer_contrast(files, choice);
     if (choice.haadf) {
-        std::printf("taken for HAADF: %s\n", choice.haadf->image.name.c_str());
+        std::printf("taken for HAADF: %s\n", stemfuse::io::one_line(choice.haadf->image.name).c_str());
     } else if (images > 0 && choice.notes.empty()) {
         std::printf("no image is called HAADF: name the one that is by --haadf\n");
     } else if (images == 0 && spectra == 0) {
@@ -73,10 +73,10 @@ inline void print_choice(const input_files& files, const std::vector<std::string
         return;
     }
     std::string command, maps;
-    for (const std::string& path : paths)
-        command += path.find(' ') == std::string::npos ? " " + path : " \"" + path + "\"";
+    for (const std::string& path : paths) command += " " + stemfuse::io::shell_path(path);
     for (const auto& map : choice.maps) maps += (maps.empty() ? "" : ", ") + map.image.name;
-    std::printf("taken for maps: %s\nto fuse: stemfuse fuse%s -o fused\n", maps.c_str(), command.c_str());
+    std::printf("taken for maps: %s\nto fuse: stemfuse fuse%s -o fused\n", stemfuse::io::one_line(maps).c_str(),
+                command.c_str());
 }
 
 // Throws read_error where a file cannot be read, after all others have been listed.

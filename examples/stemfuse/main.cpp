@@ -35,6 +35,8 @@ struct command_line {
 
 void add_output_options(CLI::App& command, command_line& line) {
     command.add_option("-o,--output", line.output.folder, "Folder for the results; made if need be")->required();
+    command.add_flag("--overwrite", line.output.overwrite,
+                     "Replace results of another measurement, and other files of their names, in that folder");
     command.add_flag("--quiet", line.output.quiet, "No progress");
 }
 

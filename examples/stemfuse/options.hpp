@@ -106,7 +106,7 @@ struct recipe_options {
 
 struct output_options {
     std::string folder;
-    bool quiet = false;
+    bool quiet = false, overwrite = false;
 };
 
 // Throws usage_error for an unknown symbol.

@@ -4,12 +4,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include <stemfuse/core/error.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/record/fused_file.hpp>
 #include <stemfuse/io/record/fused_npz.hpp>
 #include <stemfuse/io/record/hspy_writer.hpp>
@@ -21,64 +18,17 @@
 #include <stemfuse/report/report.hpp>
 
 #include "count_file.hpp"
+#include "output_folder.hpp"
 #include "recipe.hpp"
 
 namespace program {
 
 using figures_of_merit = std::vector<std::pair<std::string, std::string>>;
 
-// The names of all files that write_outputs() writes.
-inline std::vector<std::string> output_names(const std::vector<std::string>& elements) {
-    std::vector<std::string> names{"fused.h5",  "fused.hspy",   "fused.npz",   "fused_maps.tif", "profile.csv",
-                                   "fused.png", "residual.png", "report.html", "parameters.json"};
-    for (const std::string& element : elements) names.push_back(element + ".tif");
-    return names;
-}
-
-// The folder for the results, made if need be and tried before any work; one that it made goes again if nothing was
-// written to it. Throws write_error.
-class output_folder {
-public:
-    explicit output_folder(const std::string& path) : path_(path) {
-        std::error_code failure;
-        made_ = std::filesystem::create_directories(path_, failure);
-        if (failure) throw stemfuse::write_error(path, "cannot be made a folder for the results: " + failure.message());
-        stemfuse::io::atomic_file trial(path_ / "fused.h5");
-    }
-
-    output_folder(const output_folder&) = delete;
-    output_folder& operator=(const output_folder&) = delete;
-
-    ~output_folder() {
-        std::error_code not_empty;
-        if (made_) std::filesystem::remove(path_, not_empty);
-    }
-
-    const std::filesystem::path& path() const noexcept { return path_; }
-
-    // Throws usage_error where a result for these elements would be written over a file that is read, by whatever name.
-    void keep_apart(const std::vector<std::filesystem::path>& inputs, const std::vector<std::string>& elements) const {
-        for (const std::string& name : output_names(elements)) {
-            for (const auto& input : inputs) {
-                std::error_code absent;
-                if (std::filesystem::equivalent(path_ / name, input, absent)) {
-                    throw usage_error("--output: " + (path_ / name).string() + " is an input (" + input.string() +
-                                      ") and would be written over: name another folder");
-                }
-            }
-        }
-    }
-
-private:
-    std::filesystem::path path_;
-    bool made_ = false;
-};
-
+// Writes all results but parameters.json.
 template <class T>
-void write_outputs(const output_folder& folder, const fusion<T>& f, const figures_of_merit& figures,
-                   const std::vector<std::string>& warnings = {}) {
-    const auto& path = folder.path();
-    throw_if_interrupted("before writing");
+void write_results(const std::filesystem::path& path, const fusion<T>& f, const figures_of_merit& figures,
+                   const std::vector<std::string>& warnings) {
     if (f.counts.known()) {
         write_count_file(path / "fused.h5", f.record, f.counts);
     } else {
@@ -100,10 +50,34 @@ void write_outputs(const output_folder& folder, const fusion<T>& f, const figure
     options.holdout = holdout_section_of(f.counts, f.record.elements);
     options.trust = f.counts.trust;
     if (f.counts.known()) options.tables.push_back(amounts_table(f.counts, f.record.elements));
+    throw_if_interrupted("while writing");
     stemfuse::io::write_figure(path / "fused.png", f.record, options.figure);
     stemfuse::io::write_residual_figure(path / "residual.png", f.record, options.figure);
     stemfuse::io::write_report(path / "report.html", f.record, options);
-    stemfuse::io::write_parameters(path / "parameters.json", f.record);
+}
+
+// Writes all results, and what write_more(folder) writes, together. Throws write_error, and interrupted before anything
+// has changed.
+template <class T, class WriteMore>
+void write_outputs(const output_folder& folder, const fusion<T>& f, const figures_of_merit& figures,
+                   const std::vector<std::string>& warnings, WriteMore&& write_more) {
+    throw_if_interrupted("before writing");
+    folder.replace(
+        [&](const std::filesystem::path& path) {
+            write_results(path, f, figures, warnings);
+            write_more(path);
+            throw_if_interrupted("while writing");
+        },
+        [&](const std::filesystem::path& path, const std::vector<stemfuse::io::output_record>& outputs) {
+            stemfuse::io::write_parameters(path / stemfuse::io::output_mark, f.record, outputs);
+            throw_if_interrupted("while writing");
+        });
+}
+
+template <class T>
+void write_outputs(const output_folder& folder, const fusion<T>& f, const figures_of_merit& figures,
+                   const std::vector<std::string>& warnings = {}) {
+    write_outputs(folder, f, figures, warnings, [](const std::filesystem::path&) {});
 }
 
 // What was done, in a few lines on stdout.
@@ -117,11 +91,13 @@ void print_outputs(const output_folder& folder, const fusion<T>& f) {
                     total.size() - 1);
     }
     std::printf("\n");
-    for (const std::string& line : f.lines) std::printf("%s\n", line.c_str());
+    for (const std::string& line : f.lines) std::printf("%s\n", stemfuse::io::terminal_text(line).c_str());
     std::printf(
         "Report: %s (beside it fused.h5, .hspy, .npz and .png, residual.png, fused_maps.tif and one TIFF an element, "
         "profile.csv, parameters.json)\n",
-        std::filesystem::absolute(folder.path() / "report.html").lexically_normal().string().c_str());
+        stemfuse::io::terminal_text(
+            std::filesystem::absolute(folder.path() / "report.html").lexically_normal().string())
+            .c_str());
 }
 
 }  // namespace program

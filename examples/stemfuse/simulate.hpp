@@ -12,6 +12,7 @@
 
 #include <stemfuse/elements/atomic_weights.hpp>
 #include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/base/text_sinks.hpp>
 #include <stemfuse/io/hdf5/hdf5_writer.hpp>
 #include <stemfuse/io/numpy/npz.hpp>
 #include <stemfuse/simulate/catalogue.hpp>
@@ -24,13 +25,14 @@ struct simulate_options {
     std::string specimen, file, size = "256x256";
     double dose = 5;
     std::int64_t seed = 1;
-    bool list = false;
+    bool list = false, overwrite = false;
 };
 
 inline CLI::App* add_simulate(CLI::App& app, simulate_options& o) {
     auto* const command = app.add_subcommand("simulate", "Write a simulated measurement with its truth");
     command->add_option("SPECIMEN", o.specimen, "The specimen, one of those that --list names");
     command->add_option("-o,--output", o.file, "The file: .h5 or .hdf5, or .npz");
+    command->add_flag("--overwrite", o.overwrite, "Replace a file of that name");
     command->add_option("--dose", o.dose, "Mean counts in a pixel that holds the amount 1, above 0 to 1e6")
         ->capture_default_str();
     command->add_option("--seed", o.seed, "Seed of the noise; the specimen stays the same")->capture_default_str();
@@ -152,16 +154,20 @@ inline void simulate(const simulate_options& o) {
     const std::string ending = path.extension().string();
     if (ending != ".h5" && ending != ".hdf5" && ending != ".npz")
         throw usage_error("--output: is \"" + o.file + "\", must be a file name that ends in .h5, .hdf5 or .npz");
+    if (!o.overwrite && std::filesystem::exists(std::filesystem::symlink_status(path)))
+        throw usage_error("--output: " + o.file + " is there already: name another file, or give --overwrite");
     {
         const stemfuse::io::atomic_file trial(path);
+        stemfuse::io::remove_leftovers(path.has_parent_path() ? path.parent_path() : ".");
     }
     const auto file = simulated(entry, ny, nx, o);
     ending == ".npz" ? write_npz(path, file) : write_hdf5(path, file);
     std::string elements;
     for (const auto& [name, image] : file.truth) elements += (elements.empty() ? "" : ",") + name;
-    std::printf("%s: %s, %zu x %zu pixels, dose %g\n", o.file.c_str(), o.specimen.c_str(), ny, nx, o.dose);
-    std::printf("to fuse: stemfuse fuse %s -o fused --elements %s %s\n", o.file.c_str(), elements.c_str(),
-                file.fuse_options.c_str());
+    std::printf("%s: %s, %zu x %zu pixels, dose %g\n", stemfuse::io::terminal_text(o.file).c_str(), o.specimen.c_str(),
+                ny, nx, o.dose);
+    std::printf("to fuse: stemfuse fuse %s -o fused --elements %s %s\n", stemfuse::io::shell_path(o.file).c_str(),
+                elements.c_str(), file.fuse_options.c_str());
 }
 
 }  // namespace program

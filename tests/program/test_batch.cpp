@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <iterator>
+#include <set>
 #include <string>
 
 #include <stemfuse/io/base/sha256.hpp>
@@ -64,10 +66,6 @@ TEST_CASE("batch: good and bad files, and what is done is not done again") {
           xt::xtensor<float, 2>(xt::view(other.values, 2)));
     CHECK(!std::filesystem::exists(s.path("out/bad")));
 
-    if (io::sha256_of_file(s.path("a.h5")).empty()) {
-        MESSAGE("skipped: built without OpenSSL, everything is done again");
-        return;
-    }
     const auto written = [&](const std::string& folder) {
         return std::filesystem::last_write_time(s.path("out/" + folder + "/fused.h5"));
     };
@@ -81,7 +79,8 @@ TEST_CASE("batch: good and bad files, and what is done is not done again") {
     CHECK(says(row_of(s.run(command + " --threads 1"), "a"), "was done"));
     CHECK(written("a") == before);
     other.write(s.path("a.h5"));
-    const outcome changed = s.run(command);
+    CHECK(says(row_of(s.run(command), "a"), "results of another measurement"));
+    const outcome changed = s.run(command + " --overwrite");
     CHECK(says(row_of(changed, "a"), " done "));
     CHECK(!says(row_of(changed, "a"), "was done"));
     CHECK(written("a-2") == before_2);
@@ -90,10 +89,29 @@ TEST_CASE("batch: good and bad files, and what is done is not done again") {
     // Half of a result is none.
     REQUIRE(s.run(command).code == 3);
     scratch::write(s.path("out/a/parameters.json"), "{\"request\": ");
-    CHECK(!says(row_of(s.run(command), "a"), "was done"));
+    CHECK(says(row_of(s.run(command), "a"), "of unknown origin"));
+    CHECK(says(row_of(s.run(command + " --overwrite"), "a"), " done "));
     std::filesystem::remove(s.path("out/a/fused.h5"));
     CHECK(!says(row_of(s.run(command), "a"), "was done"));
     CHECK(std::filesystem::exists(s.path("out/a/fused.h5")));
+    // So is one that somebody has changed: it is not written over, either.
+    scratch::write(s.path("out/a/O.tif"), "changed");
+    CHECK(says(row_of(s.run(command), "a"), "O.tif, changed since it was written"));
+    CHECK(scratch::read(s.path("out/a/O.tif")) == "changed");
+    CHECK(says(row_of(s.run(command + " --overwrite"), "a"), " done "));
+    CHECK(says(row_of(s.run(command), "a"), "was done"));
+}
+
+TEST_CASE("batch: folders lie below the one that is named, whatever the files are called") {
+    const session s;
+    for (const std::string name : {"...h5", ".hidden.h5", "con.h5", "A.h5", "a.h5"}) images().write(s.path(name));
+    scratch::write(s.path("list.txt"), "...h5\n.hidden.h5\ncon.h5\nA.h5\na.h5\n");
+    REQUIRE(s.run("batch list.txt -o below/out --quiet --iterations 2").code == 0);
+    std::set<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(s.path("below/out")))
+        found.insert(entry.path().filename().string());
+    CHECK(found == std::set<std::string>{"unnamed", "_hidden", "_con", "A", "a-2"});
+    CHECK(std::distance(std::filesystem::directory_iterator(s.path("below")), {}) == 1);
 }
 
 TEST_CASE("batch: all good, and lists that are none") {

@@ -7,37 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include <stemfuse/io/base/text_sinks.hpp>
 #include <stemfuse/report/figure/png.hpp>
 #include <stemfuse/report/figure/rgb_image.hpp>
 
 namespace stemfuse::io {
-
-/// Text that stands for itself in HTML, between tags and in quoted attributes.
-inline std::string escape_html(std::string_view text) {
-    std::string escaped;
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                escaped += "&amp;";
-                break;
-            case '<':
-                escaped += "&lt;";
-                break;
-            case '>':
-                escaped += "&gt;";
-                break;
-            case '"':
-                escaped += "&quot;";
-                break;
-            case '\'':
-                escaped += "&#39;";
-                break;
-            default:
-                escaped += c;
-        }
-    }
-    return escaped;
-}
 
 /// RFC 4648, section 4.
 inline std::string base64(std::string_view bytes) {

@@ -14,6 +14,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/elements/elements.hpp>
 #include <stemfuse/io/base/calibration.hpp>
+#include <stemfuse/io/base/text_sinks.hpp>
 
 namespace stemfuse::io {
 
@@ -108,13 +109,8 @@ inline std::string element_of(std::string_view label) {
     return known ? std::string(symbol) : "";
 }
 
-/// Text of a file as one line for people: control characters become "?".
-inline std::string one_line(std::string text) {
-    for (char& c : text) {
-        if ((c >= 0 && c < ' ') || c == 127) c = '?';
-    }
-    return text;
-}
+/// Text of a file as one line for people, see terminal_text().
+inline std::string one_line(std::string_view text) { return terminal_text(text); }
 
 /// Gives the images names of their labels, "Fe", "Fe (2)": what is repeated gets a number.
 inline void name_by_labels(std::vector<image_info>& images) {

@@ -2,21 +2,27 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/base/output_transaction.hpp>
 #include <stemfuse/io/record/record.hpp>
 
 namespace stemfuse::io {
 
-/// Writes {"title", "elements", "shape": [n_y, n_x], "unit", "inputs": [{"file", "sha256"}, ...], "parameters": {...}}
-/// and "request", if there is one, in the order of the record. Bytes that are no UTF-8 are replaced, numbers that are
-/// not finite become null. Throws write_error; the file is whole or not there.
+/// Writes {"title", "elements", "shape": [n_y, n_x], "unit", "inputs": [{"file", "sha256"}, ...], "parameters": {...}},
+/// "request", if there is one, and "outputs": [{"file", "sha256"}, ...], if any are given, in the order of the record.
+/// Bytes that are no UTF-8 are replaced, numbers that are not finite become null. Throws write_error; the file is whole
+/// or not there.
 template <scalar T>
-void write_parameters(const std::filesystem::path& path, const fusion_record<T>& record) {
+void write_parameters(const std::filesystem::path& path, const fusion_record<T>& record,
+                      const std::vector<output_record>& outputs = {}) {
     nlohmann::ordered_json parameters = nlohmann::ordered_json::object();
     for (const auto& [name, value] : record.parameters) {
         std::visit([&, &key = name](const auto& v) { parameters[key] = v; }, value);
@@ -33,7 +39,69 @@ void write_parameters(const std::filesystem::path& path, const fusion_record<T>&
                                     {"inputs", inputs},
                                     {"parameters", parameters}};
     if (!record.request.empty()) document["request"] = record.request;
+    for (const output_record& output : outputs)
+        document["outputs"].push_back({{"file", output.file}, {"sha256", output.sha256}});
     write_file(path, document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+/// What parameters.json says of the results beside it.
+struct recorded_results {
+    std::string title, request;
+    std::vector<input_record> inputs;
+    std::vector<output_record> outputs;
+
+    /// Whether they are of the same measurement: files of the same bytes; of none, the same title.
+    bool same_measurement(const std::string& other_title, const std::vector<input_record>& others) const {
+        if (inputs.size() != others.size() || (inputs.empty() && title != other_title)) return false;
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+            if (inputs[i].sha256.empty() || inputs[i].sha256 != others[i].sha256) return false;
+        }
+        return true;
+    }
+};
+
+/// Reads parameters.json of a folder; nothing where there is none, or one that is damaged or does not name outputs by
+/// plain names.
+inline std::optional<recorded_results> read_results(const std::filesystem::path& folder) {
+    std::ifstream file(folder / output_mark);
+    if (!file) return std::nullopt;
+    const auto found = nlohmann::json::parse(file, nullptr, false);
+    if (!found.is_object()) return std::nullopt;
+    const auto text = [](const nlohmann::json& object, const char* key) {
+        const auto at = object.find(key);
+        return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
+    };
+    const auto files = [&](const char* key, auto&& add) {
+        const auto list = found.find(key);
+        if (list == found.end() || !list->is_array()) return false;
+        for (const auto& entry : *list) {
+            if (!entry.is_object()) return false;
+            add(text(entry, "file"), text(entry, "sha256"));
+        }
+        return true;
+    };
+    recorded_results results{text(found, "title"), text(found, "request"), {}, {}};
+    bool plain = true;
+    if (!files("inputs", [&](auto&& name, auto&& sum) { results.inputs.push_back({name, sum}); })) return std::nullopt;
+    const bool listed = files("outputs", [&](auto&& name, auto&& sum) {
+        plain = plain && is_plain_name(name) && name != output_mark;
+        results.outputs.push_back({name, sum});
+    });
+    if (!listed || !plain || results.outputs.empty()) return std::nullopt;
+    return results;
+}
+
+/// The outputs that are not there as they were written. Throws nothing: what cannot be read is one of them.
+inline std::vector<std::string> changed_outputs(const std::filesystem::path& folder, const recorded_results& results) {
+    std::vector<std::string> changed;
+    for (const auto& output : results.outputs) {
+        try {
+            if (sha256_of_file(folder / output.file) == output.sha256) continue;
+        } catch (const read_error&) {  // absent, or a folder by now
+        }
+        changed.push_back(output.file);
+    }
+    return changed;
 }
 
 }  // namespace stemfuse::io

@@ -10,6 +10,7 @@
 
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/base/text_sinks.hpp>
 #include <stemfuse/io/record/record.hpp>
 #include <stemfuse/report/figure/figure_column.hpp>
 
@@ -26,10 +27,10 @@ void write_profile(const std::filesystem::path& path, const fusion_record<T>& re
     require_not_empty(haadf, "haadf");
     rows = detail::profile_rows(haadf.shape[0], rows);
     const pixel_calibration scale = record.scale.in_shown_unit(haadf.shape[1]);
-    std::string text = "x (" + (scale.known() ? scale.x.unit : "px") + ")";
+    std::string text = csv_field("x (" + (scale.known() ? scale.x.unit : "px") + ")");
     std::vector<std::vector<double>> columns;
     const auto add = [&](const std::string& name, const image_view<const T>& raw, const image_view<const T>& fused) {
-        text += "," + name + " raw," + name + " fused";
+        text += "," + csv_field(name + " raw") + "," + csv_field(name + " fused");
         columns.push_back(detail::middle_profile<T>(raw, rows));
         columns.push_back(detail::middle_profile<T>(fused, rows));
     };
