@@ -114,6 +114,10 @@ void batch(const std::string& list, const std::string& output, Parse&& parse) {
             row[1] = "interrupted";
             print();
             throw;
+        } catch (const stemfuse::cancelled&) {
+            row[1] = "interrupted";
+            print();
+            throw;
         } catch (const std::exception& e) {
             row[3] = stemfuse::io::one_line(e.what());
             std::fprintf(stderr, "stemfuse: %s\n", row[3].c_str());

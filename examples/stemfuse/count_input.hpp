@@ -46,6 +46,7 @@ public:
     explicit interruptible(stemfuse::thread_pool& pool) : pool_(pool) {}
 
     std::size_t concurrency() const { return pool_.concurrency(); }
+    bool stop_requested() const { return program::stop_requested != 0; }
 
     template <class F>
     void for_each(std::size_t n, F&& f) {

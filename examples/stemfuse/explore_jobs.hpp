@@ -14,6 +14,8 @@
 #include <thread>
 #include <utility>
 
+#include <stemfuse/core/error.hpp>
+
 namespace program {
 
 // Jobs are done in the order in which they come, but for the replaceable ones: a newer of these cancels those before
@@ -94,6 +96,8 @@ private:
             if (!e.cancelled) answer = e.what(e.cancelled);
             if (e.cancelled) answer.reset();
             e.result.set_value(std::move(answer));
+        } catch (const stemfuse::cancelled&) {
+            e.result.set_value(std::nullopt);
         } catch (...) {
             e.result.set_exception(std::current_exception());
         }

@@ -77,11 +77,13 @@ inline page_request read_request(const std::string& body, const recipe_options& 
         }
         const auto p = std::find_if(tuned_parameters.begin(), tuned_parameters.end(),
                                     [&, n = std::string_view(name)](const auto& t) { return n == t.name; });
-        if (p == tuned_parameters.end()) throw value_error("request", is_but_must_be(name, "the name of a parameter"));
+        if (p == tuned_parameters.end())
+            throw value_error("request", stemfuse::is_but_must_be(name, "the name of a parameter"));
         if (!value.is_number()) throw value_error(p->option, "is " + value.dump() + ", must be a number");
         const double number = value.get<double>();
-        if (p->whole && !(number >= 0 && number <= 1e9 && number == std::floor(number)))
-            throw value_error(p->option, is_but_must_be(number, "a whole number in [1, 1e+09]"));
+        constexpr auto ceiling = static_cast<double>(stemfuse::iteration_ceiling);
+        if (p->whole && !(number >= 0 && number <= ceiling && number == std::floor(number)))
+            throw value_error(p->option, stemfuse::is_but_must_be(number, "a whole number in [1, 1e+07]"));
         p->set(request.recipe, number);
     }
     check(request.recipe);

@@ -57,7 +57,7 @@ public:
     const xt::xtensor<T, 3>& maps() const { return levels_[0].maps; }
 
     // The whole solve, or a preview at the finest resolution that earlier solves let expect in time. Ends early when
-    // `cancelled`. Throws usage_error and the library's errors.
+    // `cancelled`, perhaps by the library's error of that name. Throws usage_error and the library's errors.
     live_result<T> solve(const recipe_options& o, bool preview, const std::atomic<bool>& cancelled) {
         const std::size_t k = preview ? preview_level(o) : 0;
         const level& at = levels_[k];
@@ -69,7 +69,8 @@ public:
         live_result<T> result{at.start, xt::xtensor<T, 2>(at.haadf.shape()), std::size_t{1} << k, {}, 0};
         const auto solver = published_solver(at.haadf, at.maps, symbols_, own);
         const auto go_on = [&](const stemfuse::progress&) { return !cancelled && (k == 0 || elapsed() < time_.most); };
-        result.report = solver.solve_in_place(result.maps, {.iterations = own.iterations}, pool_, go_on);
+        stemfuse::stoppable work(pool_, [&] { return cancelled.load(); });
+        result.report = solver.solve_in_place(result.maps, {.iterations = own.iterations}, work, go_on);
         solver.terms().elastic().project(result.maps, result.haadf, pool_);
         result.seconds = elapsed();
         const auto done = static_cast<double>(result.report.iterations);

@@ -232,6 +232,8 @@ int main(int argc, char** argv) {
         return fail(e.what(), 2);
     } catch (const program::interrupted& e) {
         return fail(e.what(), 130);
+    } catch (const stemfuse::cancelled&) {
+        return fail("interrupted in the fusion: nothing was written", 130);
     } catch (const stemfuse::divergence_error& e) {
         return fail(e.what(), 2);
     } catch (const stemfuse::write_error& e) {

@@ -202,8 +202,9 @@ inline void check(const recipe_options& o) {
     checked([&] { stemfuse::require_non_negative(o.lambda_haadf.value_or(0), "--lambda-haadf"); });
     checked([&] { stemfuse::require_non_negative(o.lambda_chemical, "--lambda-chemical"); });
     checked([&] { stemfuse::require_non_negative(o.lambda_tv, "--lambda-tv"); });
-    in_range(static_cast<double>(o.iterations), 1, 1e9, "--iterations");
-    in_range(static_cast<double>(o.tv_iterations), 1, 1e9, "--tv-iterations");
+    constexpr auto ceiling = static_cast<double>(stemfuse::iteration_ceiling);
+    in_range(static_cast<double>(o.iterations), 1, ceiling, "--iterations");
+    in_range(static_cast<double>(o.tv_iterations), 1, ceiling, "--tv-iterations");
     in_range(static_cast<double>(o.threads), 0, 1024, "--threads");
     in_range(o.start_threshold, 0, 1, "--start-threshold");
     if (!(o.background > 0 && std::isfinite(o.background))) {

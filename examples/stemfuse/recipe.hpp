@@ -129,8 +129,9 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
             static_cast<double>(2 * stack + images + m.background.size() * sizeof(T) + solver.working_memory(pool)), m);
     }
     progress_line line(quiet);
+    stoppable work(pool, [] { return stop_requested != 0; });
     const auto begin = std::chrono::steady_clock::now();
-    const fusion_report report = solver.solve_in_place(f.record.fused_maps, {.iterations = o.iterations}, pool, line);
+    const fusion_report report = solver.solve_in_place(f.record.fused_maps, {.iterations = o.iterations}, work, line);
     f.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     line.finish();
     throw_if_interrupted("after iteration " + std::to_string(report.iterations));

@@ -43,7 +43,7 @@ inline std::string fuse_command(const std::vector<std::string>& words, const std
     for (const std::string& word : words) command += " " + stemfuse::io::shell_word(word);
     command += " -o " + stemfuse::io::shell_path(folder) + " --recipe published";
     for (const auto& p : tuned_parameters)
-        command += " " + std::string(p.option) + " " + exact_text(p.get(o, n_elements));
+        command += " " + std::string(p.option) + " " + stemfuse::exact_text(p.get(o, n_elements));
     return command;
 }
 
