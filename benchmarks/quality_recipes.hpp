@@ -126,7 +126,8 @@ inline estimated guided_automatic(const scan& s, const stemfuse::execution& exec
     stemfuse::guided_fusion_options options;
     options.counts.holdout.names = s.elements;
     const auto fused = stemfuse::fuse_counts_guided(counts, background, haadf, options, exec);
-    maps_type maps = stemfuse::mass_balance(fused.maps, stemfuse::total_counts(s.counts, s.background)).maps;
+    const auto counted = fused.mended(stemfuse::as_view(counts), stemfuse::as_view(background));
+    maps_type maps = stemfuse::mass_balance(fused.maps, stemfuse::total_counts(counted, s.background)).maps;
     std::string chosen;
     for (std::size_t i = 0; i < s.elements.size(); ++i) {
         xt::view(maps, i) /= s.counts_per_amount[i];

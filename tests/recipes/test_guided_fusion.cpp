@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -160,4 +161,48 @@ TEST_CASE("images smaller than the window, one element, an empty one and a const
     options = quick();
     options.kernels.softnesses = {0};
     CHECK_THROWS_WITH_AS(fuse_counts_guided(one, b, flat, options), doctest::Contains("softnesses"), value_error);
+}
+
+TEST_CASE("what is found bad is left out as if it had been masked, and maps go on over it") {
+    const scan s = measured(5, 64);
+    auto faulty = s.counts;
+    for (const auto at : std::array<std::size_t, 3>{20, 33, 47}) faulty(0, at, 64 - at) += 90;
+    for (std::size_t x = 0; x < 64; ++x) faulty(2, 30, x) = 0;
+    xt::xtensor<unsigned char, 3> mask = xt::zeros<unsigned char>(faulty.shape());
+    for (const auto at : std::array<std::size_t, 3>{20, 33, 47}) mask(0, at, 64 - at) = 1;
+    xt::view(mask, 2, 30) = 1;
+    auto masked = quick(), blind = quick();
+    masked.mask = mask;
+    blind.bad_pixels.find = false;
+    const auto fused = fuse_counts_guided(faulty, s.background, s.haadf, quick());
+    CHECK(fused.left_out.count(0) == 3);
+    CHECK(fused.left_out.count(1) == 0);
+    CHECK(fused.left_out.count(2) == 64);
+    CHECK(fused.maps == fuse_counts_guided(faulty, s.background, s.haadf, masked).maps);
+    const double clean = mean_nrmse(fuse_counts_guided(s.counts, s.background, s.haadf, quick()).maps, s.truth);
+    CHECK(mean_nrmse(fused.maps, s.truth) < 1.05 * clean);
+    CHECK(mean_nrmse(fuse_counts_guided(faulty, s.background, s.haadf, blind).maps, s.truth) > 1.5 * clean);
+    const auto mended = fused.mended(as_view(std::as_const(faulty)), as_view(s.background));
+    CHECK(std::abs(xt::sum<double>(mended)() / xt::sum<double>(s.counts)() - 1) < 0.02);
+}
+
+TEST_CASE("maps of single events of unequal weight are fused by whole pixels held out, and better than by a split") {
+    scan s = measured(1, 64);
+    for (std::size_t k = 0; k < s.counts.size(); ++k) {
+        random_stream random(5, 8, 0, k);
+        double weight = 0;
+        for (float n = 0; n < s.counts.data()[k]; ++n) weight -= 0.5 * std::log(random.uniform());
+        s.counts.data()[k] = static_cast<float>(weight);
+    }
+    s.background /= 2;
+    auto whole = quick(), split = quick();
+    whole.counts.holdout.scaled = split.counts.holdout.scaled = true;
+    split.counts.holdout.kind = holdout_kind::part_of_values;
+    const auto fused = fuse_counts_guided(s.counts, s.background, s.haadf, whole);
+    CHECK(fused.holdout.kind == holdout_kind::whole_pixels);
+    CHECK(fused.holdout.reason == holdout_reason::no_counts);
+    CHECK(mean_nrmse(fused.maps, s.truth) <
+          0.85 * mean_nrmse(fuse_counts_guided(s.counts, s.background, s.haadf, split).maps, s.truth));
+    thread_pool pool(3);
+    CHECK(fuse_counts_guided(s.counts, s.background, s.haadf, whole, pool).maps == fused.maps);
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/rows.hpp>
+#include <stemfuse/counts/dispersion_test.hpp>
 #include <stemfuse/counts/noise_split.hpp>
 #include <stemfuse/counts/thinning.hpp>
 #include <stemfuse/simd/elementary.hpp>
@@ -77,74 +79,202 @@ inline choice choose(std::span<const prediction_score> scores) {
     return chosen;
 }
 
+/// What is held out from fits. Of counts a random part of each (thin_counts); of maps in units of counts a part of each
+/// value (split_scaled_counts), which is dependent on the rest where noise is not normal; whole pixels, which are
+/// independent for any noise that is independent from pixel to pixel.
+enum class holdout_kind { part_of_counts, part_of_values, whole_pixels };
+
 struct holdout_options {
     double fraction = 0.8;  ///< of the counts that go to the fit
     std::uint64_t seed = 1;
     std::vector<std::string> names{};  ///< of the maps, so that their order changes nothing; see thin_counts()
-    bool scaled = false;               ///< the maps are no counts, but in units of them: see split_scaled_counts()
+    bool scaled = false;               ///< the maps are no counts, but in units of them: whole pixels are held out
+    /// Instead of what suits the maps: a part of the counts, or whole pixels where `scaled` or where counts vary more
+    /// than counting allows.
+    std::optional<holdout_kind> kind{};
+    std::size_t folds = 4;  ///< disjoint sets of whole pixels, each held out in turn
 };
 
-/// Counts split in two by binomial thinning: every count goes to the fit with probability p, else it is held out. Both
+/// Why a hold-out was taken.
+enum class holdout_reason { asked_for, counts_are_independent, no_counts, counts_are_overdispersed };
+
+struct holdout_choice {
+    holdout_kind kind = holdout_kind::part_of_counts;
+    holdout_reason reason = holdout_reason::counts_are_independent;
+    dispersion_test tested{};  ///< of the map that varies most; none where nothing was tested
+};
+
+/// In one sentence.
+inline std::string describe(const holdout_choice& choice) {
+    const std::string what = choice.kind == holdout_kind::part_of_counts   ? "A random part of every count was held out"
+                             : choice.kind == holdout_kind::part_of_values ? "A part of every value was held out"
+                                                                           : "Whole pixels were held out";
+    const std::string variance = to_string(std::round(100 * (1 + choice.tested.excess)) / 100);
+    switch (choice.reason) {
+        case holdout_reason::asked_for:
+            return what + ", as asked for.";
+        case holdout_reason::no_counts:
+            return what + ", as the maps are no counts.";
+        case holdout_reason::counts_are_overdispersed:
+            return what + ", as the counts vary " + variance + " times as much as counting allows.";
+        default:
+            return what + ", as its two parts are independent: the counts vary " + variance +
+                   " times as counting does.";
+    }
+}
+
+/// Counts split in two. By binomial thinning every count goes to the fit with probability p, else it is held out: both
 /// parts are Poisson counts of p and 1 - p times the same rates, and independent of one another, so that the
-/// log-likelihood of the part held out does not favour what fits the noise. Maps that are no longer counts are split by
-/// added noise instead; then all of this holds approximately.
+/// log-likelihood of the part held out does not favour what fits the noise. Or whole pixels are held out, one of
+/// `folds` disjoint random sets after the other, the same pixels in all maps: every pixel is predicted by a fit that
+/// has not seen it, which is right for any noise that is independent from pixel to pixel.
 template <scalar T>
 class count_holdout {
 public:
-    /// Counts and background (counts in a pixel), shape (n, n_y, n_x). Throws what thin_counts() throws, or
+    /// Counts and background (counts in a pixel), shape (n, n_y, n_x); exposure of the same shape or empty, referred
+    /// to, 0 where a pixel is left out, whose count must be 0. Throws what thin_counts() throws, or
     /// split_scaled_counts().
     count_holdout(const stack_view<const T>& counts, const stack_view<const T>& background,
-                  const holdout_options& options = {}, const execution& exec = {})
-        : fraction_(options.fraction), background_(background) {
+                  const holdout_options& options = {}, const execution& exec = {},
+                  const stack_view<const T>& exposure = {})
+        : fraction_(options.fraction),
+          ratio_((1 - options.fraction) / options.fraction),
+          background_(background),
+          exposure_(exposure) {
         require_shape(background.shape, counts.shape, "background", "the counts'");
-        auto parts = options.scaled
-                         ? split_scaled_counts<T>(counts, options.fraction, options.seed, exec, options.names)
-                         : thin_counts<T>(counts, options.fraction, options.seed, exec, options.names);
-        fit_ = std::move(parts.kept);
-        held_out_ = std::move(parts.rest);
+        choice_.kind =
+            options.kind.value_or(options.scaled ? holdout_kind::whole_pixels : holdout_kind::part_of_counts);
+        if (options.kind) {
+            choice_.reason = holdout_reason::asked_for;
+        } else if (options.scaled) {
+            choice_.reason = holdout_reason::no_counts;
+        }
+        if (choice_.kind != holdout_kind::whole_pixels) {
+            auto parts = choice_.kind == holdout_kind::part_of_values
+                             ? split_scaled_counts<T>(counts, options.fraction, options.seed, exec, options.names)
+                             : thin_counts<T>(counts, options.fraction, options.seed, exec, options.names);
+            if (!options.kind) choice_.tested = test_dispersion(parts, options.fraction, exposure);
+            if (!choice_.tested.overdispersed()) {
+                fit_.push_back(std::move(parts.kept));
+                held_out_ = std::move(parts.rest);
+                return;
+            }
+            choice_.kind = holdout_kind::whole_pixels;
+            choice_.reason = holdout_reason::counts_are_overdispersed;
+        }
+        hold_out_pixels(counts, options);
     }
 
+    const holdout_choice& choice() const noexcept { return choice_; }
+    /// Of the counts that a fit sees in a pixel that it sees.
     double fraction() const noexcept { return fraction_; }
-    const xt::xtensor<T, 3>& fit_counts() const noexcept { return fit_; }
+    /// How many fits it takes to predict every pixel.
+    std::size_t folds() const noexcept { return fit_.size(); }
+    const xt::xtensor<T, 3>& fit_counts(std::size_t fold = 0) const { return fit_[fold]; }
+    /// Of the counts that this fit sees; empty where it sees every pixel.
+    stack_view<const T> fit_exposure(std::size_t fold = 0) const {
+        return fit_exposure_.empty() ? exposure_ : as_view(fit_exposure_[fold]);
+    }
     const xt::xtensor<T, 3>& held_out() const noexcept { return held_out_; }
+    /// 0 where a pixel is left out altogether; empty for none.
+    stack_view<const T> exposure() const { return exposure_; }
 
-    /// sum of m log r - r over the counts m held out, r = (x + p b) (1 - p) / p, for the expected counts x that a fit
-    /// to the other part gives: of that part, without its background p b. x of the counts' shape.
+    /// One map of what the fits of every fold make of the pixels that they have not seen; the only one where there is
+    /// one fold.
+    xt::xtensor<T, 3> compose(std::vector<xt::xtensor<T, 3>> maps) const {
+        if (maps.size() == 1) return std::move(maps.front());
+        xt::xtensor<T, 3> all = std::move(maps.front());
+        for (std::size_t i = 0; i < all.shape(0); ++i) {
+            for (std::size_t p = 0; p < fold_.size(); ++p) {
+                const std::size_t at = i * fold_.size() + p;
+                if (fold_.data()[p] > 0) all.data()[at] = maps[fold_.data()[p]].data()[at];
+            }
+        }
+        return all;
+    }
+
+    /// sum of m log r - w r over the counts m held out, w their exposure, r = (x + p b) (1 - p) / p, or x + b where
+    /// whole pixels are held out, for the expected counts x that fits to the rest give: of that part, without its
+    /// background. x of the counts' shape.
     prediction_score score(const stack_view<const T>& x, const execution& exec = {}) const {
         const auto m = as_view(held_out_);
         require_shape(x.shape, m.shape, "x", "the counts'");
         const std::size_t ny = m.shape[1], nx = m.shape[2];
         prediction_score found{m.shape[0], std::vector<double>(m.shape[0] * ny)};
-        const T p = static_cast<T>(fraction_), ratio = static_cast<T>((1 - fraction_) / fraction_);
+        const T p = static_cast<T>(fraction_), ratio = static_cast<T>(ratio_);
         const auto least = broadcast(static_cast<T>(1e-9));
-        for_each_row(m.shape[0] * ny, nx, exec, [&](std::size_t r) {
+        const auto add_row = [&](std::size_t r, auto exposure_of) {
             const std::size_t i = r / ny, y = r % ny;
+            const auto w = exposure_of(i, y);
             pack_sum<T> sum;
             for_each_pack<T>(nx, [&](auto at) {
                 const pack<T> rate =
                     pack_max(ratio * (at.load(x.row(i, y)) + p * at.load(background_.row(i, y))), least);
-                sum.add(at.keep(at.load(m.row(i, y)) * natural_log(rate) - rate));
+                sum.add(at.keep(at.load(m.row(i, y)) * natural_log(rate) - w(at) * rate));
             });
             found.rows[r] = sum.total();
+        };
+        for_each_row(m.shape[0] * ny, nx, exec, [&](std::size_t r) {
+            if (exposure_.size() > 0) {
+                add_row(r, [&](std::size_t i, std::size_t y) {
+                    return [w = exposure_.row(i, y)](auto at) { return at.load(w); };
+                });
+            } else {
+                add_row(r, [](std::size_t, std::size_t) { return [](auto) { return broadcast(T(1)); }; });
+            }
         });
         return found;
     }
 
-    /// Expected counts among those held out, (n_y, n_x), for a map x of element i as score() takes it.
+    /// Expected counts among those held out, (n_y, n_x), for a map x of element i as score() takes it; 0 where a pixel
+    /// is left out.
     xt::xtensor<T, 2> rate(const xt::xtensor<T, 2>& x, std::size_t i) const {
-        const T p = static_cast<T>(fraction_), ratio = static_cast<T>((1 - fraction_) / fraction_);
+        const T p = static_cast<T>(fraction_), ratio = static_cast<T>(ratio_);
         xt::xtensor<T, 2> expected(x.shape());
         for (std::size_t y = 0; y < x.shape(0); ++y) {
             std::transform(&x(y, 0), &x(y, 0) + x.shape(1), background_.row(i, y), &expected(y, 0),
                            [=](T v, T b) { return ratio * (v + p * b); });
+            if (exposure_.size() == 0) continue;
+            std::transform(&expected(y, 0), &expected(y, 0) + x.shape(1), exposure_.row(i, y), &expected(y, 0),
+                           [](T v, T w) { return v * w; });
         }
         return expected;
     }
 
 private:
-    double fraction_;
-    stack_view<const T> background_;
-    xt::xtensor<T, 3> fit_, held_out_;
+    void hold_out_pixels(const stack_view<const T>& counts, const holdout_options& options) {
+        require_in_range(static_cast<double>(options.folds), 2, 100, "folds");
+        require_not_empty(counts, "counts");
+        require_counts(counts, "counts");
+        fraction_ = ratio_ = 1;
+        held_out_ = detail::packed_copy<T, 3>(counts, "counts");
+        const std::size_t ny = counts.shape[1], nx = counts.shape[2];
+        fold_ = xt::zeros<std::size_t>({ny, nx});
+        for (std::size_t y = 0; y < ny; ++y) {
+            for (std::size_t x = 0; x < nx; ++x) {
+                const double u = random_stream(options.seed, stream_of("pixels held out"), y, x).uniform();
+                fold_(y, x) = static_cast<std::size_t>(u * static_cast<double>(options.folds));
+            }
+        }
+        for (std::size_t f = 0; f < options.folds; ++f) {
+            xt::xtensor<T, 3> seen = held_out_, exposure(counts.shape);
+            for (std::size_t k = 0; k < seen.size(); ++k) {
+                const std::size_t i = k / (ny * nx), y = k / nx % ny, x = k % nx;
+                const bool hidden = fold_(y, x) == f;
+                exposure.data()[k] = hidden ? T(0) : exposure_.size() > 0 ? exposure_.row(i, y)[x] : T(1);
+                if (hidden) seen.data()[k] = 0;
+            }
+            fit_.push_back(std::move(seen));
+            fit_exposure_.push_back(std::move(exposure));
+        }
+    }
+
+    double fraction_, ratio_;
+    stack_view<const T> background_, exposure_;
+    holdout_choice choice_;
+    std::vector<xt::xtensor<T, 3>> fit_, fit_exposure_;  // of each fold
+    xt::xtensor<T, 3> held_out_;
+    xt::xtensor<std::size_t, 2> fold_;  // in which a pixel is held out
 };
 
 }  // namespace stemfuse

@@ -82,11 +82,12 @@ inline double disagreement_threshold(const disagreement_options& options, std::s
 /// The counts of a window, as many as Poisson counts of its mean have the same relative noise, are compared with the
 /// nearest rate within the tolerance. The threshold keeps the chance that a map is flagged anywhere, where only the
 /// noise of counting makes the difference, at `false_alarms`, for maps that do not depend on these counts; maps that
-/// follow them differ less. Throws shape_error where shapes differ, value_error for options out of range or no window.
+/// follow them differ less. exposure: as measure_local_excess() takes it. Throws shape_error where shapes differ,
+/// value_error for options out of range or no window.
 template <scalar T>
 disagreement_maps<T> find_disagreement(const stack_view<const T>& maps, const stack_view<const T>& counts,
                                        const stack_view<const T>& background, const disagreement_options& options = {},
-                                       const execution& exec = {}) {
+                                       const execution& exec = {}, const stack_view<const T>& exposure = {}) {
     require_some(options.windows, "windows");
     require_in_range(options.tolerance, 0, 0.9, "tolerance");
     require_in_range(options.false_alarms, 1e-9, 0.5, "false_alarms");
@@ -94,7 +95,7 @@ disagreement_maps<T> find_disagreement(const stack_view<const T>& maps, const st
     disagreement_maps<T> found{xt::zeros<T>(maps.shape), xt::ones<T>(maps.shape),
                                detail::disagreement_threshold(options, ny, nx)};
     for (const double window : options.windows) {
-        const auto local = measure_local_excess(maps, counts, background, window, exec);
+        const auto local = measure_local_excess(maps, counts, background, window, exec, exposure);
         for_each_row(n * ny, nx, exec, [&](std::size_t r) {
             const std::size_t i = r / ny, y = r % ny;
             for (std::size_t x = 0; x < nx; ++x) {

@@ -57,11 +57,12 @@ void spread_largest(xt::xtensor<T, 3>& a, std::size_t reach, const execution& ex
 /// Comput. Graph. Stat. 7, 469), near 0 for an excess that chance explains, near 1 for one far beyond. A factor stays
 /// within 1/5 and
 /// 4. What an image-guided average moved between places that look alike returns to where the counts are, over areas
-/// that have enough of them. Throws shape_error where shapes differ and value_error for a window or threshold out of
-/// range.
+/// that have enough of them. exposure: as measure_local_excess() takes it. Throws shape_error where shapes differ and
+/// value_error for a window or threshold out of range.
 template <scalar T>
 void balance_locally(xt::xtensor<T, 3>& maps, const stack_view<const T>& counts, const stack_view<const T>& background,
-                     const std::vector<balance_pass>& passes = default_balance, const execution& exec = {}) {
+                     const std::vector<balance_pass>& passes = default_balance, const execution& exec = {},
+                     const stack_view<const T>& exposure = {}) {
     const std::size_t n = maps.shape(0), ny = maps.shape(1), nx = maps.shape(2);
     for (const balance_pass& pass : passes) {
         require_in_range(pass.threshold, 0, 1e3, "threshold");
@@ -69,7 +70,7 @@ void balance_locally(xt::xtensor<T, 3>& maps, const stack_view<const T>& counts,
         xt::xtensor<T, 3> kept(maps.shape());
         for (int turn = 0; turn < pass.turns; ++turn) {
             const auto local =
-                measure_local_excess(as_view(std::as_const(maps)), counts, background, pass.window, exec);
+                measure_local_excess(as_view(std::as_const(maps)), counts, background, pass.window, exec, exposure);
             const auto excess_at = [&](std::size_t i, std::size_t y, std::size_t x) {
                 return static_cast<double>(local.counted(i, y, x)) - static_cast<double>(local.expected(i, y, x)) -
                        static_cast<double>(local.background(i, y, x));

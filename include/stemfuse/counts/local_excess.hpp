@@ -1,6 +1,7 @@
 // How many counts a window has beyond those that a map expects there.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -40,18 +41,40 @@ std::vector<double> window_power(const std::vector<T>& window, std::size_t n) {
     return power;
 }
 
+// The product of two stacks.
+template <scalar T>
+xt::xtensor<T, 3> exposed(const stack_view<const T>& a, const stack_view<const T>& exposure) {
+    require_shape(exposure.shape, a.shape, "exposure", "the maps'");
+    xt::xtensor<T, 3> product(a.shape);
+    for (std::size_t r = 0; r < a.shape[0] * a.shape[1]; ++r) {
+        const std::size_t i = r / a.shape[1], y = r % a.shape[1];
+        std::transform(a.row(i, y), a.row(i, y) + a.shape[2], exposure.row(i, y), &product(i, y, 0),
+                       [](T v, T w) { return v * w; });
+    }
+    return product;
+}
+
 }  // namespace detail
 
 /// maps: expected counts without background; counts, background; all (n, n_y, n_x). `sigma` of the window in pixels,
-/// above 0. Throws shape_error and value_error.
+/// above 0. exposure: of the same shape or empty, 0 where a pixel is left out, whose count must be 0. Throws
+/// shape_error and value_error.
 template <scalar T>
 local_excess<T> measure_local_excess(const stack_view<const T>& maps, const stack_view<const T>& counts,
-                                     const stack_view<const T>& background, double sigma, const execution& exec = {}) {
+                                     const stack_view<const T>& background, double sigma, const execution& exec = {},
+                                     const stack_view<const T>& exposure = {}) {
     require_not_empty(maps, "maps");
     require_shape(counts.shape, maps.shape, "counts", "the maps'");
     require_shape(background.shape, maps.shape, "background", "the maps'");
     require_in_range(sigma, 0.1, 1e4, "sigma");
     const auto window = gaussian_window<T>(sigma);
+    if (exposure.size() > 0) {
+        const xt::xtensor<T, 3> exposed = detail::exposed(maps, exposure),
+                                beside = detail::exposed(background, exposure);
+        return {smoothed(counts, window, exec), smoothed(as_view(exposed), window, exec),
+                smoothed(as_view(beside), window, exec), detail::window_power(window, maps.shape[1]),
+                detail::window_power(window, maps.shape[2])};
+    }
     return {smoothed(counts, window, exec), smoothed(maps, window, exec), smoothed(background, window, exec),
             detail::window_power(window, maps.shape[1]), detail::window_power(window, maps.shape[2])};
 }

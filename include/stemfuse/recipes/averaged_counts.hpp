@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/counts/local_excess.hpp>
 #include <stemfuse/nonlocal/guided_average.hpp>
 #include <stemfuse/nonlocal/neighbour_search.hpp>
 #include <stemfuse/nonlocal/patch_descriptors.hpp>
@@ -46,23 +47,21 @@ struct averaged_counts {
     xt::xtensor<T, 3> signal() const { return xt::maximum(counts - background, T(0)); }
 };
 
-// The fit of averaged counts in turns with the response of the image to it, from the averages on.
-template <scalar T>
-std::pair<xt::xtensor<T, 3>, haadf_calibration> fit_averages(const count_problem<T>& problem,
-                                                             const xt::xtensor<T, 3>& signal, count_setting setting,
-                                                             haadf_calibration calibration, const execution& exec) {
+// The fit of averaged counts in turns with the response of the image to it, from the averages on: expected counts.
+template <class Problem>
+auto fit_averages(const Problem& problem, typename Problem::fit_type fit, const count_setting& setting,
+                  haadf_calibration calibration, const execution& exec) {
     constexpr int rounds = 3;
     constexpr std::size_t iterations = 3;
-    auto fit = problem.start_at(signal);
     if (!(setting.haadf_weight > 0 && calibration.sees_any())) {
         problem.solve(fit, setting, rounds * iterations, exec);
-        return {problem.signal(fit.maps), haadf_calibration{}};
+        return std::pair{problem.signal(fit), haadf_calibration{}};
     }
     for (int round = 0; round < rounds && calibration.sees_any(); ++round) {
         problem.solve(fit, setting, calibration, iterations, exec);
-        if (round + 1 < rounds) calibration = first_calibration(problem, fit.maps, setting.gamma, exec);
+        if (round + 1 < rounds) calibration = first_calibration(problem, problem.maps_of(fit), setting.gamma, exec);
     }
-    return {problem.signal(fit.maps), std::move(calibration)};
+    return std::pair{problem.signal(fit), std::move(calibration)};
 }
 
 // Tries kernels one list of neighbours at a time, because a list takes more memory than everything else.
@@ -75,11 +74,12 @@ public:
           exec_(exec),
           chosen_(parts.scales().size()),
           highest_(parts.scales().size(), -INFINITY),
-          part_(empty()),
+          parts_of_(parts.parts().size(), empty()),
           whole_(empty()) {}
 
     const std::vector<kernel_choice>& chosen() const noexcept { return chosen_; }
-    const averaged_counts<T>& part() const noexcept { return part_; }
+    // Of every fold of the hold-out.
+    const std::vector<averaged_counts<T>>& parts() const noexcept { return parts_of_; }
 
     // Whether any element is better averaged by these kernels than by all before. The image is the same guide to the
     // part as to the whole.
@@ -146,15 +146,21 @@ private:
     bool try_all(const std::vector<guide_image<T>>& guides, const std::vector<patch_options>& patches,
                  averaging guide) {
         bool better = false;
-        const xt::xtensor<T, 3> net = parts_.part().net();
-        xt::xtensor<T, 3> averaged(net.shape());
+        std::vector<xt::xtensor<T, 3>> net;
+        for (const auto& part : parts_.parts()) net.push_back(part.net());
         for (std::size_t k = 0; k < patches.size(); ++k) {
             const auto [list, noise] = neighbours(guides, patches[k]);
             for (const double softness : grid_.softnesses) {
                 const guided_average<T> kernel(list, noise, softness);
-                kernel.apply(as_view(net), as_view(averaged), exec_);
-                averaged = xt::maximum(averaged, T(0));
-                const auto score = parts_.holdout().score(as_view(std::as_const(averaged)), exec_);
+                std::vector<xt::xtensor<T, 3>> folds;
+                for (std::size_t f = 0; f < net.size(); ++f) {
+                    auto& own = folds.emplace_back(net[f].shape());
+                    kernel.apply(as_view(std::as_const(net[f])), as_view(own), exec_);
+                    expose(kernel, parts_.parts()[f].exposure(), own);
+                    own = xt::maximum(own, T(0));
+                }
+                const xt::xtensor<T, 3> averaged = parts_.holdout().compose(std::move(folds));
+                const auto score = parts_.holdout().score(as_view(averaged), exec_);
                 for (std::size_t i = 0; i < chosen_.size(); ++i) {
                     const double own = score.element(i).total();
                     if (!(own > highest_[i])) continue;
@@ -165,7 +171,7 @@ private:
             for (const std::size_t i :
                  with([&](const kernel_choice& c) { return c.guide == guide && c.patches == k; })) {
                 const guided_average<T> kernel(list, noise, chosen_[i].softness);
-                average(kernel, i, parts_.part(), part_);
+                for (std::size_t f = 0; f < parts_of_.size(); ++f) average(kernel, i, parts_.parts()[f], parts_of_[f]);
                 if (guide == averaging::by_image) average(kernel, i, parts_.whole(), whole_);
                 better = true;
             }
@@ -176,9 +182,32 @@ private:
     void average(const guided_average<T>& kernel, std::size_t i, const count_problem<T>& from,
                  averaged_counts<T>& to) const {
         kernel.apply(one(from.counts(), i), one(as_view(to.counts), i), exec_);
-        kernel.apply(one(from.background(), i), one(as_view(to.background), i), exec_);
+        if (from.exposure().size() == 0) {
+            kernel.apply(one(from.background(), i), one(as_view(to.background), i), exec_);
+        } else {
+            const auto exposure = one(from.exposure(), i);
+            const xt::xtensor<T, 3> beside = exposed(one(from.background(), i), exposure);
+            kernel.apply(as_view(beside), one(as_view(to.background), i), exec_);
+            xt::xtensor<T, 3> seen(exposure.shape);
+            kernel.apply(exposure, as_view(seen), exec_);
+            seen = xt::maximum(seen, least_seen);
+            xt::view(to.counts, i) /= xt::view(seen, 0);
+            xt::view(to.background, i) = xt::maximum(xt::view(to.background, i) / xt::view(seen, 0), T(1e-9));
+        }
         xt::view(to.nonlocal_fraction, i) = kernel.fraction_beyond(averaged_counts<T>::near_by, exec_);
     }
+
+    // Divides averages by that of the exposure.
+    void expose(const guided_average<T>& kernel, const stack_view<const T>& exposure,
+                xt::xtensor<T, 3>& averages) const {
+        if (exposure.size() == 0) return;
+        xt::xtensor<T, 3> seen(exposure.shape);
+        kernel.apply(exposure, as_view(seen), exec_);
+        averages /= xt::maximum(seen, least_seen);
+    }
+
+    // Of the weights of an average; where less was exposed it goes to 0.
+    static constexpr T least_seen = static_cast<T>(1e-3);
 
     // One image of a stack, as a stack.
     template <class U>
@@ -191,7 +220,8 @@ private:
     const execution& exec_;
     std::vector<kernel_choice> chosen_;
     std::vector<double> highest_;
-    averaged_counts<T> part_, whole_;
+    std::vector<averaged_counts<T>> parts_of_;
+    averaged_counts<T> whole_;
 };
 
 }  // namespace detail

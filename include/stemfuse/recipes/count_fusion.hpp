@@ -47,6 +47,7 @@ struct count_fusion_result {
     double haadf_noise = 0;      ///< of a pixel, in the image's units
     std::vector<element_choice> chosen;
     std::vector<tried_setting> tried;
+    holdout_choice holdout{};  ///< what was held out, and why
 };
 
 namespace detail {
@@ -183,12 +184,14 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     const stack_shape shape = m.view().shape;
     detail::check_count_fusion(m.view(), b.view(), h.view(), options);
     const count_parts<T> parts(m.view(), b.view(), h.view(), options.haadf_noise, options.holdout, exec);
-    auto found = detail::count_search<T>(parts.part(), parts.holdout(), options.grid).run(exec);
+    const detail::part_fits<T> fits(parts.parts(), parts.holdout());
+    auto found = detail::count_search<T>(fits, parts.holdout(), options.grid).run(exec);
     detail::prefer_common(found);
     count_fusion_result<T> result;
     result.haadf_noise = parts.haadf_noise();
     result.scales = parts.scales();
     result.tried = detail::compare(found.fits);
+    result.holdout = parts.holdout().choice();
     result.maps.resize(shape);
     detail::whole_fits<T> whole;
     for (std::size_t i = 0; i < shape[0]; ++i) {

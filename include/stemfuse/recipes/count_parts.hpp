@@ -29,24 +29,29 @@ xt::xtensor<T, 3> scaled_stack(const stack_view<const T>& a, double factor) {
 
 }  // namespace detail
 
-/// Refers to the counts (n, n_y, n_x), as views; the background (n, n_y, n_x), floored, and the image (n_y, n_x),
-/// scaled, are its own. Throws what count_holdout does.
+/// Refers to the counts (n, n_y, n_x) and their exposure, as views; the background (n, n_y, n_x), floored, and the
+/// image (n_y, n_x), scaled, are its own. Throws what count_holdout does.
 template <scalar T>
 class count_parts {
 public:
-    /// haadf_noise: standard deviation of a pixel, in the image's units; estimated where not given.
+    /// haadf_noise: standard deviation of a pixel, in the image's units; estimated where not given. exposure: as
+    /// count_holdout takes it.
     count_parts(const stack_view<const T>& counts, const stack_view<const T>& background,
                 const image_view<const T>& haadf, std::optional<double> haadf_noise, const holdout_options& options,
-                const execution& exec)
+                const execution& exec, const stack_view<const T>& exposure = {})
         : haadf_noise_(haadf_noise ? *haadf_noise : image_noise(haadf, "haadf", exec)),
           image_(haadf, haadf_noise_),
-          scales_(count_scales(counts, background, exec)),
+          scales_(count_scales(counts, background, exec, exposure)),
           background_(floored_background(background, scales_)),
-          holdout_(counts, as_view(std::as_const(background_)), options, exec),
+          holdout_(counts, as_view(std::as_const(background_)), options, exec, exposure),
           part_background_(detail::scaled_stack(as_view(std::as_const(background_)), holdout_.fraction())),
-          whole_(counts, as_view(std::as_const(background_)), scales_, image_),
-          part_(as_view(holdout_.fit_counts()), as_view(std::as_const(part_background_)),
-                times(scales_, holdout_.fraction()), image_) {}
+          whole_(counts, as_view(std::as_const(background_)), scales_, image_, exposure) {
+        const auto scales = times(scales_, holdout_.fraction());
+        for (std::size_t f = 0; f < holdout_.folds(); ++f) {
+            parts_.emplace_back(as_view(holdout_.fit_counts(f)), as_view(std::as_const(part_background_)), scales,
+                                image_, holdout_.fit_exposure(f));
+        }
+    }
 
     count_parts(const count_parts&) = delete;
     count_parts& operator=(const count_parts&) = delete;
@@ -56,7 +61,8 @@ public:
     const scaled_haadf<T>& image() const noexcept { return image_; }
     const count_holdout<T>& holdout() const noexcept { return holdout_; }
     const count_problem<T>& whole() const noexcept { return whole_; }
-    const count_problem<T>& part() const noexcept { return part_; }
+    /// What is not held out, for each fold of the hold-out.
+    const std::vector<count_problem<T>>& parts() const noexcept { return parts_; }
 
 private:
     static std::vector<double> times(std::vector<double> values, double factor) {
@@ -70,7 +76,8 @@ private:
     xt::xtensor<T, 3> background_;
     count_holdout<T> holdout_;
     xt::xtensor<T, 3> part_background_;
-    count_problem<T> whole_, part_;
+    count_problem<T> whole_;
+    std::vector<count_problem<T>> parts_;
 };
 
 }  // namespace stemfuse

@@ -33,11 +33,25 @@ struct count_setting {
     double blur = 0;  ///< sigma in pixels of a Gaussian over the fit: maps are no sharper than the beam
 };
 
+namespace detail {
+
+// A Gaussian over what was exposed alone.
+template <scalar T>
+xt::xtensor<T, 3> smoothed_where(const stack_view<const T>& net, const stack_view<const T>& exposure, double sigma,
+                                 const execution& exec) {
+    xt::xtensor<T, 3> smooth = gaussian_filter(net, sigma, exec);
+    if (exposure.size() > 0) smooth /= xt::maximum(gaussian_filter(exposure, sigma, exec), T(1e-3));
+    return smooth;
+}
+
+}  // namespace detail
+
 /// The counts that a bright part of every map has: the 99th percentile of (counts - background) under a Gaussian of 3
-/// pixels, at least 1e-3 of the largest count and of 1. Maps divided by them are of like size. Shapes (n, n_y, n_x).
+/// pixels, at least 1e-3 of the largest count and of 1. Maps divided by them are of like size. Shapes (n, n_y, n_x);
+/// exposure, if any, is 0 where a pixel is left out, whose count is 0.
 template <scalar T>
 std::vector<double> count_scales(const stack_view<const T>& counts, const stack_view<const T>& background,
-                                 const execution& exec = {}) {
+                                 const execution& exec = {}, const stack_view<const T>& exposure = {}) {
     const std::size_t n = counts.shape[0], ny = counts.shape[1], nx = counts.shape[2];
     xt::xtensor<T, 3> net(counts.shape);
     std::vector<double> scales(n);
@@ -45,13 +59,14 @@ std::vector<double> count_scales(const stack_view<const T>& counts, const stack_
         T highest = 1;
         for (std::size_t y = 0; y < ny; ++y) {
             for (std::size_t x = 0; x < nx; ++x) {
-                net(i, y, x) = counts.row(i, y)[x] - background.row(i, y)[x];
+                const T w = exposure.size() > 0 ? exposure.row(i, y)[x] : T(1);
+                net(i, y, x) = counts.row(i, y)[x] - w * background.row(i, y)[x];
                 highest = std::max(highest, counts.row(i, y)[x]);
             }
         }
         scales[i] = 1e-3 * static_cast<double>(highest);
     }
-    net = gaussian_filter(as_view(std::as_const(net)), 3, exec);
+    net = detail::smoothed_where(as_view(std::as_const(net)), exposure, 3, exec);
     for (std::size_t i = 0; i < n; ++i) {
         T* const first = &net(i, 0, 0);
         scales[i] = std::max(scales[i], static_cast<double>(lower_quantile(first, first + ny * nx, 0.99)));
@@ -118,10 +133,12 @@ public:
                                       convergent_scheme>;
     using fit_type = typename solver_type::result_type;  ///< maps: x
 
-    /// The background is floored, see floored_background().
+    /// The background is floored, see floored_background(). exposure: of the counts' shape, referred to, 0 where a
+    /// pixel is left out, whose count must be 0; empty for none.
     count_problem(const stack_view<const T>& counts, const stack_view<const T>& background, std::vector<double> scales,
-                  const scaled_haadf<T>& haadf)
+                  const scaled_haadf<T>& haadf, const stack_view<const T>& exposure = {})
         : counts_(counts),
+          exposure_(exposure),
           background_(floored_background(background, scales)),
           scales_(std::move(scales)),
           haadf_(haadf) {
@@ -132,18 +149,22 @@ public:
     stack_shape shape() const { return counts_.shape; }
     stack_view<const T> counts() const { return counts_; }
     stack_view<const T> background() const { return as_view(background_); }
+    /// Empty where every pixel counts.
+    stack_view<const T> exposure() const { return exposure_; }
     const std::vector<double>& scales() const noexcept { return scales_; }
     const scaled_haadf<T>& haadf() const noexcept { return haadf_; }
 
     /// lambda_tv of a smoothing of 1.
     double unit() const noexcept { return unit_; }
 
-    /// The counts without background.
+    /// The counts without background, 0 where a pixel is left out.
     xt::xtensor<T, 3> net() const {
         xt::xtensor<T, 3> left(counts_.shape);
         for_each_map_row([&](std::size_t i, std::size_t y) {
-            for (std::size_t x = 0; x < counts_.shape[2]; ++x)
-                left(i, y, x) = counts_.row(i, y)[x] - background_(i, y, x);
+            for (std::size_t x = 0; x < counts_.shape[2]; ++x) {
+                const T w = exposure_.size() > 0 ? exposure_.row(i, y)[x] : T(1);
+                left(i, y, x) = counts_.row(i, y)[x] - w * background_(i, y, x);
+            }
         });
         return left;
     }
@@ -151,7 +172,7 @@ public:
     /// Counts under a Gaussian of 1.5 pixels, without background.
     fit_type start(const execution& exec = {}) const {
         const xt::xtensor<T, 3> left = net();
-        return start_at(gaussian_filter(as_view(left), 1.5, exec));
+        return start_at(detail::smoothed_where(as_view(left), exposure_, 1.5, exec));
     }
 
     /// Expected counts without background, at least 1e-3 of the scales.
@@ -183,6 +204,10 @@ public:
             setting.haadf_weight / variance, iterations, exec);
     }
 
+    static const xt::xtensor<T, 3>& maps_of(const fit_type& fit) { return fit.maps; }
+
+    xt::xtensor<T, 3> signal(const fit_type& fit) const { return signal(fit.maps); }
+
     /// The expected counts without background.
     xt::xtensor<T, 3> signal(const xt::xtensor<T, 3>& x) const {
         xt::xtensor<T, 3> expected(x.shape());
@@ -201,7 +226,10 @@ private:
              std::size_t iterations, const execution& exec) const {
         const prior_type prior{.direction = setting.directed ? haadf_.direction : directional_field<T>()};
         const solver_type solver(
-            std::move(elastic), count_likelihood(counts_, scales_, background_), prior, scheme,
+            std::move(elastic),
+            exposure_.size() > 0 ? count_likelihood(counts_, scales_, background_, exposure_)
+                                 : count_likelihood(counts_, scales_, background_),
+            prior, scheme,
             {.lambda_haadf = lambda_haadf, .lambda_chemical = 1, .lambda_tv = setting.smoothing * unit_});
         // Steps that suit another objective may not suit this one.
         fit.duals.steps.clear();
@@ -218,7 +246,7 @@ private:
 
     static constexpr convergent_scheme scheme{.levels = 2};
 
-    stack_view<const T> counts_;
+    stack_view<const T> counts_, exposure_;
     xt::xtensor<T, 3> background_;
     std::vector<double> scales_;
     const scaled_haadf<T>& haadf_;

@@ -10,6 +10,7 @@
 
 #include <stemfuse/counts/choose.hpp>
 #include <stemfuse/recipes/count_problem.hpp>
+#include <stemfuse/recipes/part_fits.hpp>
 
 namespace stemfuse {
 
@@ -97,8 +98,8 @@ bool add_blurred(scored_path<T>& path, count_setting setting, double first_smoot
 }
 
 // The response to maps x that have not seen the image.
-template <scalar T>
-haadf_calibration first_calibration(const count_problem<T>& problem, const xt::xtensor<T, 3>& x, double gamma,
+template <class Problem, scalar T>
+haadf_calibration first_calibration(const Problem& problem, const xt::xtensor<T, 3>& x, double gamma,
                                     const execution& exec) {
     return calibrate_haadf(x, problem.haadf().image, {.gammas = {gamma}, .reweightings = 1, .misfit_smoothing = 1.5},
                            exec);
@@ -106,13 +107,13 @@ haadf_calibration first_calibration(const count_problem<T>& problem, const xt::x
 
 // In turns the maps, and response and offset from them. The misfit stays that of maps which had not seen the image:
 // later ones follow it, whatever its response.
-template <scalar T>
-void refine(const count_problem<T>& problem, typename count_problem<T>::fit_type& fit, const count_setting& setting,
+template <class Problem>
+void refine(const Problem& problem, typename Problem::fit_type& fit, const count_setting& setting,
             haadf_calibration& calibration, int rounds, std::size_t iterations, const execution& exec) {
     const double misfit = calibration.misfit;
     for (int round = 0; round < rounds && calibration.sees_any(); ++round) {
         problem.solve(fit, setting, calibration, iterations, exec);
-        calibration = first_calibration(problem, fit.maps, setting.gamma, exec);
+        calibration = first_calibration(problem, problem.maps_of(fit), setting.gamma, exec);
         calibration.misfit = misfit;
     }
 }
@@ -133,9 +134,9 @@ void for_each_fit(const stack_shape& shape, std::size_t n, const execution& exec
 template <scalar T>
 class count_search {
 public:
-    using fit_type = typename count_problem<T>::fit_type;
+    using fit_type = typename part_fits<T>::fit_type;
 
-    count_search(const count_problem<T>& problem, const count_holdout<T>& holdout, const count_grid& grid)
+    count_search(const part_fits<T>& problem, const count_holdout<T>& holdout, const count_grid& grid)
         : problem_(problem), holdout_(holdout), grid_(grid) {}
 
     // All paths, several at a time where the images are small.
@@ -194,7 +195,7 @@ private:
     scored_path<T> with_image(const counts_path& from, double weight, double gamma, const execution& exec) const {
         scored_path<T> path;
         fit_type middle = from.best;
-        haadf_calibration calibration = first_calibration(problem_, middle.maps, gamma, exec);
+        haadf_calibration calibration = first_calibration(problem_, problem_.maps_of(middle), gamma, exec);
         if (!calibration.sees_any()) return path;
         const double first = grid_.smoothings[from.place];
         count_setting setting{from.directed, weight, gamma, first};
@@ -217,12 +218,12 @@ private:
 
     bool add(scored_path<T>& path, const count_setting& setting, double first_smoothing, const fit_type& fit,
              const execution& exec) const {
-        return add_blurred(path, setting, first_smoothing, problem_.signal(fit.maps), holdout_, grid_.blurs, exec);
+        return add_blurred(path, setting, first_smoothing, problem_.signal(fit), holdout_, grid_.blurs, exec);
     }
 
     static constexpr int patience = 1;  // settings in a row that predict no element better
 
-    const count_problem<T>& problem_;
+    const part_fits<T>& problem_;
     const count_holdout<T>& holdout_;
     const count_grid& grid_;
 };

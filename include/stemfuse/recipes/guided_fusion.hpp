@@ -12,12 +12,15 @@
 #include <stemfuse/counts/disagreement.hpp>
 #include <stemfuse/counts/fit_mixture.hpp>
 #include <stemfuse/counts/local_balance.hpp>
+#include <stemfuse/data/bad_pixels.hpp>
 #include <stemfuse/recipes/averaged_counts.hpp>
 #include <stemfuse/recipes/count_fusion.hpp>
 
 namespace stemfuse {
 
 struct guided_fusion_options {
+    bad_pixel_options bad_pixels{};        ///< left out of all
+    xt::xtensor<unsigned char, 3> mask{};  ///< of the counts' shape, not 0 where a pixel is bad; or empty
     /// More is held out than for counts alone: kernels, settings and weights are all chosen by it. The prior is
     /// directed by the image alone, as fits to counts are but one part of the mixtures.
     count_fusion_options counts{.grid = {.directed = {true}}, .holdout = {.fraction = 0.7}};
@@ -38,11 +41,24 @@ struct mixture_part {
 template <scalar T>
 struct guided_fusion_result : count_fusion_result<T> {  // chosen: the heaviest part of every map
     std::vector<std::vector<mixture_part>> mixtures;    ///< of each element, the heaviest first
-    /// How far a map rests on averaging: the share of a pixel's counts that comes from more than 3 pixels away, 0 to 1,
-    /// shape (n, n_y, n_x).
+    /// How far a map rests on averaging: the fraction of a pixel's counts that comes from more than 3 pixels away, 0 to
+    /// 1, shape (n, n_y, n_x).
     xt::xtensor<T, 3> nonlocal_fraction;
     /// Where counts and map disagree beyond chance, before the balance and the removal of residues mend it.
     disagreement_maps<T> disagreement;
+    stemfuse::bad_pixels left_out;  ///< what no fit has seen: what maps have there comes from their surroundings
+
+    /// The counts with what maps and background expect in place of what was left out, for totals: hot pixels would add
+    /// to them.
+    xt::xtensor<T, 3> mended(const stack_view<const T>& counts, const stack_view<const T>& background) const {
+        xt::xtensor<T, 3> all = stemfuse::detail::packed_copy<T, 3>(counts, "counts");
+        for (std::size_t k = 0; k < left_out.bad.size(); ++k) {
+            const std::size_t nx = counts.shape[2], ny = counts.shape[1];
+            if (left_out.bad.data()[k] != 0)
+                all.data()[k] = this->maps.data()[k] + background.row(k / nx / ny, k / nx % ny)[k % nx];
+        }
+        return all;
+    }
 };
 
 namespace detail {
@@ -57,7 +73,8 @@ public:
 
     guided_fusion_result<T> run() {
         auto& counts = fits_.emplace_back();
-        counts.path = count_search<T>(parts_.part(), parts_.holdout(), options_.counts.grid).run(exec_);
+        const part_fits<T> to_counts(parts_.parts(), parts_.holdout());
+        counts.path = count_search<T>(to_counts, parts_.holdout(), options_.counts.grid).run(exec_);
         prefer_common(counts.path);
         counts.kernels.resize(parts_.scales().size());
         if (kernels_.try_image()) {
@@ -65,7 +82,8 @@ public:
             fits_.back().averages = kernels_.whole();
         }
         weigh();
-        if (kernels_.try_maps(balanced(part_maps(), parts_.part()))) {
+        // Maps of one fold would show another what it holds out.
+        if (parts_.parts().size() == 1 && kernels_.try_maps(balanced(part_maps(), parts_.parts().front()))) {
             auto averages = kernels_.whole(balanced(whole_maps(), parts_.whole()));
             fit_part(averaging::by_maps);
             fits_.back().averages = std::move(averages);
@@ -87,11 +105,16 @@ private:
 
     // Fits the averages of the part.
     void fit_part(averaging kind) {
-        const auto& averages = kernels_.part();
-        const count_problem<T> problem(as_view(averages.counts), as_view(averages.background), parts_.part().scales(),
-                                       parts_.image());
-        const xt::xtensor<T, 3> signal = averages.signal();
-        const auto calibration = calibrate_haadf(problem.start_at(signal).maps, parts_.image().image,
+        std::vector<count_problem<T>> folds;
+        std::vector<xt::xtensor<T, 3>> signals;
+        for (const auto& own : kernels_.parts()) {
+            folds.emplace_back(as_view(own.counts), as_view(own.background), parts_.parts().front().scales(),
+                               parts_.image());
+            signals.push_back(own.signal());
+        }
+        const part_fits<T> problem(folds, parts_.holdout());
+        const auto start = problem.start_at(signals);
+        const auto calibration = calibrate_haadf(problem.maps_of(start), parts_.image().image,
                                                  {.reweightings = 1, .misfit_smoothing = 1.5}, exec_);
         const bool sees = options_.haadf_weight > 0 && calibration.sees_any();
         const auto setting = [&](std::size_t k) {
@@ -106,9 +129,9 @@ private:
         auto& found = fits_.emplace_back();
         found.kernels = kernels_.chosen();
         for_each_fit(
-            parts_.part().shape(), n, exec_,
+            parts_.whole().shape(), n, exec_,
             [&](std::size_t k, const execution& inner) {
-                fits[k] = fit_averages(problem, signal, setting(k), calibration, inner).first;
+                fits[k] = fit_averages(problem, start, setting(k), calibration, inner).first;
             },
             [&](std::size_t k) {
                 const auto fit = std::exchange(fits[k], {});
@@ -160,15 +183,14 @@ private:
             if (chosen.setting.averaged == averaging::none) return refit(parts_.whole(), chosen, exec_);
             const count_problem<T> problem(as_view(kind.averages.counts), as_view(kind.averages.background),
                                            parts_.scales(), parts_.image());
-            const auto signal = kind.averages.signal();
-            const auto calibration =
-                first_calibration(problem, problem.start_at(signal).maps, chosen.setting.gamma, exec_);
-            return fit_averages(problem, signal, chosen.setting, calibration, exec_);
+            auto start = problem.start_at(kind.averages.signal());
+            const auto calibration = first_calibration(problem, start.maps, chosen.setting.gamma, exec_);
+            return fit_averages(problem, std::move(start), chosen.setting, calibration, exec_);
         });
     }
 
     xt::xtensor<T, 3> balanced(xt::xtensor<T, 3> maps, const count_problem<T>& problem) const {
-        balance_locally(maps, problem.counts(), problem.background(), options_.balance, exec_);
+        balance_locally(maps, problem.counts(), problem.background(), options_.balance, exec_, problem.exposure());
         return maps;
     }
 
@@ -178,11 +200,15 @@ private:
         guided_fusion_result<T> r;
         r.haadf_noise = parts_.haadf_noise();
         r.scales = parts_.scales();
+        r.holdout = parts_.holdout().choice();
         r.maps = whole_maps();
-        r.disagreement = find_disagreement(as_view(std::as_const(r.maps)), parts_.whole().counts(),
-                                           parts_.whole().background(), options_.disagreement, exec_);
+        r.disagreement =
+            find_disagreement(as_view(std::as_const(r.maps)), parts_.whole().counts(), parts_.whole().background(),
+                              options_.disagreement, exec_, parts_.whole().exposure());
         r.maps = balanced(std::move(r.maps), parts_.whole());
-        const xt::xtensor<T, 3> part = balanced(part_maps(), parts_.part());
+        // The counts of whole pixels that are held out take no part in a balance of what predicts them.
+        const xt::xtensor<T, 3> part =
+            parts_.parts().size() == 1 ? balanced(part_maps(), parts_.parts().front()) : part_maps();
         r.nonlocal_fraction = xt::zeros<T>(r.maps.shape());
         for (std::size_t i = 0; i < r.scales.size(); ++i) {
             const double residue =
@@ -242,8 +268,20 @@ auto fuse_counts_guided(const M& counts, const B& background, const H& haadf, co
     for (const double s : options.kernels.softnesses) require_in_range(s, 1e-3, 1e6, "softnesses");
     require_in_range(options.haadf_weight, 0, 1e6, "haadf_weight");
     require_in_range(options.kernels.map_noise, 1e-6, 1e3, "map_noise");
-    const count_parts<T> parts(m.view(), b.view(), h.view(), options.counts.haadf_noise, options.counts.holdout, exec);
-    return detail::guided_search<T>(parts, options, exec).run();
+    auto bad = find_bad_pixels(m.view(), options.mask, options.bad_pixels);
+    const auto fuse = [&](const stack_view<const T>& seen, const stack_view<const T>& exposure) {
+        const count_parts<T> parts(seen, b.view(), h.view(), options.counts.haadf_noise, options.counts.holdout, exec,
+                                   exposure);
+        return detail::guided_search<T>(parts, options, exec).run();
+    };
+    if (bad.bad.size() == 0) return fuse(m.view(), {});
+    xt::xtensor<T, 3> seen = detail::packed_copy<T, 3>(m.view(), "counts"), exposure = xt::ones<T>(seen.shape());
+    for (std::size_t k = 0; k < seen.size(); ++k) {
+        if (bad.bad.data()[k] != 0) seen.data()[k] = exposure.data()[k] = 0;
+    }
+    auto fused = fuse(as_view(std::as_const(seen)), as_view(std::as_const(exposure)));
+    fused.left_out = std::move(bad);
+    return fused;
 }
 
 }  // namespace stemfuse

@@ -14,13 +14,15 @@
 
 namespace stemfuse {
 
-/// f(x) = sum ( r - m log r ) over elements and pixels, r = s_i x_i + b: the negative logarithm of the probability of
-/// the counts m, without the constant log m!. A map of 1 gives s_i counts in a pixel; b counts come from elsewhere
-/// (bremsstrahlung, stray X-rays; the pre-edge fit of EELS). Maps x >= 0 and counts m >= 0 have the shape (n_elements,
-/// n_y, n_x); the scales s_i > 0 carry the unit of x. The background b > 0, in counts in a pixel, is one number, one
-/// for each element, or a stack of the maps' shape; without any, give one far below the counts. Stack is the type that
-/// holds m. The constructor throws shape_error for empty counts and for another number of scales or backgrounds,
-/// value_error for NaN, infinity or negative counts and for a scale or background that is not positive.
+/// f(x) = sum ( w r - m log r ) over elements and pixels, r = s_i x_i + b: the negative logarithm of the probability of
+/// the counts m, without the part log m! that no map changes, where an element's map 1 gives s_i counts in a pixel and
+/// b come from elsewhere (bremsstrahlung, stray X-rays; the pre-edge fit of EELS). The exposure w, 1 unless it is
+/// given, is how much of the usual time a pixel was counted: 0 leaves a bad pixel out, whose count must be 0. Maps x >=
+/// 0 and counts m >= 0 have the shape (n_elements, n_y, n_x); the scales s_i > 0 carry the unit of x. The background b
+/// > 0, in counts in a pixel of exposure 1, is one number, one for each element, or a stack of the maps' shape; without
+/// any, give one far below the counts. Stack is the type that holds m. The constructor throws shape_error for empty
+/// counts and for another number of scales or backgrounds, value_error for NaN, infinity or negative counts, for a
+/// scale or background that is not positive, an exposure outside of [0, 1] and counts where it is 0.
 template <stack Stack>
 class count_likelihood : public pixel_local<count_likelihood<Stack>, value_type_t<Stack>> {
 public:
@@ -52,6 +54,25 @@ public:
                                [](auto b) { return b > 0 && std::isfinite(b); });
     }
 
+    /// exposure: w, a stack of the counts' shape, or empty for 1 everywhere.
+    template <stack A, stack B, stack W>
+    count_likelihood(A&& counts, const std::vector<double>& scales, B&& background, const W& exposure)
+        : count_likelihood(std::forward<A>(counts), scales, std::forward<B>(background)) {
+        exposure_ = detail::packed_copy<value_type, 3>(exposure, "exposure");
+        if (exposure_.size() == 0) return;
+        const auto view = as_view(std::as_const(exposure_));
+        require_shape(view.shape, shape(), "exposure", "the counts'");
+        detail::require_pixels(view, "exposure", "numbers from 0 to 1", [](auto w) { return w >= 0 && w <= 1; });
+        const auto counted = counts_.view();
+        detail::for_each_element(view, [&](std::size_t k, auto w) {
+            const std::size_t nx = view.shape[2], ny = view.shape[1];
+            if (w > 0 || !(counted.row(k / nx / ny, k / nx % ny)[k % nx] > 0)) return;
+            throw value_error("exposure", "is 0 at element " + std::to_string(k / nx / ny) + ", row " +
+                                              std::to_string(k / nx % ny) + ", column " + std::to_string(k % nx) +
+                                              ", where there are counts, must be above 0 there");
+        });
+    }
+
     stack_shape shape() const { return counts_.view().shape; }
 
     /// The measured counts m.
@@ -63,7 +84,9 @@ public:
         double value = 0;
         visit(
             segment, x,
-            [&](std::size_t, auto at, auto m, auto rate, auto& sum) { sum.add(at.keep(rate - m * natural_log(rate))); },
+            [&](std::size_t, auto at, auto m, auto w, auto rate, auto& sum) {
+                sum.add(at.keep(w * rate - m * natural_log(rate)));
+            },
             &value);
         return value;
     }
@@ -73,17 +96,17 @@ public:
         double value = 0;
         visit(
             segment, x,
-            [&](std::size_t i, auto at, auto m, auto rate, auto& sum) {
+            [&](std::size_t i, auto at, auto m, auto w, auto rate, auto& sum) {
                 const value_type slope = scale * scales_[i];
-                at.store(g[i], at.load(g[i]) + (slope - slope * m / rate));
-                sum.add(at.keep(rate - m * natural_log(rate)));
+                at.store(g[i], at.load(g[i]) + (slope * w - slope * m / rate));
+                sum.add(at.keep(w * rate - m * natural_log(rate)));
             },
             &value);
         return value;
     }
 
     void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
-        visit(segment, x, [&](std::size_t i, auto at, auto m, auto rate, auto&) {
+        visit(segment, x, [&](std::size_t i, auto at, auto m, auto, auto rate, auto&) {
             const pack<value_type> slope = scales_[i] / rate;
             at.store(curvature[i], m * slope * slope);
         });
@@ -96,11 +119,11 @@ public:
             const value_type *const counted = counts_.view().row(i, segment.y) + segment.x0, *const xi = x[i];
             value_type *const gi = g[i], *const di = d[i], *const li = lowest[i];
             const value_type s = scales_[i], amount = 1 / s;
-            with_background(i, segment, [=](auto background) {
+            with_background(i, segment, [=](auto background, auto exposure) {
                 for_each_pack<value_type>(segment.n, [=](auto at) {
                     const pack<value_type> m = at.load(counted), b = background(at), rate = s * at.load(xi) + b;
                     const pack<value_type> relative = s / rate, pull = scale * m * relative;
-                    at.store(gi, at.load(gi) + (scale * s - pull));
+                    at.store(gi, at.load(gi) + (scale * s * exposure(at) - pull));
                     at.store(di, at.load(di) + pull * relative);
                     const pack<value_type> least = (rate * value_type(0.1) - b) * amount;
                     at.store(li, m > 0 ? pack_max(at.load(li), least) : at.load(li));
@@ -129,35 +152,44 @@ public:
     auto coarser() const {
         using coarse = count_likelihood<xt::xtensor<value_type, 3>>;
         const std::vector<double> scales(scales_.begin(), scales_.end());
+        if (exposure_.size() > 0) {
+            return coarse(block_means(measured()), scales, block_means(as_view(background_)),
+                          block_means(as_view(exposure_)));
+        }
         if (background_.size() > 0) return coarse(block_means(measured()), scales, block_means(as_view(background_)));
         return coarse(block_means(measured()), scales, std::vector<double>(constants_.begin(), constants_.end()));
     }
 
 private:
-    // Calls f(i, at, m, rate, sum) for every pack; adds the sums to `value`.
+    // Calls f(i, at, m, w, rate, sum) for every pack; adds the sums to `value`.
     template <class F>
     void visit(row_segment segment, const value_type* const* x, F&& f, double* value = nullptr) const {
         const auto counts = counts_.view();
         for (std::size_t i = 0; i < counts.shape[0]; ++i) {
             const value_type* const m = counts.row(i, segment.y) + segment.x0;
             pack_sum<value_type> sum;
-            with_background(i, segment, [&](auto background) {
+            with_background(i, segment, [&](auto background, auto exposure) {
                 for_each_pack<value_type>(segment.n, [&](auto at) {
-                    f(i, at, at.load(m), scales_[i] * at.load(x[i]) + background(at), sum);
+                    f(i, at, at.load(m), exposure(at), scales_[i] * at.load(x[i]) + background(at), sum);
                 });
             });
             if (value != nullptr) *value += sum.total();
         }
     }
 
-    // Calls f with what gives the background of a pack.
+    // Calls f with what gives the background and the exposure of a pack.
     template <class F>
     void with_background(std::size_t i, row_segment segment, F&& f) const {
-        if (background_.size() > 0) {
+        const auto one = [](auto) { return broadcast(value_type(1)); };
+        if (exposure_.size() > 0) {
+            const value_type *const b = &background_(i, segment.y, segment.x0), *const w = &exposure_(i, segment.y,
+                                                                                                      segment.x0);
+            f([b](auto at) { return at.load(b); }, [w](auto at) { return at.load(w); });
+        } else if (background_.size() > 0) {
             const value_type* const b = &background_(i, segment.y, segment.x0);
-            f([b](auto at) { return at.load(b); });
+            f([b](auto at) { return at.load(b); }, one);
         } else {
-            f([b = constants_[i]](auto) { return broadcast(b); });
+            f([b = constants_[i]](auto) { return broadcast(b); }, one);
         }
     }
 
@@ -177,9 +209,11 @@ private:
 
     held_array<Stack, 3> counts_;
     std::vector<value_type> scales_, constants_;
-    xt::xtensor<value_type, 3> background_;
+    xt::xtensor<value_type, 3> background_, exposure_;
 };
 
+template <stack A, class B, class W>
+count_likelihood(A&&, std::vector<double>, B&&, W&&) -> count_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
 template <stack A, class B>
 count_likelihood(A&&, std::vector<double>, B&&) -> count_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
 
