@@ -128,4 +128,8 @@ fusion<T> fuse_raw_counts(measurement<T> m, const count_options& o, const recipe
     return f;
 }
 
+// Compiled once, in count_recipe.cpp.
+extern template fusion<float> fuse_raw_counts(measurement<float>, const count_options&, const recipe_options&, bool);
+extern template fusion<double> fuse_raw_counts(measurement<double>, const count_options&, const recipe_options&, bool);
+
 }  // namespace program

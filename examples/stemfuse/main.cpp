@@ -14,11 +14,7 @@
 #include <vector>
 
 #include "batch.hpp"
-#include "demo.hpp"
-#include "explore_command.hpp"
-#include "fuse.hpp"
-#include "inspect.hpp"
-#include "simulate.hpp"
+#include "commands.hpp"
 
 namespace {
 

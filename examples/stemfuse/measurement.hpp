@@ -254,4 +254,8 @@ measurement<T> read_measurement(const input_files& files, fusion_plan& plan, con
     return m;
 }
 
+// Compiled once, in measurement.cpp.
+extern template measurement<float> read_measurement(const input_files&, fusion_plan&, const input_options&);
+extern template measurement<double> read_measurement(const input_files&, fusion_plan&, const input_options&);
+
 }  // namespace program

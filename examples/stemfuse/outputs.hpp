@@ -100,4 +100,12 @@ void print_outputs(const output_folder& folder, const fusion<T>& f) {
             .c_str());
 }
 
+// Compiled once, in outputs.cpp.
+extern template void write_results(const std::filesystem::path&, const fusion<float>&, const figures_of_merit&,
+                                   const std::vector<std::string>&);
+extern template void write_results(const std::filesystem::path&, const fusion<double>&, const figures_of_merit&,
+                                   const std::vector<std::string>&);
+extern template void print_outputs(const output_folder&, const fusion<float>&);
+extern template void print_outputs(const output_folder&, const fusion<double>&);
+
 }  // namespace program

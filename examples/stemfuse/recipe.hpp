@@ -159,4 +159,8 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet) 
     return f;
 }
 
+// Compiled once, in recipe.cpp.
+extern template fusion<float> fuse_published(measurement<float>, const recipe_options&, bool);
+extern template fusion<double> fuse_published(measurement<double>, const recipe_options&, bool);
+
 }  // namespace program

@@ -164,6 +164,36 @@ void check_count_fusion(const stack_view<const T>& counts, const stack_view<cons
     if (options.haadf_noise) require_non_negative(*options.haadf_noise, "haadf_noise");
 }
 
+// fuse_counts() of views.
+template <scalar T>
+count_fusion_result<T> fuse_count_views(const stack_view<const T>& counts, const stack_view<const T>& background,
+                                        const image_view<const T>& haadf, const count_fusion_options& options,
+                                        const execution& exec) {
+    check_count_fusion(counts, background, haadf, options);
+    const count_parts<T> parts(counts, background, haadf, options.haadf_noise, options.holdout, exec);
+    const part_fits<T> fits(parts.parts(), parts.holdout());
+    auto found = count_search<T>(fits, parts.holdout(), options.grid).run(exec);
+    prefer_common(found);
+    count_fusion_result<T> result;
+    result.haadf_noise = parts.haadf_noise();
+    result.scales = parts.scales();
+    result.tried = compare(found.fits);
+    result.holdout = parts.holdout().choice();
+    result.maps.resize(counts.shape);
+    whole_fits<T> whole;
+    for (std::size_t i = 0; i < counts.shape[0]; ++i) {
+        const std::size_t number = found.best[i].fit;
+        const scored_setting& fit = found.fits[number];
+        const auto& [maps, calibration] =
+            whole.of(number / options.grid.blurs.size(), [&] { return refit(parts.whole(), fit, exec); });
+        xt::view(result.maps, i) = gaussian_filter(as_view(maps).image(i), fit.setting.blur, exec);
+        const double residue = choose_residue(parts.holdout(), found.best[i].map, i, options.residues);
+        remove_residue(as_view(result.maps).image(i), residue);
+        result.chosen.push_back({fit.setting, residue, calibration});
+    }
+    return result;
+}
+
 }  // namespace detail
 
 /// Fuses raw counts (n, n_y, n_x) with the HAADF image (n_y, n_x) of the same area; `background` (n, n_y, n_x) is what
@@ -181,30 +211,20 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     using T = scalar_type_t<M>;
     const readable<T, 3> m(counts, "counts"), b(background, "background");
     const readable<T, 2> h(haadf, "haadf");
-    const stack_shape shape = m.view().shape;
-    detail::check_count_fusion(m.view(), b.view(), h.view(), options);
-    const count_parts<T> parts(m.view(), b.view(), h.view(), options.haadf_noise, options.holdout, exec);
-    const detail::part_fits<T> fits(parts.parts(), parts.holdout());
-    auto found = detail::count_search<T>(fits, parts.holdout(), options.grid).run(exec);
-    detail::prefer_common(found);
-    count_fusion_result<T> result;
-    result.haadf_noise = parts.haadf_noise();
-    result.scales = parts.scales();
-    result.tried = detail::compare(found.fits);
-    result.holdout = parts.holdout().choice();
-    result.maps.resize(shape);
-    detail::whole_fits<T> whole;
-    for (std::size_t i = 0; i < shape[0]; ++i) {
-        const std::size_t number = found.best[i].fit;
-        const detail::scored_setting& fit = found.fits[number];
-        const auto& [maps, calibration] =
-            whole.of(number / options.grid.blurs.size(), [&] { return detail::refit(parts.whole(), fit, exec); });
-        xt::view(result.maps, i) = gaussian_filter(as_view(maps).image(i), fit.setting.blur, exec);
-        const double residue = detail::choose_residue(parts.holdout(), found.best[i].map, i, options.residues);
-        remove_residue(as_view(result.maps).image(i), residue);
-        result.chosen.push_back({fit.setting, residue, calibration});
-    }
-    return result;
+    return detail::fuse_count_views<T>(m.view(), b.view(), h.view(), options, exec);
 }
+
+#ifdef STEMFUSE_COMPILED
+namespace detail {
+extern template count_fusion_result<float> fuse_count_views(const stack_view<const float>&,
+                                                            const stack_view<const float>&,
+                                                            const image_view<const float>&, const count_fusion_options&,
+                                                            const execution&);
+extern template count_fusion_result<double> fuse_count_views(const stack_view<const double>&,
+                                                             const stack_view<const double>&,
+                                                             const image_view<const double>&,
+                                                             const count_fusion_options&, const execution&);
+}  // namespace detail
+#endif
 
 }  // namespace stemfuse

@@ -246,6 +246,33 @@ private:
     std::vector<std::vector<double>> weights_;  // [element][kind]
 };
 
+// fuse_counts_guided() of views.
+template <scalar T>
+guided_fusion_result<T> fuse_guided_views(const stack_view<const T>& counts, const stack_view<const T>& background,
+                                          const image_view<const T>& haadf, const guided_fusion_options& options,
+                                          const execution& exec) {
+    check_count_fusion(counts, background, haadf, options.counts);
+    require_some(options.smoothings, "smoothings");
+    for (const double s : options.smoothings) require_in_range(s, 1e-6, 1e6, "smoothings");
+    for (const double s : options.kernels.softnesses) require_in_range(s, 1e-3, 1e6, "softnesses");
+    require_in_range(options.haadf_weight, 0, 1e6, "haadf_weight");
+    require_in_range(options.kernels.map_noise, 1e-6, 1e3, "map_noise");
+    auto bad = find_bad_pixels(counts, options.mask, options.bad_pixels);
+    const auto fuse = [&](const stack_view<const T>& seen, const stack_view<const T>& exposure) {
+        const count_parts<T> parts(seen, background, haadf, options.counts.haadf_noise, options.counts.holdout, exec,
+                                   exposure);
+        return guided_search<T>(parts, options, exec).run();
+    };
+    if (bad.bad.size() == 0) return fuse(counts, {});
+    xt::xtensor<T, 3> seen = packed_copy<T, 3>(counts, "counts"), exposure = xt::ones<T>(seen.shape());
+    for (std::size_t k = 0; k < seen.size(); ++k) {
+        if (bad.bad.data()[k] != 0) seen.data()[k] = exposure.data()[k] = 0;
+    }
+    auto fused = fuse(as_view(std::as_const(seen)), as_view(std::as_const(exposure)));
+    fused.left_out = std::move(bad);
+    return fused;
+}
+
 }  // namespace detail
 
 /// Fuses as fuse_counts() does, and also from counts that are averaged first over places which look alike: in the
@@ -262,26 +289,20 @@ auto fuse_counts_guided(const M& counts, const B& background, const H& haadf, co
     using T = scalar_type_t<M>;
     const readable<T, 3> m(counts, "counts"), b(background, "background");
     const readable<T, 2> h(haadf, "haadf");
-    detail::check_count_fusion(m.view(), b.view(), h.view(), options.counts);
-    require_some(options.smoothings, "smoothings");
-    for (const double s : options.smoothings) require_in_range(s, 1e-6, 1e6, "smoothings");
-    for (const double s : options.kernels.softnesses) require_in_range(s, 1e-3, 1e6, "softnesses");
-    require_in_range(options.haadf_weight, 0, 1e6, "haadf_weight");
-    require_in_range(options.kernels.map_noise, 1e-6, 1e3, "map_noise");
-    auto bad = find_bad_pixels(m.view(), options.mask, options.bad_pixels);
-    const auto fuse = [&](const stack_view<const T>& seen, const stack_view<const T>& exposure) {
-        const count_parts<T> parts(seen, b.view(), h.view(), options.counts.haadf_noise, options.counts.holdout, exec,
-                                   exposure);
-        return detail::guided_search<T>(parts, options, exec).run();
-    };
-    if (bad.bad.size() == 0) return fuse(m.view(), {});
-    xt::xtensor<T, 3> seen = detail::packed_copy<T, 3>(m.view(), "counts"), exposure = xt::ones<T>(seen.shape());
-    for (std::size_t k = 0; k < seen.size(); ++k) {
-        if (bad.bad.data()[k] != 0) seen.data()[k] = exposure.data()[k] = 0;
-    }
-    auto fused = fuse(as_view(std::as_const(seen)), as_view(std::as_const(exposure)));
-    fused.left_out = std::move(bad);
-    return fused;
+    return detail::fuse_guided_views<T>(m.view(), b.view(), h.view(), options, exec);
 }
+
+#ifdef STEMFUSE_COMPILED
+namespace detail {
+extern template guided_fusion_result<float> fuse_guided_views(const stack_view<const float>&,
+                                                              const stack_view<const float>&,
+                                                              const image_view<const float>&,
+                                                              const guided_fusion_options&, const execution&);
+extern template guided_fusion_result<double> fuse_guided_views(const stack_view<const double>&,
+                                                               const stack_view<const double>&,
+                                                               const image_view<const double>&,
+                                                               const guided_fusion_options&, const execution&);
+}  // namespace detail
+#endif
 
 }  // namespace stemfuse

@@ -1,6 +1,4 @@
 // stemfuse inspect: what files hold, and the command that fuses it.
-#pragma once
-
 #include <cstdio>
 #include <map>
 #include <string>
@@ -8,13 +6,16 @@
 
 #include <stemfuse/io/describe.hpp>
 
+#include "commands.hpp"
 #include "measurement.hpp"
 
 namespace program {
 
+namespace {
+
 // Describes what can be read; one line on stderr for a file that cannot, where there are others. Returns the paths that
 // were read. Throws read_error for a single file.
-inline std::vector<std::string> describe_files(const std::vector<std::string>& paths) {
+std::vector<std::string> describe_files(const std::vector<std::string>& paths) {
     std::vector<std::string> read;
     for (const std::string& path : paths) {
         try {
@@ -30,7 +31,7 @@ inline std::vector<std::string> describe_files(const std::vector<std::string>& p
 }
 
 // Which images of several files have the same shape.
-inline void print_shapes(const input_files& files) {
+void print_shapes(const input_files& files) {
     std::map<stemfuse::image_shape, std::vector<std::string>> names;
     for (std::size_t i = 0; i < files.size(); ++i) {
         std::map<stemfuse::image_shape, std::vector<stemfuse::io::image_info>> images;
@@ -47,7 +48,7 @@ inline void print_shapes(const input_files& files) {
     }
 }
 
-inline void print_choice(const input_files& files, const std::vector<std::string>& paths) {
+void print_choice(const input_files& files, const std::vector<std::string>& paths) {
     const auto contents = files.contents();
     std::vector<const stemfuse::io::file_contents*> all;
     std::size_t images = 0, spectra = 0, xrays = 0;
@@ -79,8 +80,9 @@ inline void print_choice(const input_files& files, const std::vector<std::string
                 command.c_str());
 }
 
-// Throws read_error where a file cannot be read, after all others have been listed.
-inline void inspect(const std::vector<std::string>& paths) {
+}  // namespace
+
+void inspect(const std::vector<std::string>& paths) {
     const auto read = describe_files(paths);
     if (!read.empty()) {
         const input_files files(read);

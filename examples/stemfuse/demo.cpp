@@ -1,6 +1,4 @@
 // stemfuse demo: a simulated measurement with known truth, fused and scored.
-#pragma once
-
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -10,25 +8,27 @@
 #include <stemfuse/simulate/acquisition.hpp>
 #include <stemfuse/simulate/core_shell_particles.hpp>
 
+#include "commands.hpp"
 #include "outputs.hpp"
 #include "recipe.hpp"
 
 namespace program {
 
+namespace {
+
 // The demo's specimen, its acquisition and the parameters that suit it: few counts, so weights smaller than the
 // tutorial's. They were chosen by comparison with the truth, as a user with no truth cannot.
-inline const stemfuse::acquisition_options demo_acquisition{.dose = 5, .background = 0.1, .haadf_noise = 0.02};
-inline const recipe_options demo_recipe{
-    .lambda_chemical = 0.005, .lambda_tv = 0.01, .background = 0.1, .tv_iterations = 5};
+const stemfuse::acquisition_options demo_acquisition{.dose = 5, .background = 0.1, .haadf_noise = 0.02};
+const recipe_options demo_recipe{.lambda_chemical = 0.005, .lambda_tv = 0.01, .background = 0.1, .tv_iterations = 5};
 
-inline std::string number(double value, const char* format) {
+std::string number(double value, const char* format) {
     char text[32];
     std::snprintf(text, sizeof text, format, value);
     return text;
 }
 
 // Prints the figures of every element against the truth, and returns them for the report.
-inline figures_of_merit print_scores(const std::vector<std::string>& elements, const stemfuse::quality_score& score) {
+figures_of_merit print_scores(const std::vector<std::string>& elements, const stemfuse::quality_score& score) {
     figures_of_merit rows;
     std::printf("            NRMSE raw  NRMSE fused  SNR gain  PSNR fused  SSIM fused  stoichiometry\n");
     const auto print = [&](const std::string& name, const stemfuse::element_score& s, const char* stoichiometry) {
@@ -48,7 +48,7 @@ inline figures_of_merit print_scores(const std::vector<std::string>& elements, c
 }
 
 // Writes HAADF and counts as a measurement that stemfuse fuse can read.
-inline void write_measurement(const std::filesystem::path& path, const stemfuse::acquisition<float>& acquired) {
+void write_measurement(const std::filesystem::path& path, const stemfuse::acquisition<float>& acquired) {
     std::vector<std::string> names{"HAADF"};
     names.insert(names.end(), acquired.elements.begin(), acquired.elements.end());
     xt::xtensor<float, 3> images({names.size(), acquired.haadf.shape(0), acquired.haadf.shape(1)});
@@ -57,8 +57,9 @@ inline void write_measurement(const std::filesystem::path& path, const stemfuse:
     stemfuse::io::write_image_set(path, names, images);
 }
 
-// `program` is how the program was called, for the command that it prints.
-inline void demo(const output_options& output, const std::string& program) {
+}  // namespace
+
+void demo(const output_options& output, const std::string& program) {
     output_folder folder(output.folder, output.overwrite);
     const std::string title = "simulated core-shell nanocrystals";
     const auto specimen = stemfuse::core_shell_particles<float>();

@@ -1,7 +1,5 @@
-// stemfuse explore: a page on which the published recipe is tuned live.
-#pragma once
-
-#include <CLI/App.hpp>
+// stemfuse explore: a page on which the published recipe is tuned live, or what to install for it.
+#ifdef STEMFUSE_HAS_HTTPLIB
 
 #include <chrono>
 #include <cstdio>
@@ -13,6 +11,7 @@
 #include <stemfuse/io/describe.hpp>
 
 #include "alignment.hpp"
+#include "commands.hpp"
 #include "explore_options.hpp"
 #include "explore_server.hpp"
 #include "explore_session.hpp"
@@ -20,6 +19,8 @@
 #include "reproduction.hpp"
 
 namespace program {
+
+namespace {
 
 template <class T>
 void explore_as(const input_files& files, fusion_plan plan, const input_options& input, const recipe_options& recipe,
@@ -46,9 +47,10 @@ void explore_as(const input_files& files, fusion_plan plan, const input_options&
     }
 }
 
-// Serves until the program is interrupted. `command` is what was called. Throws what fuse() throws.
-inline void explore(const CLI::App& command, const input_options& input, const recipe_options& recipe,
-                    const explore_options& options) {
+}  // namespace
+
+void explore(const CLI::App& command, const input_options& input, const recipe_options& recipe,
+             const explore_options& options) {
     check(recipe);
     check(input);
     const auto elements = parse_elements(input.elements);
@@ -62,3 +64,18 @@ inline void explore(const CLI::App& command, const input_options& input, const r
 }
 
 }  // namespace program
+
+#else
+
+#include "commands.hpp"
+
+namespace program {
+
+void explore(const CLI::App&, const input_options&, const recipe_options&, const explore_options&) {
+    throw usage_error(
+        "explore: built without cpp-httplib: install it (Debian: libcpp-httplib-dev), configure and build");
+}
+
+}  // namespace program
+
+#endif

@@ -1,17 +1,18 @@
 // stemfuse fuse: the images of a measurement, by the published recipe or that for counts.
-#pragma once
-
 #include <cstdio>
 #include <string>
 #include <utility>
 
 #include "alignment.hpp"
+#include "commands.hpp"
 #include "count_recipe.hpp"
 #include "measurement.hpp"
 #include "outputs.hpp"
 #include "scaled_counts.hpp"
 
 namespace program {
+
+namespace {
 
 // The recipe that is asked for, else the one that suits the maps.
 template <class T>
@@ -56,7 +57,9 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
     print_outputs(folder, result);
 }
 
-inline void fuse(const input_options& input, const recipe_request& request, const output_options& output) {
+}  // namespace
+
+void fuse(const input_options& input, const recipe_request& request, const output_options& output) {
     check(request.published);
     check(input);
     if (request.recipe.name == "published") published_options(request);

@@ -1,8 +1,4 @@
 // stemfuse simulate: a measurement with known truth, as a file.
-#pragma once
-
-#include <CLI/App.hpp>
-
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
@@ -17,32 +13,14 @@
 #include <stemfuse/io/numpy/npz.hpp>
 #include <stemfuse/simulate/catalogue.hpp>
 
-#include "options.hpp"
+#include "commands.hpp"
 
 namespace program {
 
-struct simulate_options {
-    std::string specimen, file, size = "256x256";
-    double dose = 5;
-    std::int64_t seed = 1;
-    bool list = false, overwrite = false;
-};
-
-inline CLI::App* add_simulate(CLI::App& app, simulate_options& o) {
-    auto* const command = app.add_subcommand("simulate", "Write a simulated measurement with its truth");
-    command->add_option("SPECIMEN", o.specimen, "The specimen, one of those that --list names");
-    command->add_option("-o,--output", o.file, "The file: .h5 or .hdf5, or .npz");
-    command->add_flag("--overwrite", o.overwrite, "Replace a file of that name");
-    command->add_option("--dose", o.dose, "Mean counts in a pixel that holds the amount 1, above 0 to 1e6")
-        ->capture_default_str();
-    command->add_option("--seed", o.seed, "Seed of the noise; the specimen stays the same")->capture_default_str();
-    command->add_option("--size", o.size, "Rows and columns, NYxNX")->capture_default_str();
-    command->add_flag("--list", o.list, "Name the specimens");
-    return command;
-}
+namespace {
 
 // "NYxNX". Throws usage_error.
-inline std::pair<std::size_t, std::size_t> parse_size(const std::string& text) {
+std::pair<std::size_t, std::size_t> parse_size(const std::string& text) {
     const auto cross = text.find('x');
     const auto number = [&](std::size_t first, std::size_t last) {
         std::size_t n = 0;
@@ -63,8 +41,8 @@ struct simulated_file {
     std::string fuse_options;  // what is known of background and sensitivities, as stemfuse fuse takes it
 };
 
-inline simulated_file simulated(const stemfuse::catalogue_entry<float>& entry, std::size_t ny, std::size_t nx,
-                                const simulate_options& o) {
+simulated_file simulated(const stemfuse::catalogue_entry<float>& entry, std::size_t ny, std::size_t nx,
+                         const simulate_options& o) {
     const auto sample = entry.make(ny, nx);
     const auto conditions = stemfuse::at_dose(entry.usual, o.dose, static_cast<std::uint64_t>(o.seed));
     const auto acquired = stemfuse::acquire(sample, conditions);
@@ -102,7 +80,7 @@ inline simulated_file simulated(const stemfuse::catalogue_entry<float>& entry, s
     return f;
 }
 
-inline void write_hdf5(const std::filesystem::path& path, const simulated_file& f) {
+void write_hdf5(const std::filesystem::path& path, const simulated_file& f) {
     stemfuse::io::atomic_file target(path);
     const stemfuse::io::hdf5_silence silence;
     const stemfuse::io::detail::hdf5_writer file(target);
@@ -120,7 +98,7 @@ inline void write_hdf5(const std::filesystem::path& path, const simulated_file& 
 }
 
 // The numbers among the parameters become arrays of one number.
-inline void write_npz(const std::filesystem::path& path, const simulated_file& f) {
+void write_npz(const std::filesystem::path& path, const simulated_file& f) {
     stemfuse::io::npz_writer file(path);
     for (const auto& [name, image] : f.images) file.add(name, image);
     for (const auto& [name, image] : f.truth) file.add("truth/" + name, image);
@@ -132,8 +110,9 @@ inline void write_npz(const std::filesystem::path& path, const simulated_file& f
     file.commit();
 }
 
-// Throws usage_error, before any work, and write_error.
-inline void simulate(const simulate_options& o) {
+}  // namespace
+
+void simulate(const simulate_options& o) {
     if (o.list) {
         for (const auto& entry : stemfuse::specimen_catalogue<float>())
             std::printf("%-20s %s\n", std::string(entry.name).c_str(), std::string(entry.summary).c_str());

@@ -1,0 +1,31 @@
+// The subcommands: each is defined in a source file of its own.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "count_options.hpp"
+#include "explore_options.hpp"
+#include "options.hpp"
+#include "simulate_options.hpp"
+
+namespace program {
+
+// Fuses the images of a measurement. Throws usage_error, read_error, write_error, divergence_error and interrupted.
+void fuse(const input_options& input, const recipe_request& request, const output_options& output);
+
+// Lists what files hold. Throws read_error where one cannot be read, after all others have been listed.
+void inspect(const std::vector<std::string>& paths);
+
+// Fuses a simulated measurement; `program` is how the program was called, for the command that is printed. Throws what
+// fuse() throws.
+void demo(const output_options& output, const std::string& program);
+
+// Writes a simulated measurement. Throws usage_error, before any work, and write_error.
+void simulate(const simulate_options& o);
+
+// Serves a page until the program is interrupted; `command` is what was called. Throws what fuse() throws.
+void explore(const CLI::App& command, const input_options& input, const recipe_options& recipe,
+             const explore_options& options);
+
+}  // namespace program
