@@ -78,7 +78,7 @@ inline tilt_specimen porous_tilts() {
     return s;
 }
 
-/// Silver in silica with lithium in it: an element that HAADF hardly sees.
+/// Silver in silica, and carbon, which HAADF hardly sees.
 inline tilt_specimen unseen_tilts() {
     return {"unseen",
             "silver in silica, and carbon that HAADF hardly sees beside it",
