@@ -91,11 +91,24 @@ function(stemfuse_find_httplib)
   endif()
 endfunction()
 
-# g++ in C++20 is silently wrong with xtensor before 0.26 unless told to match template template parameters as before.
-set(stemfuse_guard_flag -fno-new-ttp-matching)
-function(stemfuse_guard_xtensor target)
+# xtensor before 0.26 needs template template parameters matched as before C++17. g++ in C++20 is silently wrong without the
+# flag, clang 19 and later do not compile; clang up to 18 matches so by default. Carried by the target.
+# The flags for this compiler, in the variable that is named.
+function(stemfuse_guard_flags variable)
+  set(flags "")
   if(NOT xtensor_VERSION VERSION_GREATER_EQUAL 0.26)
-    target_compile_options(${target} INTERFACE
-                           "$<BUILD_INTERFACE:$<$<COMPILE_LANG_AND_ID:CXX,GNU>:${stemfuse_guard_flag}>>")
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      set(flags -fno-new-ttp-matching)
+    elseif((CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 19) OR
+           (CMAKE_CXX_COMPILER_ID STREQUAL "AppleClang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 17))
+      set(flags -fno-relaxed-template-template-args -Wno-deprecated-no-relaxed-template-template-args)
+    endif()
   endif()
+  set(${variable} "${flags}" PARENT_SCOPE)
+endfunction()
+
+# Where the package is installed the flags are asked for again, by the compiler that uses it.
+function(stemfuse_guard_xtensor target)
+  stemfuse_guard_flags(flags)
+  target_compile_options(${target} INTERFACE "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:${flags}>>")
 endfunction()

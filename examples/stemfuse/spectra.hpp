@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/spectra/line_counts.hpp>
+#include <stemfuse/io/line_counts.hpp>
 
 #include "input_files.hpp"
 #include "options.hpp"

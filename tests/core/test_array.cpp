@@ -31,6 +31,10 @@ struct stemfuse::array_traits<column_matrix> {
     }
 };
 
+static_assert(image<xt::xtensor<float, 2>> && image<xt::xtensor<int, 2>> && image<xt::xarray<double>>);
+static_assert(stack<xt::xtensor<double, 3>> && stack<stack_view<const float>> && !stack<xt::xtensor<float, 2>>);
+static_assert(!image<xt::xtensor<long double, 2>> && !image<std::vector<float>> && !image<const float*>);
+
 TEST_CASE("arrays with contiguous rows are read in place, others from a packed copy") {
     const auto cube = support::random_array<float, 3>({4, 5, 6});
     CHECK(readable<float, 3>(cube).view().data == cube.data());

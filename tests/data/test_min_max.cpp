@@ -64,7 +64,7 @@ TEST_CASE("images that have no scale are refused by name") {
     image(1, 2) = std::numeric_limits<float>::infinity();
     support::check_throws<value_error>([&] { min_max(image, "Dy"); }, "Dy: has inf");
     const xt::xtensor<double, 2> far{{-1.7e308, 1.7e308}};
-    support::check_throws<value_error>([&] { min_max(far); }, "[-1.7e+308, 1.7e+308]");
+    support::check_throws<value_error>([&] { min_max(far); }, "-1.7e+308 to 1.7e+308");
     support::check_throws<shape_error>([] { min_max(xt::xtensor<float, 2>({0, 4})); }, "image: is empty");
     support::check_throws<shape_error>([] { min_max(xt::xarray<float>::from_shape({2, 3, 4})); },
                                        "image: has 3 dimensions");

@@ -132,6 +132,10 @@ constexpr std::size_t static_rank() {
 template <class A, std::size_t N>
 concept array_of_rank = (xexpression<A> || has_traits<A>) && (static_rank<A>() == N || static_rank<A>() == 0);
 
+// float and double are computed in, integers are converted once. Not long double: its digits would be lost unseen.
+template <class V>
+concept accepted_value = std::is_arithmetic_v<V> && !std::same_as<V, long double>;
+
 }  // namespace detail
 
 template <class A>
@@ -141,13 +145,59 @@ using value_type_t = typename detail::value_type_of<std::remove_cvref_t<A>>::typ
 template <class A>
 using scalar_type_t = std::conditional_t<scalar<value_type_t<A>>, value_type_t<A>, double>;
 
-/// A two-dimensional array (n_y, n_x) of arithmetic values: an xtensor expression, or any type with array_traits.
+/// A two-dimensional array (n_y, n_x) of float, double or integers: an xtensor expression, or any type with
+/// array_traits.
 template <class A>
-concept image = detail::array_of_rank<A, 2> && std::is_arithmetic_v<value_type_t<A>>;
+concept image = detail::array_of_rank<A, 2> && detail::accepted_value<value_type_t<A>>;
 
-/// A three-dimensional array (n, n_y, n_x): n element maps, slowest axis first.
+/// A three-dimensional array (n, n_y, n_x) of float, double or integers: n element maps, slowest axis first.
 template <class A>
-concept stack = detail::array_of_rank<A, 3> && std::is_arithmetic_v<value_type_t<A>>;
+concept stack = detail::array_of_rank<A, 3> && detail::accepted_value<value_type_t<A>>;
+
+namespace detail {
+
+template <class A>
+concept holds_numbers =
+    std::is_pointer_v<std::decay_t<A>> || xexpression<A> || has_traits<A> || requires(const std::remove_cvref_t<A>& a) {
+        a.data();
+        a.size();
+    };
+
+// Fails to compile with a sentence that says why A is no image (N = 2) or stack (N = 3). For overloads that are there
+// for the sentence alone.
+template <class A, std::size_t N>
+constexpr bool refuse_array() {
+    using array = std::remove_cvref_t<A>;
+    if constexpr (std::is_pointer_v<std::decay_t<A>>) {
+        static_assert(
+            !holds_numbers<A>,
+            "stemfuse: a pointer has no shape: pass stemfuse::array_view<const float, 2>{pointer, {n_y, n_x}, "
+            "{n_x, 1}} for an image, stemfuse::array_view<const float, 3>{pointer, {n, n_y, n_x}, {n_y * n_x, "
+            "n_x, 1}} for maps");
+    } else if constexpr (!xexpression<A> && !has_traits<A>) {
+        static_assert(
+            !holds_numbers<A>,
+            "stemfuse: a std::vector has no shape: pass stemfuse::array_view<const float, 2>{v.data(), {n_y, "
+            "n_x}, {n_x, 1}} for an image, stemfuse::array_view<const float, 3>{v.data(), {n, n_y, n_x}, {n_y "
+            "* n_x, n_x, 1}} for maps; for an array type of your own specialise stemfuse::array_traits");
+    } else if constexpr (std::same_as<typename value_type_of<array>::type, long double>) {
+        static_assert(
+            !holds_numbers<A>,
+            "stemfuse: long double is not computed in: convert to float or double first, xt::cast<double>(a)");
+    } else if constexpr (!accepted_value<typename value_type_of<array>::type>) {
+        static_assert(!holds_numbers<A>,
+                      "stemfuse: an array holds float, double or integers: convert half or complex numbers first");
+    } else {
+        static_assert(!holds_numbers<A> || N != 2, "stemfuse: an image has two axes, (n_y, n_x)");
+        static_assert(!holds_numbers<A> || N != 3, "stemfuse: maps have three axes, (n, n_y, n_x)");
+    }
+    return false;
+}
+
+template <class A, std::size_t N>
+concept refused_array = holds_numbers<A> && !(N == 2 ? image<A> : stack<A>) && refuse_array<A, N>();
+
+}  // namespace detail
 
 namespace detail {
 

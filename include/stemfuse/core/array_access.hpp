@@ -44,7 +44,8 @@ private:
 template <scalar T, std::size_t N, class A>
 class writable {
     static_assert(detail::viewable<A> && std::same_as<value_type_t<A>, T>,
-                  "stemfuse: an output array has memory of its own and the scalar type of the computation");
+                  "stemfuse: an output array must have memory of its own, and the scalar type of the computation: "
+                  "float or double");
 
 public:
     explicit writable(A& a, std::string_view name = "output") : array_(a), view_(detail::view_in_place<N>(a, name)) {
@@ -81,7 +82,8 @@ template <class A, std::size_t N>
 class held_array {
 public:
     using value_type = value_type_t<A>;
-    static_assert(scalar<value_type>, "stemfuse: a term holds float or double arrays");
+    static_assert(scalar<value_type>,
+                  "stemfuse: a term holds float or double arrays; convert others by xt::cast<double>(a)");
 
     template <class B>
     explicit held_array(B&& array, std::string_view name) : array_(hold(std::forward<B>(array), name)) {

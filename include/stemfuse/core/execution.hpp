@@ -35,6 +35,11 @@ public:
         }
     }
 
+    // Says what an executor misses.
+    template <class E>
+        requires(!executor<E> && !std::same_as<std::remove_cv_t<E>, execution> && detail::refuse_executor<E>())
+    execution(E&);
+
     std::size_t concurrency() const noexcept { return concurrency_; }
 
     /// Whether the executor asks for the end of the work; false where it cannot ask.

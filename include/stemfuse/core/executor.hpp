@@ -24,6 +24,25 @@ concept executor = requires(E& e, std::size_t n, detail::block_callable f) {
     { e.concurrency() } -> std::convertible_to<std::size_t>;
 };
 
+namespace detail {
+
+// For types that have one half of an executor: fails to compile with the name of the other.
+template <class E>
+constexpr bool refuse_executor() {
+    constexpr bool counts = requires(E& e) {
+        { e.concurrency() } -> std::convertible_to<std::size_t>;
+    };
+    constexpr bool calls = requires(E& e, std::size_t n, block_callable f) { e.for_each(n, f); };
+    static_assert(
+        calls || !counts,
+        "stemfuse: an executor needs for_each(n, f), for any callable f: it calls f(0) .. f(n - 1), each once, and "
+        "returns when all are done");
+    static_assert(counts || !calls, "stemfuse: an executor needs concurrency(), the number of threads that it runs on");
+    return false;
+}
+
+}  // namespace detail
+
 /// An executor that can ask for the end of the work: loops over iterations look at stop_requested(), from any thread,
 /// and end by throwing `cancelled`.
 template <class E>

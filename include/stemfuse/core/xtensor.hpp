@@ -17,10 +17,12 @@
 #include <type_traits>
 
 #if XTENSOR_VERSION_MAJOR == 0 && XTENSOR_VERSION_MINOR < 26
-/// g++ in C++20 picks the wrong specialisation inside xtensor < 0.26 and then computes wrong numbers without a warning.
+// g++ in C++20 picks the wrong specialisation inside xtensor < 0.26 and then computes wrong numbers without a warning;
+// clang 19 finds the choice ambiguous and stops.
 static_assert(
     std::is_same_v<xt::detail::xtype_for_shape<xt::svector<std::size_t, 4>>::type<double, xt::layout_type::row_major>,
                    xt::xarray<double>>,
-    "xtensor before 0.26 is silently wrong with g++ -std=c++20: compile with -fno-new-ttp-matching "
-    "(the CMake target stemfuse::stemfuse and stemfuse.pc carry this flag), or use xtensor 0.26 or later");
+    "stemfuse: xtensor before 0.26 needs g++ with -fno-new-ttp-matching, clang 19 and later with "
+    "-fno-relaxed-template-template-args (the CMake target stemfuse::stemfuse and stemfuse.pc carry the flag), or take "
+    "xtensor 0.26 or later");
 #endif

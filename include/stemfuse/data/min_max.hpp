@@ -56,6 +56,11 @@ auto min_max(const A& image, std::string_view name = "image") {
     return out;
 }
 
+// Says why an array is no image.
+template <class T = void, class A>
+    requires detail::refused_array<A, 2>
+auto min_max(const A&, std::string_view = "image");
+
 /// min_max of every image of a stack (n, n_y, n_x), each with its own minimum and maximum. `names`, such as the element
 /// symbols, stand in the messages; without them it is "maps, element 0" and so on. Throws shape_error for an empty
 /// stack or another number of names, value_error as min_max does.

@@ -19,6 +19,27 @@ concept prior = requires(const Prior& p, stack_view<const T> v, double t, stack_
     p.prox(v, t, out, exec);
 };
 
+namespace detail {
+
+// Fails to compile with the name of the first member of prior<Prior, T> that is missing.
+template <class Prior, class T>
+constexpr bool require_prior() {
+    static_assert(
+        requires(const Prior& p, stack_view<const T> x, execution exec) {
+            { p.value(x, exec) } -> std::convertible_to<double>;
+        }, "stemfuse: a prior needs value(x, execution), which returns R(x) as a double");
+    static_assert(
+        requires(const Prior& p, stack_view<const T> v, double t, stack_view<T> out, execution exec) {
+            p.prox(v, t, out, exec);
+        },
+        "stemfuse: a prior needs prox(v, t, out, execution), which writes argmin 1/2 ||u - v||^2 + t R(u) over u >= 0 "
+        "to "
+        "out");
+    return prior<Prior, T>;
+}
+
+}  // namespace detail
+
 /// A prior whose prox is iterative and can start from where an earlier call ended: prox(v, t, out, duals) begins with
 /// `duals` (from zero where they are default-constructed) and leaves the last ones there.
 template <class Prior, class T>

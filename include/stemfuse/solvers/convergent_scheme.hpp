@@ -67,12 +67,8 @@ struct convergent_scheme {
     template <class E, class C, class P, class T = typename E::value_type>
     state<T> start(const objective<E, C, P>& f, const stack_view<T>& x, convergent_duals<T> warm,
                    const execution& exec) const {
-        static_assert(majorised_term<E, T>,
-                      "stemfuse: the convergent scheme needs an elastic term with row kernels and a convex majoriser: "
-                      "tangent_images(), row_tangent() and row_majoriser(), see majorised_term");
-        static_assert(separable_convex_term<C, T>,
-                      "stemfuse: the convergent scheme needs a convex chemical term with row kernels and row_newton(), "
-                      "see separable_convex_term");
+        static_assert(detail::require_majorised_term<E, T>());
+        static_assert(detail::require_separable_convex_term<C, T>());
         static_assert(dual_prior<P, T>,
                       "stemfuse: the convergent scheme needs a specialisation of dual_kernels for the prior");
         check();

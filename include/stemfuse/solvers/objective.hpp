@@ -46,14 +46,10 @@ public:
     static_assert(
         std::same_as<value_type, typename Chemical::value_type>,
         "stemfuse: the elastic and the chemical term must have the same scalar type (both float, or both double)");
-    static_assert(
-        smooth_term<Elastic, value_type>,
-        "stemfuse: the elastic term needs shape(), value(x, execution) and value_and_gradient(x, g, execution)");
-    static_assert(
-        smooth_term<Chemical, value_type>,
-        "stemfuse: the chemical term needs shape(), value(x, execution) and value_and_gradient(x, g, execution)");
-    static_assert(prior<Prior, value_type>,
-                  "stemfuse: the prior needs value(x, execution) and prox(v, t, out, execution)");
+    static_assert(scalar<value_type>, "stemfuse: terms are of float or double");
+    static_assert(detail::require_smooth_term<Elastic, value_type>());
+    static_assert(detail::require_smooth_term<Chemical, value_type>());
+    static_assert(detail::require_prior<Prior, value_type>());
 
     /// Whether both smooth terms are pixel-local, so that a sweep can take them row by row.
     static constexpr bool row_wise = pixel_local_term<Elastic, value_type> && pixel_local_term<Chemical, value_type>;

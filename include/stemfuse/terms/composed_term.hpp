@@ -21,8 +21,7 @@ template <class Term, class Operator>
 class composed_term {
 public:
     using value_type = typename Term::value_type;
-    static_assert(smooth_term<Term, value_type>,
-                  "stemfuse: the term needs shape(), value(x, execution) and value_and_gradient(x, g, execution)");
+    static_assert(detail::require_smooth_term<Term, value_type>());
     static_assert(detail::require_linear_operator<Operator, value_type>());
 
     composed_term(Term term, Operator op) : term_(std::move(term)), operator_(std::move(op)) {

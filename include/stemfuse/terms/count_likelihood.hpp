@@ -217,4 +217,9 @@ count_likelihood(A&&, std::vector<double>, B&&, W&&) -> count_likelihood<held_t<
 template <stack A, class B>
 count_likelihood(A&&, std::vector<double>, B&&) -> count_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
 
+// Says why an array is no stack.
+template <class A, class First, class... Rest>
+    requires detail::refused_array<A, 3>
+count_likelihood(A&&, First&&, Rest&&...) -> count_likelihood<xt::xtensor<double, 3>>;
+
 }  // namespace stemfuse

@@ -114,4 +114,9 @@ private:
 template <stack A, class S>
 gaussian_likelihood(A&&, S) -> gaussian_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
 
+// Says why an array is no stack.
+template <class A, class First, class... Rest>
+    requires detail::refused_array<A, 3>
+gaussian_likelihood(A&&, First&&, Rest&&...) -> gaussian_likelihood<xt::xtensor<double, 3>>;
+
 }  // namespace stemfuse

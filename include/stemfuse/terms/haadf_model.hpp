@@ -235,4 +235,9 @@ private:
 template <image A>
 haadf_model(A&&, haadf_response) -> haadf_model<held_t<std::remove_cvref_t<A>, 2>>;
 
+// Says why an array is no image.
+template <class A, class First, class... Rest>
+    requires detail::refused_array<A, 2>
+haadf_model(A&&, First&&, Rest&&...) -> haadf_model<xt::xtensor<double, 2>>;
+
 }  // namespace stemfuse

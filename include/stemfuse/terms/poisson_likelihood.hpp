@@ -144,4 +144,9 @@ private:
 template <stack A, class B>
 poisson_likelihood(A&&, B) -> poisson_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
 
+// Says why an array is no stack.
+template <class A, class First, class... Rest>
+    requires detail::refused_array<A, 3>
+poisson_likelihood(A&&, First&&, Rest&&...) -> poisson_likelihood<xt::xtensor<double, 3>>;
+
 }  // namespace stemfuse

@@ -23,6 +23,29 @@ concept smooth_term = requires(const Term& term, stack_view<const T> x, stack_vi
     { term.value_and_gradient(x, g, exec) } -> std::convertible_to<double>;
 };
 
+namespace detail {
+
+// Fails to compile with the name of the first member of smooth_term<Term, T> that is missing.
+template <class Term, class T>
+constexpr bool require_smooth_term() {
+    static_assert(
+        requires(const Term& f) {
+            { f.shape() } -> std::convertible_to<stack_shape>;
+        }, "stemfuse: a term needs shape(), the shape (n_elements, n_y, n_x) of the maps that it takes");
+    static_assert(
+        requires(const Term& f, stack_view<const T> x, execution exec) {
+            { f.value(x, exec) } -> std::convertible_to<double>;
+        }, "stemfuse: a term needs value(x, execution), which returns f(x) as a double");
+    static_assert(
+        requires(const Term& f, stack_view<const T> x, stack_view<T> g, execution exec) {
+            { f.value_and_gradient(x, g, exec) } -> std::convertible_to<double>;
+        },
+        "stemfuse: a term needs value_and_gradient(x, g, execution), which returns f(x) and writes its gradient to g");
+    return smooth_term<Term, T>;
+}
+
+}  // namespace detail
+
 /// A term that couples no pixels: f is the sum over pixels of a function of that pixel's elements. It offers two row
 /// kernels, and solvers then evaluate all terms in one sweep over memory. x[i] and g[i] point to the segment's first
 /// pixel of element i:
@@ -58,6 +81,44 @@ concept majorised_term = pixel_local_term<Term, T> &&
                              term.row_tangent(segment, in, out);
                              term.row_majoriser(segment, in, in, out, out, out, scale);
                          };
+
+namespace detail {
+
+// Fails to compile with the name of the first member that the convergent scheme misses in an elastic term.
+template <class Term, class T>
+constexpr bool require_majorised_term() {
+    static_assert(pixel_local_term<Term, T>,
+                  "stemfuse: the convergent scheme needs row kernels of both terms: row_value(segment, x) and "
+                  "row_value_and_gradient(segment, x, g, scale), see pixel_local_term");
+    static_assert(
+        requires(const Term& f) { f.tangent_images(); },
+        "stemfuse: the convergent scheme needs tangent_images() of the elastic term, see majorised_term");
+    static_assert(
+        requires(const Term& f, row_segment s, const T* const* in, T* const* out) { f.row_tangent(s, in, out); },
+        "stemfuse: the convergent scheme needs row_tangent(segment, a, tangent) of the elastic term, see "
+        "majorised_term");
+    static_assert(
+        requires(const Term& f, row_segment s, const T* const* in, T* const* out, T scale) {
+            f.row_majoriser(s, in, in, out, out, out, scale);
+        },
+        "stemfuse: the convergent scheme needs row_majoriser(segment, tangent, x, g, d, u, scale) of the elastic term, "
+        "see majorised_term");
+    return majorised_term<Term, T>;
+}
+
+// The same of a chemical term.
+template <class Term, class T>
+constexpr bool require_separable_convex_term() {
+    static_assert(pixel_local_term<Term, T>,
+                  "stemfuse: the convergent scheme needs row kernels of both terms: row_value(segment, x) and "
+                  "row_value_and_gradient(segment, x, g, scale), see pixel_local_term");
+    static_assert(separable_convex_term<Term, T>,
+                  "stemfuse: the convergent scheme needs row_newton(segment, x, g, d, lowest, scale) of the chemical "
+                  "term, see separable_convex_term");
+    return separable_convex_term<Term, T>;
+}
+
+}  // namespace detail
 
 /// A term that bounds how fast its gradient changes: || grad f(x) - grad f(y) || <= curvature_bound(execution)
 /// || x - y || for all x, y >= 0. Infinity where its parameters leave it without a bound.

@@ -65,7 +65,7 @@ TEST_CASE("a PNG file holds what is encoded, and is whole or not there") {
 }
 
 TEST_CASE("images and resolutions that PNG cannot take are refused") {
-    support::check_throws<shape_error>([] { encode_png(rgb_image{}); }, "image: ", "(0, 0)", "[1, 1000000]");
+    support::check_throws<shape_error>([] { encode_png(rgb_image{}); }, "image: ", "(0, 0)", "1 to 1000000");
     support::check_throws<shape_error>([] { encode_png(rgb_image(1, 1000001)); }, "image: ", "(1, 1000001)");
     support::check_throws<value_error>([] { encode_png(rgb_image(1, 1), -1); }, "dots_per_inch: is -1");
     support::check_throws<value_error>([] { encode_png(rgb_image(1, 1), NAN); }, "dots_per_inch: is nan");

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/spectra/line_counts.hpp>
+#include <stemfuse/io/line_counts.hpp>
 
 #include "io/dm_writer.hpp"
 #include "io/h5_builder.hpp"

@@ -1,0 +1,17 @@
+# cmake -P cmake/format.cmake
+# Formats every source file by clang-format 19, the one version that .clang-format is written for.
+cmake_minimum_required(VERSION 3.25)
+cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH source_dir)
+find_program(clang_format NAMES clang-format-19 clang-format REQUIRED)
+execute_process(COMMAND "${clang_format}" --version OUTPUT_VARIABLE version COMMAND_ERROR_IS_FATAL ANY)
+if(NOT version MATCHES "version 19\\.")
+  string(STRIP "${version}" version)
+  message(FATAL_ERROR " clang-format is ${version}, must be version 19 (Debian: clang-format-19)")
+endif()
+set(files "")
+foreach(folder IN ITEMS include examples tests benchmarks)
+  file(GLOB_RECURSE found "${source_dir}/${folder}/*.hpp" "${source_dir}/${folder}/*.cpp")
+  list(APPEND files ${found})
+endforeach()
+list(FILTER files EXCLUDE REGEX "/build/")
+execute_process(COMMAND "${clang_format}" -i ${files} COMMAND_ERROR_IS_FATAL ANY)

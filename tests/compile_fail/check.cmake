@@ -1,0 +1,23 @@
+# cmake -DCOMMAND="compiler;flags" -DSOURCE=file -P check.cmake
+# Compiles a file that must not compile. Every text after "// says: " in it must be in what the compiler prints.
+execute_process(COMMAND ${COMMAND} "${SOURCE}" RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(NOT failed)
+  message(FATAL_ERROR "${SOURCE}: compiles, must not compile")
+endif()
+file(READ "${SOURCE}" text)
+string(REPLACE ";" "," text "${text}")
+string(REPLACE ";" "," output "${output}")
+string(REGEX MATCHALL "// says: [^\n]+" sentences "${text}")
+set(missing "")
+foreach(sentence IN LISTS sentences)
+  string(REPLACE "// says: " "" sentence "${sentence}")
+  # What the compiler prints of the source, this comment for one, does not count: only errors do.
+  string(REGEX REPLACE "([][+.*()^$?\\\\{}|])" "\\\\\\1" pattern "${sentence}")
+  if(NOT output MATCHES "(error:|static assertion failed)[^\n]*${pattern}")
+    list(APPEND missing "${sentence}")
+  endif()
+endforeach()
+if(missing)
+  list(JOIN missing "\n  " missing)
+  message(FATAL_ERROR "${SOURCE}: the compiler does not say\n  ${missing}\n${output}")
+endif()
