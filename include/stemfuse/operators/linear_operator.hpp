@@ -110,10 +110,10 @@ double operator_norm(const Op& op, std::size_t max_iterations = 1000, double tol
         const double length = std::sqrt(dot<T>(xv, xv, exec));
         if (length == 0) return 0;
         for (auto& v : x) v = static_cast<T>(static_cast<double>(v) / length);
-        op.apply(xv, yv, exec);
+        op.apply(stack_view<const T>(xv), yv, exec);
         const double previous = std::exchange(norm, std::sqrt(dot<T>(yv, yv, exec)));
         if (std::abs(norm - previous) <= tolerance * norm) break;
-        op.adjoint(yv, xv, exec);
+        op.adjoint(stack_view<const T>(yv), xv, exec);
     }
     return norm;
 }

@@ -81,6 +81,29 @@ gradient_report check_gradient(const Term& term, std::uint32_t seed = 1) {
     return {slope, std::abs((f_at(h) - f_at(-h)) / (2 * h) - along) / scale};
 }
 
+/// The largest || grad f(x) - grad f(y) || / (L || x - y ||) found, with L the term's curvature_bound: above 1 it is no
+/// bound. From pseudo-random x in [0, 1) and from 0, where likelihoods of counts bend most, by short steps.
+template <scalar T, smooth_term<T> Term>
+    requires bounded_curvature<Term>
+double curvature_ratio(const Term& term, std::uint32_t seed = 1) {
+    const stack_shape shape = term.shape();
+    const double bound = term.curvature_bound(execution{});
+    double largest = 0;
+    xt::xtensor<T, 3> at_x(shape), at_y(shape);
+    for (std::uint32_t k = 0; k < 8; ++k) {
+        auto x = detail::dyadic_stack<T>(shape, 0, 1, seed + k);
+        if (k < 4) x.fill(T(0));
+        xt::xtensor<T, 3> step = detail::dyadic_stack<T>(shape, 0, 1, seed + 7919 + k) / T(64);
+        const xt::xtensor<T, 3> y = x + step;
+        term.value_and_gradient(as_view(std::as_const(x)), as_view(at_x), execution{});
+        term.value_and_gradient(as_view(y), as_view(at_y), execution{});
+        at_y -= at_x;
+        const auto length = [](const xt::xtensor<T, 3>& a) { return std::sqrt(dot<T>(as_view(a), as_view(a))); };
+        largest = std::max(largest, length(at_y) / (bound * length(step)));
+    }
+    return largest;
+}
+
 /// How far prox_{t R} is from a proximal operator. `descent` is the largest relative decrease of 1/2 ||u - v||^2 + t
 /// R(u) found by moving its output u to other points u >= 0; `expansion` the largest excess of ||prox a - prox b||^2
 /// over <prox a - prox b, a - b>, relative to ||a - b||^2. Both are about 0 (rounding, and the prox's own accuracy) for
