@@ -193,7 +193,7 @@ TEST_CASE("the filter is unbiased for every mixture, and its errors are those of
         CHECK(std::abs(mean[i] - amounts[i]) <= 4 * deviation / std::sqrt(pixels));
         CHECK(std::sqrt(square[i] - mean[i] * mean[i]) == doctest::Approx(deviation).epsilon(0.06));
         double by_rows = 0;
-        for (std::size_t j = 0; j < 5; ++j) by_rows += amounts[j] * filter.variance_by(i, j);
+        for (std::size_t j = 0; j < 5; ++j) by_rows += amounts[j] * filter.covariance_by(j)(i, i);
         CHECK(by_rows == doctest::Approx(covariance(i, i)).epsilon(1e-9));
     }
 }

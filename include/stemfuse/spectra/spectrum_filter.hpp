@@ -75,13 +75,10 @@ public:
         return out;
     }
 
-    /// Variance of amount i for a count of row j, expected: sum_c F_ic^2 A_jc. The variance of amount i in a pixel is
-    /// their sum over j, each times the amount of j.
-    double variance_by(std::size_t i, std::size_t j) const {
-        double sum = 0;
-        for (std::size_t c = first_; c < weights_.columns(); ++c)
-            sum += weights_(i, c) * weights_(i, c) * shapes_(j, c);
-        return sum;
+    /// The covariance of all amounts that an expected count of row j adds: sum_c F_ic F_kc A_jc. That of a pixel is the
+    /// sum over j, each times the amount of j.
+    small_matrix covariance_by(std::size_t j) const {
+        return covariance(std::vector<double>(shapes_.row(j), shapes_.row(j) + shapes_.columns()));
     }
 
 private:
