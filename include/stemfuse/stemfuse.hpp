@@ -30,6 +30,7 @@
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/elements/atomic_weights.hpp>
+#include <stemfuse/elements/eels_edges.hpp>
 #include <stemfuse/elements/elements.hpp>
 #include <stemfuse/elements/xray_emissions.hpp>
 #include <stemfuse/elements/xray_lines.hpp>
@@ -63,6 +64,7 @@
 #include <stemfuse/recipes/count_search.hpp>
 #include <stemfuse/recipes/guided_fusion.hpp>
 #include <stemfuse/recipes/haadf_calibration.hpp>
+#include <stemfuse/recipes/losses.hpp>
 #include <stemfuse/recipes/part_fits.hpp>
 #include <stemfuse/recipes/residue.hpp>
 #include <stemfuse/recipes/spectra.hpp>
@@ -94,14 +96,17 @@
 #include <stemfuse/solvers/stopping.hpp>
 #include <stemfuse/spectra/binned_spectra.hpp>
 #include <stemfuse/spectra/calibrate_axis.hpp>
+#include <stemfuse/spectra/edge_cross_section.hpp>
 #include <stemfuse/spectra/edx_detector.hpp>
 #include <stemfuse/spectra/identify_elements.hpp>
+#include <stemfuse/spectra/loss_signatures.hpp>
 #include <stemfuse/spectra/side_background.hpp>
 #include <stemfuse/spectra/signature_bins.hpp>
 #include <stemfuse/spectra/spectrum_axis.hpp>
 #include <stemfuse/spectra/spectrum_filter.hpp>
 #include <stemfuse/spectra/sum_fit.hpp>
 #include <stemfuse/terms/composed_term.hpp>
+#include <stemfuse/terms/correlated_likelihood.hpp>
 #include <stemfuse/terms/count_likelihood.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
