@@ -3,11 +3,13 @@
 
 #include <stemfuse/core/thread_pool.hpp>
 #include <stemfuse/data/min_max.hpp>
+#include <stemfuse/operators/gaussian_blur.hpp>
 #include <stemfuse/solvers/convergent_scheme.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/terms/composed_term.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
+#include <stemfuse/terms/sum_of_terms.hpp>
 
 using namespace stemfuse;
 
@@ -69,6 +71,15 @@ struct no_adjoint {
 };
 static_assert(
     detail::require_linear_operator<no_adjoint, float>());  // says: the operator needs adjoint(y, out, execution)
+
+void compositions(const xt::xtensor<double, 3>& maps_of_double) {
+    const haadf_model image(image_of_float, response);
+    const poisson_likelihood counts(maps_of_float, 0.1);
+    const fusion_solver blurred(image, composed_term(counts, gaussian_blur({2, 3, 4}, 1)));
+    blurred.solve();  // says: the chemical term has no measured() to start from
+    sum_of_terms(counts,
+                 poisson_likelihood(maps_of_double, 0.1));  // says: the terms of a sum must have the same scalar
+}
 
 struct whole_array_term : no_gradient {
     double value_and_gradient(const stack_view<const float>&, const stack_view<float>&, const execution&) const {
