@@ -19,7 +19,7 @@ class input_files {
 public:
     // Throws read_error.
     explicit input_files(const std::vector<std::string>& paths) {
-        for (const std::string& path : paths) files_.emplace_back(path);
+        for (const std::string& path : paths) files_.emplace_back(path, stemfuse::io::read_options{.guarded = true});
     }
 
     const stemfuse::io::image_file& operator[](std::size_t i) const { return files_[i]; }

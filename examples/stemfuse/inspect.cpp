@@ -19,7 +19,7 @@ std::vector<std::string> describe_files(const std::vector<std::string>& paths) {
     std::vector<std::string> read;
     for (const std::string& path : paths) {
         try {
-            std::printf("%s", stemfuse::io::describe(stemfuse::io::image_file(path)).c_str());
+            std::printf("%s", stemfuse::io::describe(stemfuse::io::image_file(path, {.guarded = true})).c_str());
             read.push_back(path);
         } catch (const stemfuse::read_error& e) {
             if (paths.size() == 1) throw;

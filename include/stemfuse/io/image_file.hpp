@@ -12,6 +12,7 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/base/array_info.hpp>
+#include <stemfuse/io/base/child_reader.hpp>
 #include <stemfuse/io/base/file_format.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/dm/dm.hpp>
@@ -34,13 +35,20 @@
 
 namespace stemfuse::io {
 
+/// How a file is read.
+struct read_options {
+    /// HDF5 in a process of its own, see child_reader: for files that come from elsewhere. Without it the HDF5 library
+    /// reads in this process, and a damaged file can end it, or worse.
+    bool guarded = false;
+};
+
 namespace detail {
 
 [[noreturn]] inline void throw_without(const std::filesystem::path& path, const char* format, const char* library) {
     throw read_error(path.string(), "is a " + std::string(format) + " file: stemfuse was built without " + library);
 }
 
-using any_reader = std::variant<npy_reader<>, dm_reader<>
+using any_reader = std::variant<npy_reader<>, dm_reader<>, child_reader
 #if __has_include(<zip.h>)
                                 ,
                                 npz_images
@@ -103,7 +111,8 @@ inline any_reader open_tiff_images(const std::filesystem::path& path) {
 /// A file of any format that is read. Throws read_error for any other, and for a damaged one.
 class image_file {
 public:
-    explicit image_file(const std::filesystem::path& path) : path_(path), reader_(open(path)) {}
+    explicit image_file(const std::filesystem::path& path, const read_options& options = {})
+        : path_(path), reader_(open(path, options)) {}
 
     const std::filesystem::path& path() const noexcept { return path_; }
 
@@ -142,7 +151,7 @@ public:
     }
 
 private:
-    static detail::any_reader open(const std::filesystem::path& path) {
+    static detail::any_reader open(const std::filesystem::path& path, const read_options& options) {
         switch (recognise(path)) {
             case file_format::npy:
                 return npy_reader<>(file_input{path});
@@ -155,6 +164,7 @@ private:
             case file_format::hdf5:
                 break;
         }
+        if (options.guarded) return child_reader(path, detail::open_hdf5_images);
         return detail::open_hdf5_images(path);
     }
 

@@ -1,0 +1,159 @@
+// What a file holds, as bytes from one process to another, and back with every length checked.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <stemfuse/core/error.hpp>
+#include <stemfuse/io/base/image_info.hpp>
+
+namespace stemfuse::io {
+
+/// Bytes that are no message of wire_writer's.
+class wire_error : public error {
+public:
+    wire_error() : error("the message is damaged") {}
+};
+
+class wire_writer {
+public:
+    template <class... Values>
+    void operator()(const Values&... values) {
+        (put(values), ...);
+    }
+
+    std::string bytes;
+
+private:
+    template <class N>
+        requires std::is_arithmetic_v<N>
+    void put(N number) {
+        bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+    }
+    void put(const std::string& text) {
+        put(static_cast<std::uint64_t>(text.size()));
+        bytes += text;
+    }
+    template <class V, std::size_t N>
+    void put(const std::array<V, N>& values) {
+        for (const V& v : values) put(v);
+    }
+    template <class V>
+    void put(const std::vector<V>& values) {
+        put(static_cast<std::uint64_t>(values.size()));
+        for (const V& v : values) put(v);
+    }
+    template <class S>
+        requires std::is_class_v<S>
+    void put(const S& parts) {
+        transfer(*this, parts);
+    }
+};
+
+/// Throws wire_error where the bytes end too early; takes memory for what is there, not for what is announced.
+class wire_reader {
+public:
+    explicit wire_reader(std::string_view bytes) : rest_(bytes) {}
+
+    template <class... Values>
+    void operator()(Values&... values) {
+        (take(values), ...);
+    }
+
+    bool at_end() const { return rest_.empty(); }
+
+private:
+    std::string_view next(std::uint64_t count) {
+        if (count > rest_.size()) throw wire_error();
+        const auto part = rest_.substr(0, count);
+        rest_.remove_prefix(count);
+        return part;
+    }
+    std::uint64_t length() {
+        std::uint64_t count = 0;
+        take(count);
+        if (count > rest_.size()) throw wire_error();  // everything takes a byte at least
+        return count;
+    }
+    template <class N>
+        requires std::is_arithmetic_v<N>
+    void take(N& number) {
+        std::memcpy(&number, next(sizeof number).data(), sizeof number);
+    }
+    void take(std::string& text) { text = next(length()); }
+    template <class V, std::size_t N>
+    void take(std::array<V, N>& values) {
+        for (V& v : values) take(v);
+    }
+    template <class V>
+    void take(std::vector<V>& values) {
+        values.clear();
+        for (std::uint64_t left = length(); left > 0; --left) take(values.emplace_back());
+    }
+    template <class S>
+        requires std::is_class_v<S>
+    void take(S& parts) {
+        transfer(*this, parts);
+    }
+
+    std::string_view rest_;
+};
+
+// One function for each struct and both ways. The bindings name every member: a new one does not compile until it is
+// here, too.
+namespace detail {
+
+template <class Part, class Whole>
+concept is_a = std::same_as<std::remove_const_t<Part>, Whole>;
+
+}  // namespace detail
+
+template <class Wire, detail::is_a<axis_calibration> P>
+void transfer(Wire& wire, P& parts) {
+    auto& [pixel, unit] = parts;
+    wire(pixel, unit);
+}
+
+template <class Wire, detail::is_a<pixel_calibration> P>
+void transfer(Wire& wire, P& parts) {
+    auto& [x, y] = parts;
+    wire(x, y);
+}
+
+template <class Wire, detail::is_a<intensity_calibration> P>
+void transfer(Wire& wire, P& parts) {
+    auto& [scale, offset, unit] = parts;
+    wire(scale, offset, unit);
+}
+
+template <class Wire, detail::is_a<image_info> P>
+void transfer(Wire& wire, P& parts) {
+    auto& [name, label, element, shape, frames, type, scale, intensity, place, index, background] = parts;
+    wire(name, label, element, shape, frames, type, scale, intensity, place, index, background);
+}
+
+template <class Wire, detail::is_a<spectrum_info> P>
+void transfer(Wire& wire, P& parts) {
+    auto& [name, unit, first, last, channels, detectors, frames, shape, type, scale, places, resolution, index] = parts;
+    wire(name, unit, first, last, channels, detectors, frames, shape, type, scale, places, resolution, index);
+}
+
+template <class Wire, detail::is_a<energy_window> P>
+void transfer(Wire& wire, P& parts) {
+    auto& [low, high] = parts;
+    wire(low, high);
+}
+
+template <class Wire, detail::is_a<file_contents> P>
+void transfer(Wire& wire, P& parts) {
+    auto& [format, images, spectra, others, warnings] = parts;
+    wire(format, images, spectra, others, warnings);
+}
+
+}  // namespace stemfuse::io
