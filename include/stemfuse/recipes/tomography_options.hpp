@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +39,8 @@ struct tomography_options {
     std::optional<double> haadf_noise{};   ///< standard deviation; estimated where not given
     double variation = 1;                  ///< factor of variation_weights()
     std::size_t sirt_iterations = 5;
+    std::filesystem::path checkpoint{};  ///< file to go on from where it is there, and to write to; none where empty
+    std::size_t checkpoint_every = 10;   ///< iterations
 };
 
 /// Volumes are (n_e, n_z n_y, columns of this rank).
@@ -48,6 +50,8 @@ struct tomography_result {
     xt::xtensor<T, 3> start;  ///< SIRT of the counts
     fusion_report report;     ///< of the fusion
     std::vector<double> levels, variation, weights;
+    std::size_t resumed = 0;  ///< iterations of the fusion that the checkpoint held
+    bool stopped = false;     ///< by the observer
     double offset = 0, lambda_haadf = 0, haadf_noise = 0;
     std::size_t n_z = 0, n_y = 0;
     std::vector<std::string> warnings;
