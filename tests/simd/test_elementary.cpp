@@ -119,7 +119,7 @@ void check_lanes(const F& f, const std::vector<T>& x) {
     std::size_t different = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
         const pack<T> alone = f(broadcast(x[i]));
-        if (!same_bits<T>(alone[0], y[i])) ++different;
+        if (!same_bits<T>(get_lane(alone, 0), y[i])) ++different;
     }
     CHECK(different == 0);
 }

@@ -19,9 +19,11 @@ namespace detail {
 // Prefetches n numbers of a row. Tiles read short pieces of many rows, which the processor's own prefetching does not
 // expect: without this a sweep over images beyond the caches takes up to twice as long.
 template <class T>
-void prefetch_row(const T* row, std::size_t n) {
+void prefetch_row([[maybe_unused]] const T* row, [[maybe_unused]] std::size_t n) {
+#if defined(__GNUC__) && !defined(STEMFUSE_PORTABLE)
     for (std::size_t c = 0; c < n; c += 64 / sizeof(T)) __builtin_prefetch(row + c);
     if (n > 0) __builtin_prefetch(row + n - 1);
+#endif
 }
 
 // n values for the length of a call, on the stack if they are few.

@@ -131,7 +131,7 @@ private:
                     sums += w;
                 });
                 float sum = 0;
-                for (std::size_t k = 0; k < lanes<float>; ++k) sum += sums[k];
+                for (std::size_t k = 0; k < lanes<float>; ++k) sum += get_lane(sums, k);
                 for (float& w : weights) w /= sum;
                 f(y, x, weights.data(), list_->offsets.data() + first);
             }

@@ -50,16 +50,16 @@ inline neighbour_key key_of(float distance, std::uint32_t place) {
 
 // One bit for every lane in which a <= b.
 inline std::uint32_t lanes_up_to(pack<float> a, pack<float> b) {
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#if defined(STEMFUSE_HAS_AVX512)
     return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LE_OQ);
-#elif defined(__AVX__)
+#elif defined(STEMFUSE_HAS_AVX)
     return static_cast<std::uint32_t>(_mm256_movemask_ps((__m256)(a <= b)));
-#elif defined(__SSE2__)
+#elif defined(STEMFUSE_HAS_SSE2)
     return static_cast<std::uint32_t>(_mm_movemask_ps((__m128)(a <= b)));
 #else
-    const bits_pack<float> holds = a <= b;
+    const auto holds = a <= b;
     std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < lanes<float>; ++k) bits |= holds[k] != 0 ? 1u << k : 0u;
+    for (std::size_t k = 0; k < lanes<float>; ++k) bits |= get_lane(holds, k) != 0 ? 1u << k : 0u;
     return bits;
 #endif
 }
@@ -125,7 +125,7 @@ private:
         neighbour_key* const own = keys_.data() + lane * room_;
         std::nth_element(own, own + wanted_ - 1, own + size_[lane]);
         size_[lane] = wanted_;
-        limit_[lane] = std::bit_cast<float>(static_cast<std::uint32_t>(own[wanted_ - 1] >> 32));
+        set_lane(limit_, lane, std::bit_cast<float>(static_cast<std::uint32_t>(own[wanted_ - 1] >> 32)));
     }
 
     std::size_t wanted_, room_;
@@ -205,7 +205,7 @@ inline void search_pack(const descriptor_rows& rows, const displacements& window
             for (; closer != 0; closer &= closer - 1) {
                 const auto lane = static_cast<std::size_t>(std::countr_zero(closer));
                 const std::ptrdiff_t target = column + static_cast<std::ptrdiff_t>(lane) + dx;
-                if (target >= 0 && target <= last) nearest.add(lane, key_of(distance[lane], place));
+                if (target >= 0 && target <= last) nearest.add(lane, key_of(get_lane(distance, lane), place));
             }
         }
     }

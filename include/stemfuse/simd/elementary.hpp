@@ -98,7 +98,9 @@ template <class Pack>
 // Keeps -ffast-math from cancelling (y + c) - c.
 template <class Pack>
 [[gnu::always_inline]] inline Pack as_written(Pack y) {
-#if defined(__FAST_MATH__) && defined(__SSE2__)
+#if defined(STEMFUSE_PORTABLE)
+    // Nothing can be done without an extension: no -ffast-math there.
+#elif defined(__FAST_MATH__) && defined(__SSE2__)
     asm("" : "+v"(y));
 #elif defined(__FAST_MATH__) && defined(__aarch64__)
     asm("" : "+w"(y));
@@ -112,7 +114,7 @@ struct number_parts {
     Pack e, t;
 };
 
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#if defined(STEMFUSE_HAS_AVX512)
 
 template <class T>
 inline constexpr double exponent_unit = 1;
@@ -170,7 +172,11 @@ template <class T, int Raised>
     const auto exponent = k & constants::exponent_mask;
     const auto t = std::bit_cast<pack<T>>(bits - exponent) * scale - T(1);
     if constexpr (sizeof(T) == 4) {
+#if defined(STEMFUSE_PORTABLE)
+        return {static_cast<T>(std::bit_cast<bits_pack<T>>(exponent)), t};
+#else
         return {__builtin_convertvector(std::bit_cast<bits_pack<T>>(exponent), pack<T>), t};
+#endif
     } else {
         // e + 2^11 in the last digits of a number from 2^52 on: no instruction converts 64-bit integers.
         return {std::bit_cast<pack<T>>((k >> 52) ^ 0x4330000000000800) - 0x1.00000000008p52, t};

@@ -11,7 +11,11 @@ namespace stemfuse::detail {
 // A pack of unsigned integers.
 template <class Word>
 struct unsigned_simd {
+#if defined(STEMFUSE_PORTABLE)
+    using type = Word;
+#else
     typedef Word type __attribute__((vector_size(simd_bytes)));
+#endif
 };
 
 // c[First] + c[First + Step] x + c[First + 2 Step] x^2 + ...

@@ -1,4 +1,5 @@
-// Packs: as many numbers as one vector register holds. By the vector extensions of g++ and clang++.
+// Packs: as many numbers as one vector register holds, by the vector extensions of g++ and clang++. With
+// STEMFUSE_PORTABLE defined, or another compiler, a pack is one number, and no extension of the language is used.
 #pragma once
 
 #include <bit>
@@ -8,19 +9,36 @@
 #include <type_traits>
 #include <utility>
 
-#if defined(__AVX__)
-#include <immintrin.h>
+#if !defined(__GNUC__) && !defined(STEMFUSE_PORTABLE)
+#define STEMFUSE_PORTABLE
+#endif
+
+// What the compiler's target has, where it is to be used.
+#if !defined(STEMFUSE_PORTABLE)
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#define STEMFUSE_HAS_AVX512
+#elif defined(__AVX__)
+#define STEMFUSE_HAS_AVX
 #elif defined(__SSE2__)
+#define STEMFUSE_HAS_SSE2
+#endif
+#endif
+
+#if defined(STEMFUSE_HAS_AVX512) || defined(STEMFUSE_HAS_AVX)
+#include <immintrin.h>
+#elif defined(STEMFUSE_HAS_SSE2)
 #include <emmintrin.h>
 #endif
 
 namespace stemfuse {
 
-// Bytes of the widest register that the compiler's target has: 16 on every x86-64 and on 64-bit ARM, 32 with AVX, 64
-// with AVX-512.
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
+/// Bytes of a pack: those of the widest register of the compiler's target, 16 on every x86-64 and on 64-bit ARM, 32
+/// with AVX, 64 with AVX-512. In portable code, where a pack is one number, those of the largest.
+#if defined(STEMFUSE_PORTABLE)
+inline constexpr std::size_t simd_bytes = 8;
+#elif defined(STEMFUSE_HAS_AVX512)
 inline constexpr std::size_t simd_bytes = 64;
-#elif defined(__AVX__)
+#elif defined(STEMFUSE_HAS_AVX)
 inline constexpr std::size_t simd_bytes = 32;
 #else
 inline constexpr std::size_t simd_bytes = 16;
@@ -31,25 +49,66 @@ namespace detail {
 template <class T>
 struct simd {
     using bits_type = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+#if defined(STEMFUSE_PORTABLE)
+    using pack = T;
+    using bits = bits_type;
+#else
     typedef T pack __attribute__((vector_size(simd_bytes)));
     typedef bits_type bits __attribute__((vector_size(simd_bytes)));
+#endif
+};
+
+template <class Pack>
+struct lane_of {
+    using type = std::remove_cvref_t<decltype(std::declval<Pack&>()[0])>;
+};
+template <class Number>
+    requires std::is_arithmetic_v<Number>
+struct lane_of<Number> {
+    using type = Number;
 };
 
 }  // namespace detail
 
-/// A pack has the operators of T, lane by lane. Comparisons give a bits_pack, -1 in the lanes where they hold, which
-/// chooses in `mask ? a : b`.
+/// A pack has the operators of T, lane by lane. Comparisons give a bits_pack, -1 in the lanes where they hold (true in
+/// portable code), which chooses in `mask ? a : b`.
 template <class T>
 using pack = typename detail::simd<T>::pack;
 template <class T>
 using bits_pack = typename detail::simd<T>::bits;
 
+/// The number of lanes of a pack.
+#if defined(STEMFUSE_PORTABLE)
+template <class T>
+inline constexpr std::size_t lanes = 1;
+#else
 template <class T>
 inline constexpr std::size_t lanes = simd_bytes / sizeof(T);
+#endif
 
 /// The scalar of a pack.
 template <class Pack>
-using lane_t = std::remove_cvref_t<decltype(std::declval<Pack&>()[0])>;
+using lane_t = typename detail::lane_of<std::remove_cvref_t<Pack>>::type;
+
+/// The number in lane i of a pack.
+template <class Pack>
+auto get_lane(const Pack& x, [[maybe_unused]] std::size_t i) {
+    if constexpr (std::is_arithmetic_v<Pack>) {
+        return x;
+    } else {
+        return x[i];
+    }
+}
+
+/// Puts a number into lane i of a pack.
+template <class Pack>
+void set_lane(Pack& x, [[maybe_unused]] std::size_t i, lane_t<Pack> value) {
+    if constexpr (std::is_arithmetic_v<Pack>) {
+        x = value;
+    } else {
+        x[i] = value;
+    }
+}
 
 /// Every lane the same number.
 template <class T>
@@ -72,13 +131,13 @@ void store(T* to, std::type_identity_t<pack<T>> x) {
 /// The larger, or the smaller, of the two; b where one is NaN. One instruction on x86, which compilers do not find.
 template <class Pack>
 Pack pack_max(Pack a, Pack b) {
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#if defined(STEMFUSE_HAS_AVX512)
     if constexpr (sizeof(lane_t<Pack>) == 4) return (Pack)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);
     if constexpr (sizeof(lane_t<Pack>) == 8) return (Pack)_mm512_maskz_max_pd(0xff, (__m512d)a, (__m512d)b);
-#elif defined(__AVX__)
+#elif defined(STEMFUSE_HAS_AVX)
     if constexpr (sizeof(lane_t<Pack>) == 4) return (Pack)_mm256_max_ps((__m256)a, (__m256)b);
     if constexpr (sizeof(lane_t<Pack>) == 8) return (Pack)_mm256_max_pd((__m256d)a, (__m256d)b);
-#elif defined(__SSE2__)
+#elif defined(STEMFUSE_HAS_SSE2)
     if constexpr (sizeof(lane_t<Pack>) == 4) return (Pack)_mm_max_ps((__m128)a, (__m128)b);
     if constexpr (sizeof(lane_t<Pack>) == 8) return (Pack)_mm_max_pd((__m128d)a, (__m128d)b);
 #else
@@ -94,6 +153,20 @@ template <class Pack>
 Pack magnitude(Pack x) {
     return pack_max(x, -x);
 }
+
+#if defined(STEMFUSE_PORTABLE)
+
+/// The pack that begins one lane before b, where a comes before b; the one that begins one lane after a.
+template <class Pack>
+Pack shift_in(Pack a, Pack) {
+    return a;
+}
+template <class Pack>
+Pack shift_out(Pack, Pack b) {
+    return b;
+}
+
+#else
 
 namespace detail {
 
@@ -134,6 +207,8 @@ Pack shift_out(Pack a, Pack b) {
         }(std::make_integer_sequence<int, n>{});
     }
 }
+
+#endif
 
 /// One pack of a row, from column c on: the whole of it, or its first n lanes. Lanes past the row's end read 0.
 template <class T>
@@ -186,7 +261,7 @@ public:
 private:
     void flush() {
         double sum = 0;
-        for (std::size_t i = 0; i < lanes<T>; ++i) sum += static_cast<double>(part_[i]);
+        for (std::size_t i = 0; i < lanes<T>; ++i) sum += static_cast<double>(get_lane(part_, i));
         total_ += sum;
         part_ = pack<T>{};
         count_ = 0;

@@ -59,15 +59,15 @@ template <class Pack>
     using constants = detail::rsqrt_constants<T>;
     using words = typename detail::unsigned_simd<typename constants::word>::type;
     using detail::refined_reciprocal_sqrt;
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#if defined(STEMFUSE_HAS_AVX512)
     if constexpr (sizeof(T) == 4) {
         return refined_reciprocal_sqrt<constants::newton>(x, Pack(_mm512_maskz_rsqrt14_ps(0xffff, x)));
     } else {
         return refined_reciprocal_sqrt<constants::taylor>(x, Pack(_mm512_maskz_rsqrt14_pd(0xff, x)));
     }
-#elif defined(__AVX__)
+#elif defined(STEMFUSE_HAS_AVX)
     if constexpr (sizeof(T) == 4) return detail::newton_from_12_bits(x, _mm256_rsqrt_ps(x));
-#elif defined(__SSE2__)
+#elif defined(STEMFUSE_HAS_SSE2)
     if constexpr (sizeof(T) == 4) return detail::newton_from_12_bits(x, _mm_rsqrt_ps(x));
 #endif
     const auto guess = std::bit_cast<Pack>(constants::magic - (std::bit_cast<words>(x) >> 1));
