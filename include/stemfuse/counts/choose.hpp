@@ -84,6 +84,7 @@ inline choice choose(std::span<const prediction_score> scores) {
 /// independent for any noise that is independent from pixel to pixel.
 enum class holdout_kind { part_of_counts, part_of_values, whole_pixels };
 
+/// How counts are split into those to fit and those to judge by.
 struct holdout_options {
     double fraction = 0.8;  ///< of the counts that go to the fit
     std::uint64_t seed = 1;
@@ -98,6 +99,7 @@ struct holdout_options {
 /// Why a hold-out was taken.
 enum class holdout_reason { asked_for, counts_are_independent, no_counts, counts_are_overdispersed };
 
+/// What was chosen by counts that were held out.
 struct holdout_choice {
     holdout_kind kind = holdout_kind::part_of_counts;
     holdout_reason reason = holdout_reason::counts_are_independent;

@@ -37,6 +37,7 @@ struct count_scale {
     double whiteness = 0;
 };
 
+/// The options of counts_per_unit().
 struct counts_per_unit_options {
     std::optional<double> zero_level{};  ///< the value of no counts, if known: the fit is surer then
     double least_whiteness = 0.7;        ///< below this, the noise is taken as smoothed

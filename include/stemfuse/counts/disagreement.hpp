@@ -13,6 +13,7 @@
 
 namespace stemfuse {
 
+/// The options of the test of maps against counts.
 struct disagreement_options {
     std::vector<double> windows{12, 6};  ///< sigma of the Gaussian windows, in pixels
     double tolerance = 0.05;             ///< a map that is off by this fraction everywhere does not disagree
@@ -26,6 +27,7 @@ struct disagreement_place {
     double ratio;      ///< counts without background over those that the map expects, in the window
 };
 
+/// What the test of maps against counts returns.
 template <scalar T>
 struct disagreement_maps {
     /// In standard deviations, of the window where it is largest; above 0 where counts are more than the map expects, 0

@@ -15,6 +15,7 @@
 
 namespace stemfuse {
 
+/// The two parts of thinned counts.
 template <scalar T>
 struct thinned_counts {
     xt::xtensor<T, 3> kept, rest;  ///< (n, n_y, n_x); their sum is the measurement

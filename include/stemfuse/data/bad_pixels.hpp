@@ -15,6 +15,7 @@ namespace stemfuse {
 
 enum class bad_pixel_kind { hot, dead_row, dead_column, masked };
 
+/// A pixel that does not count as its neighbours do.
 struct bad_pixel {
     bad_pixel_kind kind;
     std::size_t element, y, x;  ///< of a line its first pixel
@@ -22,6 +23,7 @@ struct bad_pixel {
     double expected;            ///< what its neighbours let expect, of a line in all its pixels
 };
 
+/// The options of the search for bad pixels.
 struct bad_pixel_options {
     bool find = true;        ///< false: none are looked for
     double chance = 1e-9;    ///< that a good pixel, or line, is taken for a bad one

@@ -20,6 +20,7 @@ struct image_reference {
     image_info image{};
 };
 
+/// Which images of a file are HAADF and maps.
 struct image_choice {
     std::optional<image_reference> haadf{};
     std::vector<image_reference> maps{};

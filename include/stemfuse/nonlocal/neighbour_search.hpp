@@ -15,11 +15,13 @@
 
 namespace stemfuse {
 
+/// The options of the search for neighbours.
 struct neighbour_options {
     std::size_t half_window = 40;  ///< neighbours are at most this far along y and x, up to 127
     std::size_t neighbours = 64;   ///< with the pixel itself
 };
 
+/// Where a neighbour lies, in pixels from the pixel itself.
 struct neighbour_offset {
     std::int8_t dy, dx;
 };

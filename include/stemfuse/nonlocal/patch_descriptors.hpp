@@ -25,6 +25,7 @@ struct guide_image {
     T standard_deviation;
 };
 
+/// The options of the description of patches.
 struct patch_options {
     std::size_t half = 3;         ///< patches have 2 half + 1 pixels a side
     double spread = 2;            ///< sigma of their Gaussian weights, in pixels

@@ -18,6 +18,7 @@
 
 namespace stemfuse {
 
+/// The options of a directional_field made of a guide image.
 struct directional_options {
     double strength = 0.95;  ///< 0 to 1: by how much a clear edge lowers the penalty of a step along q
     double smoothing = 1;    ///< of the guide: a Gaussian of this standard deviation in pixels, 0.5 or more

@@ -19,6 +19,7 @@
 
 namespace stemfuse {
 
+/// The options of dual_prox().
 struct dual_prox_options {
     std::size_t iterations = 10;
     bool non_negative = true;

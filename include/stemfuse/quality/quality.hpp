@@ -136,10 +136,12 @@ double snr_gain(const Fused& fused, const Raw& raw, const X& truth) {
     return 100 * (detail::nrmse(r.view(), x.view()) / detail::nrmse(u.view(), x.view()) - 1);
 }
 
+/// The scores of one map against its truth.
 struct element_score {
     double nrmse, psnr, ssim, stoichiometry, nrmse_raw, gain;
 };
 
+/// The scores of all maps, and their mean.
 struct quality_score {
     std::vector<element_score> elements;
     element_score mean;  ///< over the elements; of the stoichiometry, the mean of its absolute values

@@ -16,6 +16,7 @@
 
 namespace stemfuse {
 
+/// The options of composition_maps() and its standard errors.
 struct composition_options {
     fraction_kind kind = fraction_kind::atomic;
     double least_matter = 0.05;     ///< below this share of the 99th percentile of the total amount, a pixel is empty

@@ -129,6 +129,7 @@ enum class balance {
     empty_map   ///< the fused map is 0 although there is a signal: it stays 0
 };
 
+/// What mass_balance() returns.
 template <scalar T>
 struct balanced_maps {
     xt::xtensor<T, 3> maps;       ///< (n, n_y, n_x), in counts

@@ -28,6 +28,7 @@ struct kernel_grid {
     neighbour_options search{};
 };
 
+/// A kernel of averages.
 struct kernel_choice {
     averaging guide = averaging::none;
     std::size_t patches = 0;  ///< its place among those of the guide

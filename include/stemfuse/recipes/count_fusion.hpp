@@ -17,6 +17,7 @@
 
 namespace stemfuse {
 
+/// The options of fuse_counts().
 struct count_fusion_options {
     count_grid grid{};
     std::vector<double> residues{0,    0.005, 0.01, 0.02,
@@ -40,6 +41,7 @@ struct tried_setting {
     std::vector<score_deficit> by_element;
 };
 
+/// What fuse_counts() returns: maps, what was chosen, and all that was tried.
 template <scalar T>
 struct count_fusion_result {
     xt::xtensor<T, 3> maps;      ///< expected counts in a pixel, without background

@@ -18,6 +18,7 @@
 
 namespace stemfuse {
 
+/// The options of a fusion of counts with averages.
 struct guided_fusion_options {
     bad_pixel_options bad_pixels{};        ///< left out of all
     xt::xtensor<unsigned char, 3> mask{};  ///< of the counts' shape, not 0 where a pixel is bad; or empty
@@ -38,6 +39,7 @@ struct mixture_part {
     kernel_choice kernel;  ///< of the averages; without a guide where it is a fit to the counts
 };
 
+/// What a fusion of counts with averages returns.
 template <scalar T>
 struct guided_fusion_result : count_fusion_result<T> {  // chosen: the heaviest part of every map
     std::vector<std::vector<mixture_part>> mixtures;    ///< of each element, the heaviest first

@@ -30,6 +30,7 @@ struct haadf_calibration {
     }
 };
 
+/// The options of calibrate_haadf().
 struct haadf_calibration_options {
     std::vector<double> gammas{1, 1.2, 1.4, 1.6, 1.8};  ///< of which the one of the smallest misfit is taken
     std::size_t reweightings = 2;                       ///< of the robust fit

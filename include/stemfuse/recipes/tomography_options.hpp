@@ -24,6 +24,7 @@ struct tilt_measurement {
     std::vector<double> haadf_shifts, count_shifts;  ///< bins, see tilt_geometry; none for 0
 };
 
+/// The options of a fusion of tilt series.
 struct tomography_options {
     std::size_t n_z = 0;                    ///< thickness of the volume in voxels; 0: as wide as the detector
     std::size_t iterations = 80;            ///< of the fusion, at most

@@ -30,7 +30,7 @@ inline std::string base64(std::string_view bytes) {
     return text;
 }
 
-/// An <img> that carries its picture.
+/// An HTML image that carries its picture.
 inline std::string embedded_image(const rgb_image& picture, std::string_view alternative_text) {
     return "<img src=\"data:image/png;base64," + base64(encode_png(picture)) + "\" width=\"" +
            std::to_string(picture.width) + "\" height=\"" + std::to_string(picture.height) + "\" alt=\"" +

@@ -32,6 +32,7 @@ struct report_table {
     std::vector<std::vector<std::string>> rows;
 };
 
+/// The options of the report.
 struct report_options {
     std::vector<std::pair<std::string, std::string>> figures_of_merit{};  ///< shown as name and value
     std::vector<std::string> warnings{};                                  ///< shown first

@@ -33,6 +33,7 @@ struct holdout_panel {
     std::size_t chosen_curve = 0, chosen_point = 0;
 };
 
+/// What the report says about the choice of settings.
 struct holdout_section {
     std::vector<std::string> sentences;  ///< the choices and their reasons
     std::vector<holdout_panel> panels;   ///< the first one is shown as a table too

@@ -21,6 +21,7 @@ struct trust_map {
     xt::xtensor<double, 2> nonlocal_fraction, deviation;
 };
 
+/// What the report says about how far to trust the maps.
 struct trust_section {
     std::vector<std::string> sentences;  ///< the worst places
     std::vector<trust_map> maps;

@@ -218,6 +218,7 @@ struct whole_pack {
     void store(T* row, pack<T> x) const { stemfuse::store(row + c, x); }
     pack<T> keep(pack<T> x) const { return x; }
 };
+/// The last pack of a row, of which only the first n lanes lie in the row.
 template <class T>
 struct part_pack {
     std::size_t c, n;

@@ -14,6 +14,7 @@
 
 namespace stemfuse {
 
+/// How a specimen is measured: dose, background, noise, faults of the detector.
 struct acquisition_options {
     double dose = 5;                    ///< mean counts in a pixel that holds the amount 1 at sensitivity 1
     double background = 0.1;            ///< mean counts in every pixel of every map, times the specimen's profile
@@ -29,6 +30,7 @@ struct acquisition_options {
     std::uint64_t seed = 1;
 };
 
+/// A measurement: HAADF image and maps of counts.
 template <scalar T>
 struct acquisition {
     std::vector<std::string> elements;  ///< n symbols

@@ -10,6 +10,7 @@
 
 namespace stemfuse {
 
+/// The options of amorphous_wedge().
 struct amorphous_wedge_options {
     std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
     double cell = 13.2;              ///< pixels a unit cell, 4 to 1024

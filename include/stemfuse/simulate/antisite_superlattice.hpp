@@ -10,6 +10,7 @@
 
 namespace stemfuse {
 
+/// The options of antisite_superlattice().
 struct antisite_superlattice_options {
     std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
     double cell = 17;                ///< pixels a pseudocubic unit cell, 4 to 1024

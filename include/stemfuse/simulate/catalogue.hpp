@@ -29,6 +29,7 @@
 
 namespace stemfuse {
 
+/// A specimen by name, with the conditions of its measurement.
 template <scalar T>
 struct catalogue_entry {
     std::string_view name, summary;

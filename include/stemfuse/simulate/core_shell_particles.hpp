@@ -10,6 +10,7 @@
 
 namespace stemfuse {
 
+/// The options of core_shell_particles().
 struct core_shell_options {
     std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
     std::size_t particles = 9;       ///< 1 to 10000

@@ -12,6 +12,7 @@
 
 namespace stemfuse {
 
+/// The options of dumbbells().
 struct dumbbell_options {
     std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
     double separation = 5.2;         ///< pixels from column to column of a dumbbell, 1 to 300

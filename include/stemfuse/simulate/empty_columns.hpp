@@ -8,6 +8,7 @@
 
 namespace stemfuse {
 
+/// The options of empty_columns().
 struct empty_columns_options {
     std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
     double cell = 14.6;              ///< pixels a unit cell, 4 to 1024

@@ -11,6 +11,7 @@
 
 namespace stemfuse {
 
+/// The options of exchanged_discs().
 struct exchanged_discs_options {
     std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
     double contrast = 1;             ///< of the host's Co, how much is exchanged for Ni, 0 to 1

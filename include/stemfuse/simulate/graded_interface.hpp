@@ -9,6 +9,7 @@
 
 namespace stemfuse {
 
+/// The options of graded_interface().
 struct graded_interface_options {
     std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
     double width = 7;                ///< standard deviation of the profile, in pixels, 0.5 to 1000

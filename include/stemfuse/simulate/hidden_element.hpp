@@ -10,6 +10,7 @@
 
 namespace stemfuse {
 
+/// The options of hidden_element().
 struct hidden_element_options {
     std::size_t ny = 128, nx = 128;   ///< pixels, 1 to 65536
     double cell = 15.7;               ///< pixels a unit cell, 4 to 1024

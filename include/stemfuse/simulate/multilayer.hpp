@@ -12,6 +12,7 @@
 
 namespace stemfuse {
 
+/// The options of multilayer().
 struct multilayer_options {
     std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
     double roughness = 0.85;         ///< standard deviation of every interface, pixels, 0 to 1000

@@ -18,6 +18,7 @@ struct alloy_particle {
     double y, x, radius, platinum;
 };
 
+/// The options of particles_on_carbon().
 struct particles_on_carbon_options {
     std::size_t ny = 256, nx = 256;        ///< pixels, 1 to 65536
     std::vector<alloy_particle> placed{};  ///< the particles; scattered if empty

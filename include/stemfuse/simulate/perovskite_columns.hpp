@@ -9,6 +9,7 @@
 
 namespace stemfuse {
 
+/// The options of perovskite_columns().
 struct perovskite_options {
     std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
     double cell = 16;                ///< pixels a pseudocubic unit cell, 4 to 1024

@@ -13,6 +13,7 @@
 
 namespace stemfuse {
 
+/// The options of segregated_alloy().
 struct segregated_alloy_options {
     std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
     double boundary_width = 3;       ///< full width at half maximum of the segregation, pixels, 0.5 to 100

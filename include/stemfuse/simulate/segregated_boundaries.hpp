@@ -11,6 +11,7 @@
 
 namespace stemfuse {
 
+/// The options of segregated_boundaries().
 struct segregated_boundaries_options {
     std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
     double grain = 44;               ///< mean size of a grain, in pixels, 4 to 1e4

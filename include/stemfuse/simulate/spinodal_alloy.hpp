@@ -8,6 +8,7 @@
 
 namespace stemfuse {
 
+/// The options of spinodal_alloy().
 struct spinodal_alloy_options {
     std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
     double length = 4.5;             ///< correlation length of the order, in pixels, 1 to 1000

@@ -12,6 +12,7 @@
 
 namespace stemfuse {
 
+/// The options of spotted_perovskite().
 struct spotted_perovskite_options {
     std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
     double cell = 16.6;              ///< pixels a pseudocubic unit cell, 4 to 1024

@@ -9,6 +9,7 @@
 
 namespace stemfuse {
 
+/// The options of stacking_fault().
 struct stacking_fault_options {
     std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
     double spacing = 9.4;            ///< of the columns of a row, in pixels, 4 to 1024

@@ -44,6 +44,7 @@ struct convergent_scheme {
 
     template <scalar T>
     using duals = convergent_duals<T>;
+    /// The type of the duals that a result hands to a warm start.
     template <class Prior, class T>
     struct duals_of {
         using type = convergent_duals<T>;

@@ -26,6 +26,7 @@ struct published_scheme {
     /// The dual state that a result hands to a warm start: the prior's where it has one and warm_duals is set, else
     /// empty.
     struct no_duals {};
+    /// The type of the duals that a result hands to a warm start.
     template <class Prior, class T>
     struct duals_of {
         using type = no_duals;

@@ -10,6 +10,7 @@
 
 namespace stemfuse {
 
+/// When a solve ends.
 struct stopping {
     std::size_t iterations = 30;  ///< at most
     double relative_change = 0;   ///< stop when |F_k - F_(k-1)| <= relative_change |F_k|; 0 switches it off

@@ -23,6 +23,7 @@ struct axis_calibration {
     bool found = false;  ///< false where the spectrum does not tell: the nominal axis and width are returned
 };
 
+/// The options of calibrate_axis().
 struct axis_calibration_options {
     double shift_range = 0.045;   ///< keV to both sides
     double gain_range = 4e-3;     ///< to both sides

@@ -17,6 +17,7 @@
 
 namespace stemfuse {
 
+/// The options of identify_elements().
 struct identification_options {
     double lowest = 0.15;         ///< keV, see sum_fit_options
     double threshold = 25;        ///< fall of the deviance that an element must be worth; 25 is 5 standard deviations
@@ -26,6 +27,7 @@ struct identification_options {
     std::size_t most_elements = 25;
 };
 
+/// An element whose lines a spectrum shows.
 struct identified_element {
     std::string symbol;
     double significance;  ///< fall of the deviance where the element is left out: the square of a z value

@@ -17,6 +17,7 @@
 
 namespace stemfuse {
 
+/// The options of the fit to a sum spectrum.
 struct sum_fit_options {
     double lowest = 0.15;           ///< keV: channels below hold the detector's noise
     double subshell_spread = 0.10;  ///< relative, of the weights of subshells of a family about their theory

@@ -61,6 +61,7 @@ struct tilt_state {
 template <communicator Communicator = serial_communicator>
 class tilt_scheme {
 public:
+    /// The type of the duals that a result hands to a warm start.
     template <class Prior, class T>
     struct duals_of {
         using type = tilt_duals<T>;

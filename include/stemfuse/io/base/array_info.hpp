@@ -8,6 +8,7 @@
 
 namespace stemfuse::io {
 
+/// What a file says about one array.
 struct array_info {
     std::string name;                ///< unique in its file; in HDF5 the path without a leading "/"
     std::vector<std::size_t> shape;  ///< slowest axis first

@@ -106,6 +106,7 @@ struct file_input {
     std::string stem() const { return path.stem().string(); }
 };
 
+/// A file in memory, for the readers.
 struct memory_input {
     std::span<const std::byte> bytes;  ///< must outlive the reader
     std::string name = "memory";

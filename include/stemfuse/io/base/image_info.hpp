@@ -29,6 +29,7 @@ struct intensity_calibration {
     bool identity() const { return scale == 1 && offset == 0; }
 };
 
+/// What a file says about one image.
 struct image_info {
     std::string name;     ///< unique in its file: what it is asked for by
     std::string label;    ///< what the file calls it, "HAADF" or "Fe-EELS"; not always unique
@@ -62,6 +63,7 @@ struct energy_window {
     double low, high;
 };
 
+/// What a file holds.
 struct file_contents {
     std::string format;  ///< "Velox EMD, version 11"
     std::vector<image_info> images;

@@ -52,6 +52,7 @@ struct dm_tag {
     }
 };
 
+/// A parsed DM file.
 struct dm_file {
     int version;  ///< 3 or 4
     std::endian order;

@@ -19,6 +19,7 @@
 
 namespace stemfuse::io {
 
+/// What the header of an npy file says.
 struct npy_header {
     std::string descr;                ///< as written, e.g. "<f8"
     std::optional<stored_type> type;  ///< none for what is not read: complex numbers, objects, text, records

@@ -81,8 +81,8 @@ std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& 
 
 }  // namespace detail
 
-/// Writes /raw/HAADF and /raw/<element> as they were read, /fused/HAADF (re-projected) and /fused/<element> with their
-/// unit as the attribute "unit", /raw/<element>_background where there is one, all (n_y, n_x) in T and with
+/// Writes /raw/HAADF and /raw/ELEMENT as they were read, /fused/HAADF (re-projected) and /fused/ELEMENT with their
+/// unit as the attribute "unit", /raw/ELEMENT_background where there is one, all (n_y, n_x) in T and with
 /// pixel_size_x, pixel_unit_x, pixel_size_y and pixel_unit_y where known, /history/{haadf,chemical,tv,total}, and every
 /// parameter as a root attribute. Throws shape_error and value_error for a record whose parts do not fit together,
 /// write_error; the file is whole or not there.

@@ -10,8 +10,8 @@
 
 namespace stemfuse::io {
 
-/// Writes the arrays HAADF and <element> as they were read, fused_HAADF (re-projected) and fused_<element>, all (n_y,
-/// n_x) in T, <element>_background where there is one, and pixel_size_<unit> = [y, x], such as pixel_size_nm, where
+/// Writes the arrays HAADF and ELEMENT as they were read, fused_HAADF (re-projected) and fused_ELEMENT, all (n_y,
+/// n_x) in T, ELEMENT_background where there is one, and pixel_size_UNIT = [y, x], such as pixel_size_nm, where
 /// known as lengths. Throws write_error; the file is whole or not there.
 template <scalar T>
 void write_fused_npz(const std::filesystem::path& path, const fusion_record<T>& record) {

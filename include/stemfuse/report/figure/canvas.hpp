@@ -14,6 +14,7 @@
 
 namespace stemfuse::io {
 
+/// How a text is drawn.
 struct text_style {
     font_style font{};
     rgb colour{32, 32, 32};

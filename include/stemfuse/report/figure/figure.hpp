@@ -19,6 +19,7 @@
 
 namespace stemfuse::io {
 
+/// A figure as an image, with its resolution.
 struct figure {
     rgb_image picture;
     double dots_per_inch;

@@ -20,6 +20,7 @@ namespace stemfuse::io {
 /// would be the brightest.
 enum class limits_source { raw, both, fused };
 
+/// The options of fusion_figure().
 struct figure_options {
     double low_percentile = 0.5, high_percentile = 99.5;
     limits_source limits = limits_source::raw;

@@ -7,6 +7,7 @@
 
 namespace stemfuse::io {
 
+/// A colour: red, green, blue, 0 to 255.
 struct rgb {
     std::uint8_t r = 0, g = 0, b = 0;
 
