@@ -35,7 +35,7 @@ struct noise_samples {
     std::size_t size() const { return mean.size(); }
 };
 
-inline constexpr double square(double v) { return v * v; }
+constexpr double square(double v) { return v * v; }
 
 // Leaves out windows of 3 x 3 equal values if `textured_only`: padding, or values cut at 0.
 template <class T>

@@ -26,10 +26,10 @@ public:
     using value_type = value_type_t<Stack>;
 
     template <stack A>
-    poisson_likelihood(A&& maps, std::vector<double> background) : maps_(std::forward<A>(maps), "maps") {
+    poisson_likelihood(A&& maps, const std::vector<double>& background) : maps_(std::forward<A>(maps), "maps") {
         require_not_empty(maps_.view(), "maps");
         require_counts(maps_.view(), "maps");
-        set_background(std::move(background));
+        set_background(background);
     }
 
     template <stack A>

@@ -43,7 +43,7 @@ public:
         H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
         H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
     }
-    hdf5_silence(hdf5_silence&&) : hdf5_silence() {}
+    hdf5_silence(hdf5_silence&&) noexcept : hdf5_silence() {}
     hdf5_silence& operator=(const hdf5_silence&) = delete;
     ~hdf5_silence() {
         if (--living_ == 0) H5Eset_auto2(H5E_DEFAULT, function_, data_);
