@@ -8,13 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include <stemfuse/data/min_max.hpp>
 #include <stemfuse/priors/total_variation.hpp>
-#include <stemfuse/quantify/quantification.hpp>
-#include <stemfuse/recipes/guided_fusion.hpp>
-#include <stemfuse/solvers/fusion_solver.hpp>
-#include <stemfuse/terms/haadf_model.hpp>
-#include <stemfuse/terms/poisson_likelihood.hpp>
+#include <stemfuse/recipes/counts.hpp>
+#include <stemfuse/recipes/published.hpp>
 
 namespace quality {
 
@@ -65,11 +61,15 @@ inline maps_type unbiased(const scan& s) {
 // 5 TV steps.
 inline maps_type published(const scan& s, double lambda_chemical, double lambda_tv, const stemfuse::execution& exec) {
     using namespace stemfuse;
-    const fusion_solver solver(haadf_model(min_max(s.haadf, "HAADF"), haadf_response(s.elements)),
-                               poisson_likelihood(min_max_each(s.counts, s.elements), 0.1),
-                               total_variation{.iterations = 5},
-                               cost_weights{.lambda_chemical = lambda_chemical, .lambda_tv = lambda_tv});
-    return solver.solve({.iterations = 30}, exec).maps;
+    return fuse_published(s.haadf, s.counts,
+                          {.elements = s.elements,
+                           .lambda_chemical = lambda_chemical,
+                           .lambda_tv = lambda_tv,
+                           .background = 0.1,
+                           .prior = {.iterations = 5},
+                           .alignment = alignment_mode::none},
+                          exec)
+        .maps;
 }
 
 // Every map denoised by itself: the TV prox of counts - background, in units of their mean.
@@ -104,12 +104,20 @@ inline std::string short_text(const stemfuse::mixture_part& part) {
     return text + short_text(part.setting);
 }
 
-// What fuse_counts() chooses, in single precision, with every map's sum that of its counts without background.
-inline estimated counts_automatic(const scan& s, const stemfuse::execution& exec) {
+// The recipe for counts in single precision; no simulated image has drifted.
+inline stemfuse::count_recipe_result<float> fused_counts(const scan& s, bool averaging,
+                                                         const stemfuse::execution& exec) {
     const xt::xtensor<float, 3> counts = xt::cast<float>(s.counts), background = xt::cast<float>(s.background);
     const xt::xtensor<float, 2> haadf = xt::cast<float>(s.haadf);
-    const auto fused = stemfuse::fuse_counts(counts, background, haadf, {.holdout = {.names = s.elements}}, exec);
-    maps_type maps = stemfuse::mass_balance(fused.maps, stemfuse::total_counts(s.counts, s.background)).maps;
+    return stemfuse::fuse_measured_counts(
+        haadf, counts, background,
+        {.elements = s.elements, .averaging = averaging, .alignment = stemfuse::alignment_mode::none}, exec);
+}
+
+// What it chooses without averages.
+inline estimated counts_automatic(const scan& s, const stemfuse::execution& exec) {
+    const auto fused = fused_counts(s, false, exec);
+    maps_type maps = xt::cast<double>(fused.maps);
     std::string chosen;
     for (std::size_t i = 0; i < s.elements.size(); ++i) {
         xt::view(maps, i) /= s.counts_per_amount[i];
@@ -119,15 +127,10 @@ inline estimated counts_automatic(const scan& s, const stemfuse::execution& exec
     return {std::move(maps), std::move(chosen)};
 }
 
-// What fuse_counts_guided() makes of the same.
+// What it makes with averages.
 inline estimated guided_automatic(const scan& s, const stemfuse::execution& exec) {
-    const xt::xtensor<float, 3> counts = xt::cast<float>(s.counts), background = xt::cast<float>(s.background);
-    const xt::xtensor<float, 2> haadf = xt::cast<float>(s.haadf);
-    stemfuse::guided_fusion_options options;
-    options.counts.holdout.names = s.elements;
-    const auto fused = stemfuse::fuse_counts_guided(counts, background, haadf, options, exec);
-    const auto counted = fused.mended(stemfuse::as_view(counts), stemfuse::as_view(background));
-    maps_type maps = stemfuse::mass_balance(fused.maps, stemfuse::total_counts(counted, s.background)).maps;
+    const auto fused = fused_counts(s, true, exec);
+    maps_type maps = xt::cast<double>(fused.maps);
     std::string chosen;
     for (std::size_t i = 0; i < s.elements.size(); ++i) {
         xt::view(maps, i) /= s.counts_per_amount[i];

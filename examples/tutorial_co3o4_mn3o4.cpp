@@ -6,12 +6,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include <stemfuse/data/min_max.hpp>
-#include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/io/image_file.hpp>
-#include <stemfuse/solvers/fusion_solver.hpp>
-#include <stemfuse/terms/haadf_model.hpp>
-#include <stemfuse/terms/poisson_likelihood.hpp>
+#include <stemfuse/recipes/published.hpp>
 
 #include "tutorial_folder.hpp"
 
@@ -20,17 +16,19 @@ int main(int argc, char** argv) {
     if (file.empty()) return 77;
 
     const std::vector<std::string> elements{"Co", "Mn", "O"};
-    const auto haadf = stemfuse::min_max(stemfuse::io::read_image<double>(file, "HAADF"));
+    const auto haadf = stemfuse::io::read_image<double>(file, "HAADF");
     xt::xtensor<double, 3> maps({elements.size(), haadf.shape(0), haadf.shape(1)});
     for (std::size_t i = 0; i < elements.size(); ++i) {
-        xt::view(maps, i) = stemfuse::min_max(stemfuse::io::read_image<double>(file, elements[i]), elements[i]);
+        xt::view(maps, i) = stemfuse::io::read_image<double>(file, elements[i]);
     }
 
-    const stemfuse::fusion_solver solver(stemfuse::haadf_model(haadf, stemfuse::haadf_response(elements)),
-                                         stemfuse::poisson_likelihood(maps, 0.01),
-                                         stemfuse::total_variation{.iterations = 6},
-                                         stemfuse::cost_weights{.lambda_chemical = 0.006, .lambda_tv = 0.022});
-    const auto result = solver.solve_from(stemfuse::threshold_start(maps, 0.2), {.iterations = 30});
+    const auto result = stemfuse::fuse_published(haadf, maps,
+                                                 {.elements = elements,
+                                                  .lambda_chemical = 0.006,
+                                                  .lambda_tv = 0.022,
+                                                  .background = 0.01,
+                                                  .prior = {.iterations = 6},
+                                                  .start_threshold = 0.2});
     for (std::size_t k = 0; k <= result.iterations; k += 5) {
         const auto& at = result.history[k];
         std::printf("iteration %2zu: HAADF %8.2f, chemical %9.2f, TV %8.2f, objective %9.3f\n", k, at.haadf,

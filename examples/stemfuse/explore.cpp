@@ -10,7 +10,6 @@
 
 #include <stemfuse/io/describe.hpp>
 
-#include "alignment.hpp"
 #include "commands.hpp"
 #include "explore_options.hpp"
 #include "explore_server.hpp"
@@ -29,13 +28,13 @@ void explore_as(const input_files& files, fusion_plan plan, const input_options&
     auto measured = read_measurement<T>(files, plan, input);
     folder.admit({measured.title, files.all_paths(), measured.inputs, output_names(measured.symbols)});
     measured.sources.emplace_back("recipe_reason", std::string("as --recipe says"));  // in the command that is shown
-    check_drift(measured, input.align, false, plan.warnings);
+    if (const auto warning = drift_warning(measured, input.align)) plan.warnings.push_back(*warning);
     for (const std::string& warning : plan.warnings)
         std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
     throw_if_interrupted("while reading");
     try {
-        explore_session<T> session(std::move(measured), recipe, std::move(words), folder, options.output,
-                                   plan.warnings);
+        explore_session<T> session(std::move(measured), recipe, std::move(words), folder, options.output, plan.warnings,
+                                   input.align);
         const page_server server(session.answers(), options.port);
         std::printf("%s shows %s; Ctrl-C ends it\n", server.address().c_str(),
                     stemfuse::io::terminal_text(files.title()).c_str());

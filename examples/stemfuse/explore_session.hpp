@@ -30,14 +30,16 @@ public:
     // `words`: files and options of the command that reproduces what is saved to `folder`, which it calls `output`.
     // Throws what fuse_published() throws for such a measurement.
     explore_session(measurement<T> measured, recipe_options recipe, std::vector<std::string> words,
-                    const output_folder& folder, std::string output, std::vector<std::string> warnings)
+                    const output_folder& folder, std::string output, std::vector<std::string> warnings,
+                    bool align = false)
         : measured_(std::move(measured)),
           recipe_(std::move(recipe)),
           words_(std::move(words)),
           folder_(folder),
           output_(std::move(output)),
           warnings_(std::move(warnings)),
-          live_(measured_, recipe_) {}
+          align_(align),
+          live_(align ? aligned(measured_) : measured_, recipe_) {}
 
     page_answers answers() {
         return {info(), packed<T>({{"factor", 1}}, live_.haadf(), live_.maps()),
@@ -49,6 +51,13 @@ public:
     void close() { jobs_.close(); }
 
 private:
+    // With the HAADF image where fuse_published() moves it.
+    static measurement<T> aligned(measurement<T> m) {
+        stemfuse::align_haadf(m.haadf, stemfuse::as_view(std::as_const(m.maps)), m.symbols,
+                              stemfuse::alignment_mode::certain);
+        return m;
+    }
+
     std::size_t n_elements() const { return measured_.symbols.size(); }
     std::string command(const recipe_options& o) const { return fuse_command(words_, output_, o, n_elements()); }
 
@@ -77,7 +86,7 @@ private:
         const auto request = read_request(body, recipe_);
         return jobs_.run(
             [&](const std::atomic<bool>&) {
-                const auto result = fuse_published<T>(measured_, request.recipe, true);
+                const auto result = fuse_published<T>(measured_, request.recipe, true, align_);
                 write_outputs(folder_, result, {}, warnings_);
                 const nlohmann::json answer{
                     {"folder", std::filesystem::absolute(folder_.path()).lexically_normal().string()},
@@ -119,6 +128,7 @@ private:
     const output_folder& folder_;
     std::string output_;
     std::vector<std::string> warnings_;
+    bool align_;
     live_fusion<T> live_;
     job_thread jobs_;
 };

@@ -3,12 +3,14 @@
 #include <string>
 #include <utility>
 
-#include "alignment.hpp"
+#include <stemfuse/counts/raw_counts.hpp>
+#include <stemfuse/io/describe.hpp>
+
 #include "commands.hpp"
-#include "count_recipe.hpp"
 #include "measurement.hpp"
 #include "outputs.hpp"
-#include "scaled_counts.hpp"
+#include "progress_line.hpp"
+#include "recipe.hpp"
 
 namespace program {
 
@@ -18,8 +20,7 @@ namespace {
 template <class T>
 recipe_choice recipe_for(const measurement<T>& m, const recipe_choice& asked) {
     if (!asked.name.empty()) return asked;
-    const std::string not_counts = why_no_counts(m);
-    if (!not_counts.empty()) return {"published", not_counts};
+    if (const auto why = stemfuse::why_no_raw_counts(m.maps)) return {"published", in_words(*why, m.symbols)};
     return {"counts", "every map holds whole numbers, 0 or more"};
 }
 
@@ -36,19 +37,23 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
     if (counts) check(request.counts);
     std::printf("recipe %s: %s\n", recipe.name.c_str(), stemfuse::io::one_line(recipe.reason).c_str());
     measured.sources.emplace_back("recipe_reason", recipe.reason);
-    check_drift(measured, input.align, counts && request.counts.averaging, plan.warnings);
     for (const std::string& warning : plan.warnings)
         std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
     fusion<T> result;
     try {
-        if (counts && (!request.counts.counts_per_unit.empty() || !whole_numbers(measured)))
-            scale_to_counts(measured, request.counts.counts_per_unit);
-        result = counts ? fuse_raw_counts<T>(std::move(measured), request.counts, published, output.quiet)
-                        : fuse_published<T>(std::move(measured), published, output.quiet);
+        result = counts ? fuse_raw_counts<T>(std::move(measured), request.counts, published, output.quiet, input.align)
+                        : fuse_published<T>(std::move(measured), published, output.quiet, input.align);
+    } catch (const stemfuse::cancelled&) {
+        throw interrupted("interrupted in the fusion: nothing was written");
+    } catch (const stemfuse::unknown_count_unit& e) {
+        throw stemfuse::read_error(files.paths(), std::string(e.what()) + ", as --counts-per-unit " + e.argument() +
+                                                      "=NUMBER; or takes --recipe published");
     } catch (const stemfuse::argument_error& e) {
+        if (e.argument() == "lambda_tv") throw usage_error("--lambda-tv: " + std::string(e.what()));
+        if (e.argument() == "counts_per_unit") throw usage_error("--counts-per-unit: " + std::string(e.what()));
         throw stemfuse::read_error(files.paths(), e.what());
     }
-    for (const std::string& warning : result.counts.warnings) {
+    for (const std::string& warning : result.warnings) {
         std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
         plan.warnings.push_back(warning);
     }

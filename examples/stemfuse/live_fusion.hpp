@@ -13,7 +13,9 @@
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/operators/block_means.hpp>
+#include <stemfuse/recipes/published.hpp>
 
+#include "library_options.hpp"
 #include "recipe.hpp"
 
 namespace program {
@@ -67,11 +69,13 @@ public:
             return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         };
         live_result<T> result{at.start, xt::xtensor<T, 2>(at.haadf.shape()), std::size_t{1} << k, {}, 0};
-        const auto solver = published_solver(at.haadf, at.maps, symbols_, own);
-        const auto go_on = [&](const stemfuse::progress&) { return !cancelled && (k == 0 || elapsed() < time_.most); };
+        const auto go_on = [&](const stemfuse::recipe_progress&) {
+            return !cancelled && (k == 0 || elapsed() < time_.most);
+        };
         stemfuse::stoppable work(pool_, [&] { return cancelled.load(); });
-        result.report = solver.solve_in_place(result.maps, {.iterations = own.iterations}, work, go_on);
-        solver.terms().elastic().project(result.maps, result.haadf, pool_);
+        result.report = stemfuse::detail::solve_published<T>(stemfuse::as_view(at.haadf), stemfuse::as_view(at.maps),
+                                                             library_options(own, symbols_), result.maps, result.haadf,
+                                                             work, go_on);
         result.seconds = elapsed();
         const auto done = static_cast<double>(result.report.iterations);
         if (done > 0) seconds_per_step_ = result.seconds / (done * steps(at, own));

@@ -80,9 +80,9 @@ void add_recipe_options(CLI::App& command, program::recipe_options& o) {
     command.add_option("--lambda-haadf", o.lambda_haadf, "Weight of the HAADF term; by default 1 / number of elements");
     command.add_option("--lambda-chemical", o.lambda_chemical, "Weight of the chemical term")->capture_default_str();
     command.add_option("--iterations", o.iterations, "Iterations")->capture_default_str();
-    command.add_option("--tv", o.tv, "Algorithm of the TV prox" + one_of(program::tv_algorithm_names))
+    command.add_option("--tv", o.tv, "Algorithm of the TV prox" + one_of(stemfuse::tv_algorithm_names))
         ->capture_default_str();
-    command.add_option("--tv-norm", o.tv_norm, "Norm of the differences" + one_of(program::tv_norm_names))
+    command.add_option("--tv-norm", o.tv_norm, "Norm of the differences" + one_of(stemfuse::tv_norm_names))
         ->capture_default_str();
     command.add_option("--tv-iterations", o.tv_iterations, "Steps of the TV prox in an iteration")
         ->capture_default_str();

@@ -15,7 +15,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/io/base/image_info.hpp>
-#include <stemfuse/priors/total_variation.hpp>
+#include <stemfuse/priors/tv_names.hpp>
 #include <stemfuse/spectra/side_background.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
 
@@ -26,14 +26,6 @@ class usage_error : public stemfuse::error {
 public:
     using error::error;
 };
-
-inline constexpr std::array<std::pair<std::string_view, stemfuse::tv_algorithm>, 3> tv_algorithm_names{
-    {{"fgp", stemfuse::tv_algorithm::fgp},
-     {"gp", stemfuse::tv_algorithm::gp},
-     {"chambolle", stemfuse::tv_algorithm::chambolle}}};
-
-inline constexpr std::array<std::pair<std::string_view, stemfuse::tv_norm>, 2> tv_norm_names{
-    {{"isotropic", stemfuse::tv_norm::isotropic}, {"anisotropic", stemfuse::tv_norm::anisotropic}}};
 
 inline constexpr std::array<std::pair<std::string_view, std::size_t>, 2> precision_names{
     {{"float", sizeof(float)}, {"double", sizeof(double)}}};
@@ -212,8 +204,8 @@ inline void check(const recipe_options& o) {
                           ", must be above 0: maps scaled to [0, 1] have pixels without counts");
     }
     by_name(stemfuse::weighting_names, o.weights, "--weights");
-    by_name(tv_algorithm_names, o.tv, "--tv");
-    by_name(tv_norm_names, o.tv_norm, "--tv-norm");
+    by_name(stemfuse::tv_algorithm_names, o.tv, "--tv");
+    by_name(stemfuse::tv_norm_names, o.tv_norm, "--tv-norm");
     by_name(precision_names, o.precision, "--precision");
 }
 

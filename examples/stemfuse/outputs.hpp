@@ -17,8 +17,8 @@
 #include <stemfuse/report/figure/residual_figure.hpp>
 #include <stemfuse/report/report.hpp>
 
-#include "count_file.hpp"
 #include "output_folder.hpp"
+#include "progress_line.hpp"
 #include "recipe.hpp"
 
 namespace program {
@@ -29,11 +29,7 @@ using figures_of_merit = std::vector<std::pair<std::string, std::string>>;
 template <class T>
 void write_results(const std::filesystem::path& path, const fusion<T>& f, const figures_of_merit& figures,
                    const std::vector<std::string>& warnings) {
-    if (f.counts.known()) {
-        write_count_file(path / "fused.h5", f.record, f.counts);
-    } else {
-        stemfuse::io::write_fused_file(path / "fused.h5", f.record);
-    }
+    stemfuse::io::write_fused_file(path / "fused.h5", f.record);
     stemfuse::io::write_hspy(path / "fused.hspy", f.record);
     stemfuse::io::write_fused_npz(path / "fused.npz", f.record);
     stemfuse::io::write_tiff_stack(path / "fused_maps.tif", f.record.fused_maps, f.record.scale);
@@ -45,11 +41,9 @@ void write_results(const std::filesystem::path& path, const fusion<T>& f, const 
     stemfuse::io::report_options options;
     options.figures_of_merit = figures;
     options.warnings = warnings;
-    options.figure.limits = f.counts.known() ? stemfuse::io::limits_source::fused : stemfuse::io::limits_source::both;
+    options.figure.limits = f.record.kind == stemfuse::io::map_kind::scaled ? stemfuse::io::limits_source::both
+                                                                            : stemfuse::io::limits_source::fused;
     options.figure.haadf_unit = "scaled to [0, 1]";
-    options.holdout = holdout_section_of(f.counts, f.record.elements);
-    options.trust = f.counts.trust;
-    if (f.counts.known()) options.tables.push_back(amounts_table(f.counts, f.record.elements));
     throw_if_interrupted("while writing");
     stemfuse::io::write_figure(path / "fused.png", f.record, options.figure);
     stemfuse::io::write_residual_figure(path / "residual.png", f.record, options.figure);

@@ -10,7 +10,8 @@
 #include <string>
 
 #include <stemfuse/core/error.hpp>
-#include <stemfuse/solvers/stopping.hpp>
+#include <stemfuse/core/execution.hpp>
+#include <stemfuse/recipes/recipe_observer.hpp>
 
 namespace program {
 
@@ -45,17 +46,41 @@ inline void throw_if_interrupted(const std::string& where) {
     if (stop_requested != 0) throw interrupted("interrupted " + where + ": nothing was written");
 }
 
-// The observer of a solve: a bar on a terminal, about ten plain lines elsewhere, nothing when quiet.
+// An executor that ends the work where the user asks for it: between the blocks that it hands out, and wherever the
+// library looks at its stop request.
+class interruptible {
+public:
+    explicit interruptible(stemfuse::thread_pool& pool) : pool_(pool) {}
+
+    std::size_t concurrency() const { return pool_.concurrency(); }
+    bool stop_requested() const { return program::stop_requested != 0; }
+
+    template <class F>
+    void for_each(std::size_t n, F&& f) {
+        pool_.for_each(n, [&](std::size_t i) {
+            throw_if_interrupted("in the fusion");
+            f(i);
+        });
+    }
+
+private:
+    stemfuse::thread_pool& pool_;
+};
+
+// The observer of the published recipe: a bar on a terminal, about ten plain lines elsewhere, nothing when quiet.
+// Throws interrupted.
 class progress_line {
 public:
     explicit progress_line(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
 
-    bool operator()(const stemfuse::progress& now) {
+    void operator()(const stemfuse::recipe_progress& recipe) const {
+        if (recipe.iteration == nullptr) return throw_if_interrupted("before the fusion");
+        const stemfuse::progress& now = *recipe.iteration;
         if (!quiet_ && terminal_) draw_bar(now);
         if (!quiet_ && !terminal_ && now.iteration % std::max<std::size_t>(1, now.iterations / 10) == 0) {
             std::fprintf(stderr, "iteration %zu of %zu, objective %.6g\n", now.iteration, now.iterations, now.at.total);
         }
-        return stop_requested == 0;
+        throw_if_interrupted("after iteration " + std::to_string(now.iteration));
     }
 
     // Clears the bar.

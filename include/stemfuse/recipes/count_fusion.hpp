@@ -33,14 +33,6 @@ struct element_choice {
     haadf_calibration calibration;  ///< of the fit that its map comes from, image scaled to [0, 1]; none without image
 };
 
-/// A setting that was tried, and how much worse than the best it predicts the counts held out: of all elements, and of
-/// each.
-struct tried_setting {
-    count_setting setting;
-    score_deficit deficit;
-    std::vector<score_deficit> by_element;
-};
-
 /// What fuse_counts() returns: maps, what was chosen, and all that was tried.
 template <scalar T>
 struct count_fusion_result {

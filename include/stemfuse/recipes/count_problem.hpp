@@ -11,6 +11,7 @@
 #include <stemfuse/core/order_statistics.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/priors/structured_total_variation.hpp>
+#include <stemfuse/recipes/count_setting.hpp>
 #include <stemfuse/recipes/haadf_calibration.hpp>
 #include <stemfuse/solvers/convergent_scheme.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
@@ -18,20 +19,6 @@
 #include <stemfuse/terms/haadf_model.hpp>
 
 namespace stemfuse {
-
-/// Whether counts are averaged over places that look alike, in the image or in the image and in maps of a first fit.
-enum class averaging { none, by_image, by_maps };
-
-/// One way to weigh counts, image and prior against one another. All of it has no unit.
-struct count_setting {
-    bool directed = true;  ///< whether edges of the HAADF image direct the prior, see directional_field
-    double haadf_weight =
-        0;                 ///< of the HAADF term, relative to what noise and misfit of the image say; 0: counts alone
-    double gamma = 1;      ///< exponent of the HAADF response
-    double smoothing = 4;  ///< lambda_tv / sqrt(mean of the scales): near 4 whatever the dose, less for averages
-    averaging averaged = averaging::none;
-    double blur = 0;  ///< sigma in pixels of a Gaussian over the fit: maps are no sharper than the beam
-};
 
 namespace detail {
 

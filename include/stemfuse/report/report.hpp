@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -25,21 +26,11 @@
 
 namespace stemfuse::io {
 
-/// A table as text; the first cell of every row is its heading.
-struct report_table {
-    std::string caption;
-    std::vector<std::string> header;
-    std::vector<std::vector<std::string>> rows;
-};
-
 /// The options of the report.
 struct report_options {
     std::vector<std::pair<std::string, std::string>> figures_of_merit{};  ///< shown as name and value
     std::vector<std::string> warnings{};                                  ///< shown first
-    holdout_section holdout{};           ///< stands in place of the history where there is none
-    trust_section trust{};               ///< shown after the maps
-    std::vector<report_table> tables{};  ///< shown first of all tables
-    figure_options figure{};             ///< limits, colours, overlay
+    figure_options figure{};                                              ///< limits, colours, overlay
 };
 
 namespace detail {
@@ -153,6 +144,33 @@ std::string elements_table(const fusion_record<T>& record, const std::vector<fig
                       {"element", "raw mean", "min", "max", "fused mean", "min", "max", "shown"}, rows);
 }
 
+// Counts of each element, and the composition where it is known.
+inline std::string amounts_table(const amounts_record& amounts, const std::vector<std::string>& elements) {
+    std::string caption = "Amounts: relative, per element only, as no k-factors were given";
+    std::vector<std::string> header{"element", "counts", "of them background", "net counts"};
+    if (amounts.has_composition()) {
+        caption = "Composition, with the standard errors of counting";
+        header.insert(header.end(), {"atomic %", "weight %"});
+    }
+    const auto text = [](double value, const char* format) {
+        char shown[64];
+        std::snprintf(shown, sizeof shown, format, value);
+        return std::string(shown);
+    };
+    const auto percent = [&](const composition& whole, std::size_t i) {
+        return text(100 * whole.fractions[i], "%.2f") + " \u00b1 " + text(100 * whole.standard_errors[i], "%.2f");
+    };
+    std::vector<std::vector<std::string>> rows;
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+        const count_totals& totals = amounts.totals;
+        rows.push_back({elements[i], text(totals.counts[i], "%.0f"), text(totals.background[i], "%.0f"),
+                        text(totals.net(i), "%.0f")});
+        if (amounts.has_composition())
+            rows.back().insert(rows.back().end(), {percent(amounts.atomic, i), percent(amounts.weight, i)});
+    }
+    return table_html(caption, header, rows);
+}
+
 inline std::string history_html(const fusion_history& history) {
     const std::vector<std::pair<std::string, const std::vector<double>*>> terms{{"HAADF term", &history.haadf},
                                                                                 {"Chemical term", &history.chemical},
@@ -174,7 +192,8 @@ inline std::string history_html(const fusion_history& history) {
 
 }  // namespace detail
 
-/// The report as text. Throws shape_error where the images do not fit together, value_error for percentiles.
+/// The report as text; how settings were chosen stands in place of a history where there is none. Throws shape_error
+/// where the images do not fit together, value_error for percentiles.
 template <scalar T>
 std::string report_html(const fusion_record<T>& record, const report_options& options = {}) {
     detail::require_drawable(record);
@@ -191,7 +210,7 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
     if (options.figure.overlay && columns.size() > 2) maps += detail::overlay_html(columns, scale_bar);
 
     std::string warnings, tables;
-    for (const auto& t : options.tables) tables += table_html(t.caption, t.header, t.rows);
+    if (record.amounts) tables += detail::amounts_table(*record.amounts, record.elements);
     tables += detail::elements_table(record, columns);
     for (const auto& warning : options.warnings) warnings += "<li>" + escape_html(warning) + "</li>\n";
     if (!warnings.empty())
@@ -202,7 +221,9 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
     if (!merits.empty()) tables += table_html("Figures of merit", {}, merits);
     if (!parameters.empty()) tables += table_html("Parameters", {}, parameters);
 
-    std::string choice = holdout_html(options.holdout);
+    std::string choice, trust;
+    if (record.holdout) choice = holdout_html(*record.holdout, record.elements);
+    if (record.trust) trust = trust_html(*record.trust, record.elements, size, scale_bar);
     if (choice.empty() || !record.history.total.empty())
         choice += "<h2>Convergence</h2>\n" + detail::history_html(record.history);
 
@@ -215,7 +236,7 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
            std::to_string(shape[0]) + " pixels" + detail::pixel_html(record.scale.in_shown_unit(shape[1])) +
            " \u00b7 " + escape_html(record.unit) + "</p></header>\n<main>\n" + warnings +
            "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps + "</div>\n" +
-           detail::profile_html(record, columns, options.figure) + trust_html(options.trust, size, scale_bar) +
+           detail::profile_html(record, columns, options.figure) + trust +
            detail::residual_html(record, size, scale_bar) + choice + "<h2>Numbers</h2>\n<div class=\"tables\">\n" +
            tables + "</div>\n</main>\n<footer>Written by stemfuse.</footer>\n</body>\n</html>\n";
 }

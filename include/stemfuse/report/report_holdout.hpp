@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/io/record/record.hpp>
+#include <stemfuse/recipes/count_reasons.hpp>
 #include <stemfuse/report/history_chart.hpp>
 #include <stemfuse/report/html.hpp>
 
@@ -31,12 +33,6 @@ struct holdout_panel {
     std::string name;
     std::vector<holdout_curve> curves;
     std::size_t chosen_curve = 0, chosen_point = 0;
-};
-
-/// What the report says about the choice of settings.
-struct holdout_section {
-    std::vector<std::string> sentences;  ///< the choices and their reasons
-    std::vector<holdout_panel> panels;   ///< the first one is shown as a table too
 };
 
 namespace detail {
@@ -146,18 +142,57 @@ inline std::string holdout_table(const holdout_panel& panel) {
 
 }  // namespace detail
 
-/// The section as HTML; nothing where there are no panels. Throws std::out_of_range where a panel's choice is not
-/// there.
-inline std::string holdout_html(const holdout_section& section) {
-    if (section.panels.empty()) return "";
+/// The deficits of one element, or of all for i = the number of elements: at every smoothing that of the best blur.
+inline holdout_panel panel_of(const holdout_record& holdout, const std::vector<std::string>& elements, std::size_t i) {
+    const bool all = i == elements.size();
+    holdout_panel panel{all ? "all elements" : elements[i], {}, 0, 0};
+    const count_setting& taken = all ? holdout.tried[common_place(holdout.tried)].setting : holdout.chosen.at(i);
+    std::vector<count_setting> variants;
+    for (const auto& t : holdout.tried) {
+        const auto at =
+            std::find_if(variants.begin(), variants.end(), [&](const auto& v) { return same_variant(v, t.setting); });
+        const auto k = static_cast<std::size_t>(at - variants.begin());
+        if (k == variants.size()) {
+            variants.push_back(t.setting);
+            panel.curves.push_back({variant_in_words(t.setting), {}});
+        }
+        const auto& deficit = all ? t.deficit : t.by_element.at(i);
+        auto& points = panel.curves[k].points;
+        const auto same = std::find_if(points.begin(), points.end(),
+                                       [&](const auto& p) { return p.smoothing == t.setting.smoothing; });
+        if (same == points.end()) {
+            points.push_back({t.setting.smoothing, deficit.value, deficit.standard_error});
+        } else if (deficit.value < same->deficit) {
+            *same = {t.setting.smoothing, deficit.value, deficit.standard_error};
+        }
+        if (same_variant(taken, t.setting)) panel.chosen_curve = k;
+    }
+    for (auto& curve : panel.curves) {
+        std::sort(curve.points.begin(), curve.points.end(),
+                  [](const auto& a, const auto& b) { return a.smoothing < b.smoothing; });
+    }
+    const auto& points = panel.curves[panel.chosen_curve].points;
+    panel.chosen_point = static_cast<std::size_t>(
+        std::find_if(points.begin(), points.end(), [&](const auto& p) { return p.smoothing == taken.smoothing; }) -
+        points.begin());
+    return panel;
+}
+
+/// The section as HTML; nothing where no setting was tried. Throws std::out_of_range where a choice is none of those
+/// tried.
+inline std::string holdout_html(const holdout_record& holdout, const std::vector<std::string>& elements) {
+    if (holdout.tried.empty()) return "";
+    std::vector<holdout_panel> panels{panel_of(holdout, elements, elements.size())};
+    for (std::size_t i = 0; i < elements.size() && elements.size() > 1; ++i)
+        panels.push_back(panel_of(holdout, elements, i));
     std::string sentences, charts;
-    for (const auto& sentence : section.sentences) sentences += "<li>" + escape_html(sentence) + "</li>\n";
-    for (const auto& panel : section.panels) charts += detail::holdout_chart(panel);
+    for (const auto& sentence : holdout.sentences) sentences += "<li>" + escape_html(sentence) + "</li>\n";
+    for (const auto& panel : panels) charts += detail::holdout_chart(panel);
     return "<h2>Choice of the settings</h2>\n<ul>\n" + sentences +
            "</ul>\n<p>Fits to a random part of the counts predict the other part. Shown is by how much a fit's "
            "log-likelihood of the counts held out is below that of the best one: 0 is best. A line is a variant, bold "
            "and with its standard errors the one taken; the circle is the choice.</p>\n<div class=\"charts\">\n" +
-           charts + "</div>\n<div class=\"tables\">\n" + detail::holdout_table(section.panels.front()) + "</div>\n";
+           charts + "</div>\n<div class=\"tables\">\n" + detail::holdout_table(panels.front()) + "</div>\n";
 }
 
 }  // namespace stemfuse::io

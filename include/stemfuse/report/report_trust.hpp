@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/io/record/record.hpp>
 #include <stemfuse/report/figure/colormap.hpp>
 #include <stemfuse/report/figure/figure_parts.hpp>
 #include <stemfuse/report/figure/map_image.hpp>
@@ -14,37 +16,24 @@
 
 namespace stemfuse::io {
 
-/// Of one element, shape (n_y, n_x): the share of a pixel's counts that is from elsewhere, and the deviation of the
-/// counts from the map in standard deviations.
-struct trust_map {
-    std::string name;
-    xt::xtensor<double, 2> nonlocal_fraction, deviation;
-};
-
-/// What the report says about how far to trust the maps.
-struct trust_section {
-    std::vector<std::string> sentences;  ///< the worst places
-    std::vector<trust_map> maps;
-    double threshold = 0;  ///< beyond which a deviation is flagged
-};
-
 namespace detail {
 
-inline std::string trust_pair(const trust_map& map, double threshold, const image_shape& size,
-                              const std::string& scale_bar) {
-    double most = 1.5 * threshold;
-    for (const double z : map.deviation) most = std::max(most, std::abs(z));
-    const auto shown = [&](const xt::xtensor<double, 2>& numbers, const display_limits& limits,
+inline std::string trust_pair(const trust_record& trust, const std::string& element, std::size_t i,
+                              const image_shape& size, const std::string& scale_bar) {
+    const auto share = as_view(trust.nonlocal_fraction).image(i), deviation = as_view(trust.deviation).image(i);
+    double most = 1.5 * trust.threshold;
+    stemfuse::detail::for_each_element(deviation, [&](std::size_t, double z) { most = std::max(most, std::abs(z)); });
+    const auto shown = [&](const image_view<const double>& numbers, const display_limits& limits,
                            const colormap& colours) {
-        return colour(resample(as_view(numbers), size[0], size[1]), limits, colours);
+        return colour(resample(numbers, size[0], size[1]), limits, colours);
     };
     const std::string range = short_number(most);
-    return "<section class=\"pair\"><h3>" + escape_html(map.name) + "</h3>\n<div class=\"panels\">\n" +
-           panel_html(shown(map.nonlocal_fraction, {0, 1}, grey_map()), "share from elsewhere, 0 to 1",
-                      map.name + ": share of the counts that averaging brought from elsewhere", scale_bar) +
-           panel_html(shown(map.deviation, {-most, most}, diverging_map()),
+    return "<section class=\"pair\"><h3>" + escape_html(element) + "</h3>\n<div class=\"panels\">\n" +
+           panel_html(shown(share, {0, 1}, grey_map()), "share from elsewhere, 0 to 1",
+                      element + ": share of the counts that averaging brought from elsewhere", scale_bar) +
+           panel_html(shown(deviation, {-most, most}, diverging_map()),
                       "counts \u2212 map, \u00b1" + range + " std. dev.",
-                      map.name + ": deviation of the counts from the map, from -" + range + " to " + range +
+                      element + ": deviation of the counts from the map, from -" + range + " to " + range +
                           " standard deviations",
                       scale_bar) +
            "</div></section>\n";
@@ -52,12 +41,13 @@ inline std::string trust_pair(const trust_map& map, double threshold, const imag
 
 }  // namespace detail
 
-/// The section as HTML, pictures of `size`; nothing without maps.
-inline std::string trust_html(const trust_section& section, const image_shape& size, const std::string& scale_bar) {
-    if (section.maps.empty()) return "";
+/// The section as HTML, pictures of `size`.
+inline std::string trust_html(const trust_record& section, const std::vector<std::string>& elements,
+                              const image_shape& size, const std::string& scale_bar) {
     std::string sentences, maps;
     for (const auto& sentence : section.sentences) sentences += "<li>" + escape_html(sentence) + "</li>\n";
-    for (const auto& map : section.maps) maps += detail::trust_pair(map, section.threshold, size, scale_bar);
+    for (std::size_t i = 0; i < elements.size(); ++i)
+        maps += detail::trust_pair(section, elements[i], i, size, scale_bar);
     return "<h2>How far to trust the maps</h2>\n<p>Averaging takes counts from places that look alike. What the image "
            "does not show may be copied with them: left, how much of a pixel comes from more than 3 pixels away; "
            "right, "

@@ -39,6 +39,7 @@ TEST_CASE_TEMPLATE("a residual by hand", T, float, double) {
     CHECK(residual_of(r, 1) == xt::xtensor<double, 2>{{1, 1}, {-2, 0}});
     // Background is part of raw counts and not of fused ones.
     r.raw_background = xt::xtensor<T, 3>({2, 2, 2}, 2);
+    r.kind = map_kind::counts;
     CHECK(residual_of(r, 1) == xt::xtensor<double, 2>{{2, 2}, {-4.0 / 3, 1}});
 }
 

@@ -33,6 +33,17 @@ void require_writable(const fusion_record<T>& record) {
                       "elements and raw_haadf say");
     require_shape(stemfuse::detail::shape_of<3>(record.fused_maps, "fused_maps"), stack, "fused_maps",
                   "elements and raw_haadf say");
+    const auto require_stack = [&](const xt::xtensor<double, 3>& a, const char* name) {
+        require_shape(stemfuse::detail::shape_of<3>(a, name), stack, name, "elements and raw_haadf say");
+    };
+    if (record.amounts && record.amounts->has_composition()) {
+        require_stack(record.amounts->fractions, "fractions");
+        require_stack(record.amounts->errors, "errors");
+    }
+    if (record.trust) {
+        require_stack(record.trust->nonlocal_fraction, "nonlocal_fraction");
+        require_stack(record.trust->deviation, "deviation");
+    }
     std::set<std::string> names{"", ".", "HAADF"};
     for (const std::string& name : record.elements) {
         if (name.find('/') != std::string::npos || !names.insert(name).second) {
@@ -45,6 +56,56 @@ void require_writable(const fusion_record<T>& record) {
         if (!names.insert(name).second) {
             throw value_error("parameters", "is \"" + name + "\", must be distinct names, not file_format nor version");
         }
+    }
+}
+
+// /holdout: a number for each setting that was tried, in the same order.
+inline void add_holdout(const hdf5_writer& file, const holdout_record& holdout,
+                        const std::vector<std::string>& elements) {
+    const hdf5_handle group = file.group("holdout");
+    const auto column = [&](const std::string& name, auto&& value_of) {
+        std::vector<double> values;
+        for (const auto& t : holdout.tried) values.push_back(value_of(t));
+        file.curve(group.get(), name.c_str(), values);
+    };
+    column("directed", [](const auto& t) { return t.setting.directed ? 1.0 : 0.0; });
+    column("haadf_weight", [](const auto& t) { return t.setting.haadf_weight; });
+    column("gamma", [](const auto& t) { return t.setting.gamma; });
+    column("smoothing", [](const auto& t) { return t.setting.smoothing; });
+    column("blur", [](const auto& t) { return t.setting.blur; });
+    column("averaged", [](const auto& t) { return static_cast<double>(t.setting.averaged); });
+    column("deficit", [](const auto& t) { return t.deficit.value; });
+    column("standard_error", [](const auto& t) { return t.deficit.standard_error; });
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+        column(elements[i] + "_deficit", [i](const auto& t) { return t.by_element[i].value; });
+        column(elements[i] + "_standard_error", [i](const auto& t) { return t.by_element[i].standard_error; });
+    }
+}
+
+// /composition: of the whole image, a number for each element, and atomic fractions of every pixel; /averaging: how far
+// the map of each element rests on averaging, and where counts disagree with it.
+template <scalar T>
+void add_sections(const hdf5_writer& file, const fusion_record<T>& record, const image_shape& shape) {
+    const std::size_t pixels = shape[0] * shape[1];
+    const auto images = [&](const hdf5_handle& group, const std::string& ending, const xt::xtensor<double, 3>& stack) {
+        for (std::size_t i = 0; i < record.elements.size(); ++i)
+            file.image(group.get(), record.elements[i] + ending, stack.data() + i * pixels, shape, "");
+    };
+    if (record.holdout) add_holdout(file, *record.holdout, record.elements);
+    if (record.amounts && record.amounts->has_composition()) {
+        const hdf5_handle group = file.group("composition");
+        const amounts_record& a = *record.amounts;
+        file.curve(group.get(), "atomic_fraction", a.atomic.fractions);
+        file.curve(group.get(), "atomic_fraction_error", a.atomic.standard_errors);
+        file.curve(group.get(), "weight_fraction", a.weight.fractions);
+        file.curve(group.get(), "weight_fraction_error", a.weight.standard_errors);
+        images(group, "", a.fractions);
+        images(group, "_error", a.errors);
+    }
+    if (record.trust) {
+        const hdf5_handle group = file.group("averaging");
+        images(group, "_share", record.trust->nonlocal_fraction);
+        images(group, "_deviation", record.trust->deviation);
     }
 }
 
@@ -73,6 +134,7 @@ std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& 
     file.curve(history.get(), "chemical", record.history.chemical);
     file.curve(history.get(), "tv", record.history.tv);
     file.curve(history.get(), "total", record.history.total);
+    add_sections(file, record, shape);
     file.text(file.root(), "file_format", std::string(fused_file_format));
     file.text(file.root(), "version", std::string(fused_file_version));
     for (const auto& [name, value] : record.parameters) file.parameter(name, value);
@@ -83,9 +145,10 @@ std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& 
 
 /// Writes /raw/HAADF and /raw/ELEMENT as they were read, /fused/HAADF (re-projected) and /fused/ELEMENT with their
 /// unit as the attribute "unit", /raw/ELEMENT_background where there is one, all (n_y, n_x) in T and with
-/// pixel_size_x, pixel_unit_x, pixel_size_y and pixel_unit_y where known, /history/{haadf,chemical,tv,total}, and every
-/// parameter as a root attribute. Throws shape_error and value_error for a record whose parts do not fit together,
-/// write_error; the file is whole or not there.
+/// pixel_size_x, pixel_unit_x, pixel_size_y and pixel_unit_y where known, /history/{haadf,chemical,tv,total}, every
+/// parameter as a root attribute, and /holdout, /composition and /averaging where the record has them. Throws
+/// shape_error and value_error for a record whose parts do not fit together, write_error; the file is whole or not
+/// there.
 template <scalar T>
 void write_fused_file(const std::filesystem::path& path, const fusion_record<T>& record) {
     detail::require_writable(record);

@@ -1,6 +1,7 @@
 // What one fusion leaves behind: everything that the writers, the figure and the report show.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,8 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/base/calibration.hpp>
 #include <stemfuse/io/base/parameter.hpp>
+#include <stemfuse/quantify/quantification.hpp>
+#include <stemfuse/recipes/count_setting.hpp>
 
 namespace stemfuse::io {
 
@@ -19,6 +22,46 @@ struct fusion_history {
 /// A file that was read, with the SHA-256 of its bytes in hexadecimal digits; empty where it was not computed.
 struct input_record {
     std::string file, sha256;
+};
+
+/// What the numbers of maps are.
+enum class map_kind { scaled, counts, estimated_counts };
+
+/// "scaled to [0, 1]", "counts per pixel": the unit of maps of a kind.
+inline std::string unit_of(map_kind kind) {
+    switch (kind) {
+        case map_kind::scaled:
+            return "scaled to [0, 1]";
+        case map_kind::counts:
+            return "counts per pixel";
+        case map_kind::estimated_counts:
+            return "counts per pixel (est.)";
+    }
+    return "";
+}
+
+/// How settings were chosen by counts held out.
+struct holdout_record {
+    std::vector<tried_setting> tried;
+    std::vector<count_setting> chosen;   ///< of each element, among those tried
+    std::vector<std::string> sentences;  ///< the choices and their reasons
+};
+
+/// How far maps rest on averaging, and where they disagree with their counts, (n_elements, n_y, n_x).
+struct trust_record {
+    xt::xtensor<double, 3> nonlocal_fraction;  ///< of a pixel's counts that is from elsewhere
+    xt::xtensor<double, 3> deviation;          ///< of the counts from the map, in standard deviations
+    double threshold = 0;                      ///< beyond which a deviation is flagged
+    std::vector<std::string> sentences;        ///< the worst places
+};
+
+/// Amounts by counts, and the composition where k-factors are known.
+struct amounts_record {
+    count_totals totals;
+    composition atomic, weight;                ///< of the whole image; empty where not known
+    xt::xtensor<double, 3> fractions, errors;  ///< atomic, of every pixel (n_elements, n_y, n_x); empty where not known
+
+    bool has_composition() const { return !atomic.fractions.empty(); }
 };
 
 /// Images are (n_y, n_x), stacks (n_elements, n_y, n_x), in the order of `elements`.
@@ -33,9 +76,13 @@ struct fusion_record {
     xt::xtensor<T, 3> maps;
     xt::xtensor<T, 2> fused_haadf;  ///< re-projected: sum of w_i x_i^gamma
     xt::xtensor<T, 3> fused_maps;
-    std::string unit;           ///< of maps and fused_maps, e.g. "scaled to [0, 1]"
-    pixel_calibration scale{};  ///< of every image
+    std::string unit;                  ///< of maps and fused_maps, e.g. "scaled to [0, 1]"
+    map_kind kind = map_kind::scaled;  ///< of maps and fused_maps; raw_maps of counts are maps
+    pixel_calibration scale{};         ///< of every image
     fusion_history history;
+    std::optional<holdout_record> holdout{};
+    std::optional<trust_record> trust{};
+    std::optional<amounts_record> amounts{};
     std::vector<input_record> inputs{};
     std::string request{};  ///< by which the same work is known again; may be empty
     std::vector<std::pair<std::string, parameter_value>> parameters;  ///< in the order in which they are shown

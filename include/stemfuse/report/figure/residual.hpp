@@ -22,7 +22,7 @@ xt::xtensor<double, 2> residual_of(const fusion_record<T>& record, std::size_t i
     const std::size_t ny = record.maps.shape(1), nx = record.maps.shape(2), n = ny * nx;
     const T* const raw = record.maps.data() + i * n;
     const T* const fused = record.fused_maps.data() + i * n;
-    const bool counts = record.raw_background.shape() == record.maps.shape() && record.raw_maps == record.maps;
+    const bool counts = record.kind != map_kind::scaled && record.raw_background.shape() == record.maps.shape();
     const T* const background = counts ? record.raw_background.data() + i * n : nullptr;
     double sum = 0, finite = 0;
     for (std::size_t k = 0; k < n; ++k) {

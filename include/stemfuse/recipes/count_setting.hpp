@@ -1,0 +1,42 @@
+// How one fit to counts was made, and how well it predicts counts held out: plain data, which records keep.
+#pragma once
+
+#include <vector>
+
+#include <stemfuse/counts/choose.hpp>
+
+namespace stemfuse {
+
+/// Whether counts are averaged over places that look alike, in the image or in the image and in maps of a first fit.
+enum class averaging { none, by_image, by_maps };
+
+/// One way to weigh counts, image and prior against one another. All of it has no unit.
+struct count_setting {
+    bool directed = true;  ///< whether edges of the HAADF image direct the prior, see directional_field
+    double haadf_weight =
+        0;                 ///< of the HAADF term, relative to what noise and misfit of the image say; 0: counts alone
+    double gamma = 1;      ///< exponent of the HAADF response
+    double smoothing = 4;  ///< lambda_tv / sqrt(mean of the scales): near 4 whatever the dose, less for averages
+    averaging averaged = averaging::none;
+    double blur = 0;  ///< sigma in pixels of a Gaussian over the fit: maps are no sharper than the beam
+};
+
+/// Whether two settings differ in smoothing and blur at most.
+inline bool same_variant(const count_setting& a, const count_setting& b) {
+    return a.directed == b.directed && a.haadf_weight == b.haadf_weight && a.gamma == b.gamma &&
+           a.averaged == b.averaged;
+}
+
+inline bool same_setting(const count_setting& a, const count_setting& b) {
+    return same_variant(a, b) && a.smoothing == b.smoothing && a.blur == b.blur;
+}
+
+/// A setting that was tried, and how much worse than the best it predicts the counts held out: of all elements, and of
+/// each.
+struct tried_setting {
+    count_setting setting;
+    score_deficit deficit;
+    std::vector<score_deficit> by_element;
+};
+
+}  // namespace stemfuse

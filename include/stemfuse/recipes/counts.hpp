@@ -1,0 +1,279 @@
+// The recipe for counts as one call: from a measured image and counts to fused maps, amounts and their errors.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <stemfuse/core/array_access.hpp>
+#include <stemfuse/core/check.hpp>
+#include <stemfuse/counts/raw_counts.hpp>
+#include <stemfuse/data/alignment.hpp>
+#include <stemfuse/data/min_max.hpp>
+#include <stemfuse/recipes/count_composition.hpp>
+#include <stemfuse/recipes/recipe_observer.hpp>
+#include <stemfuse/recipes/recipe_warning.hpp>
+
+namespace stemfuse {
+
+/// Nothing has to be set but the elements: settings are chosen by counts held out.
+struct count_recipe_options {
+    std::vector<std::string> elements;  ///< symbols, one for each map
+    /// Counts per pixel that are none of an element's, for each; where a number is missing, as the background's maps
+    /// say, else 0. May be empty.
+    std::vector<std::optional<double>> background{};
+    /// Counts that 1 stands for in a map, for each; where missing, as steps or noise tell. Empty: the maps are taken
+    /// for counts where they are whole numbers.
+    std::vector<std::optional<double>> counts_per_unit{};
+    std::optional<k_factors> factors{};  ///< of the elements in the same order, for the composition
+    std::optional<double> lambda_tv{};   ///< the smoothing is chosen where not given
+    std::uint64_t seed = 1;              ///< of the split of the counts
+    bool averaging = true;               ///< over places that look alike in the image
+    /// Of the image onto the maps; where not given, significant for averages, else measured.
+    std::optional<alignment_mode> alignment{};
+};
+
+/// Where the background of an element is from.
+enum class background_origin { option, maps, none };
+
+/// Fused maps, expected counts in a pixel without background whose totals are those measured; how they were chosen
+/// (guided_fusion_result, whose parts on averages are empty without); and what was made of the measurement before.
+template <scalar T>
+struct count_recipe_result : guided_fusion_result<T> {
+    xt::xtensor<T, 3> counts, background;      ///< that were fused, (n, n_y, n_x)
+    xt::xtensor<T, 2> haadf;                   ///< moved where asked for, in its own units
+    xt::xtensor<T, 2> scaled_haadf;            ///< on [0, 1]; 0 where it is constant
+    xt::xtensor<T, 2> projected;               ///< what the fused maps say of that
+    std::vector<count_unit> units{};           ///< where the maps were brought to counts
+    std::vector<background_origin> origins{};  ///< of the background of each element
+    count_totals totals{};                     ///< of counts and background, mended where pixels were left out
+    std::optional<double> smoothing{};         ///< that options.lambda_tv stands for
+    std::optional<count_composition> composition{};
+    haadf_alignment alignment{};
+    std::vector<recipe_warning> warnings{};
+
+    /// The maps are counts times an estimated number.
+    bool scaled() const { return !units.empty(); }
+    bool averaged() const { return !this->mixtures.empty(); }
+};
+
+namespace detail {
+
+template <scalar T>
+xt::xtensor<T, 3> recipe_background(const stack_view<const T>& maps, const stack_shape& shape,
+                                    const count_recipe_options& options, std::vector<background_origin>& origins) {
+    xt::xtensor<T, 3> background = xt::zeros<T>(shape);
+    if (maps.size() > 0) background = packed_copy<T, 3>(maps, "background");
+    for (std::size_t i = 0; i < shape[0]; ++i) {
+        auto own = xt::view(background, i);
+        const bool given = i < options.background.size() && options.background[i].has_value();
+        if (given) own = xt::zeros<T>({shape[1], shape[2]}) + static_cast<T>(*options.background[i]);
+        const bool any = std::any_of(own.begin(), own.end(), [](T b) { return b > 0; });
+        origins.push_back(given ? background_origin::option : any ? background_origin::maps : background_origin::none);
+    }
+    return background;
+}
+
+// The smoothing that a weight of total variation stands for. Throws value_error for one out of range.
+template <scalar T>
+double smoothing_of(double lambda_tv, const xt::xtensor<T, 3>& counts, const xt::xtensor<T, 3>& background) {
+    double mean = 0;
+    for (const double s : count_scales<T>(as_view(counts), as_view(background)))
+        mean += s / static_cast<double>(counts.shape(0));
+    const double smoothing = lambda_tv / std::sqrt(mean);
+    if (!(smoothing >= 1e-6 && smoothing <= 1e6)) {
+        throw value_error("lambda_tv", "is " + to_string(lambda_tv) + ", a smoothing of " + to_string(smoothing) +
+                                           " for these counts, must be one in [1e-6, 1e6]");
+    }
+    return smoothing;
+}
+
+// The image on [0, 1], and what the maps say of it by a response that is learnt from both.
+template <scalar T>
+void project_counts(count_recipe_result<T>& result, const execution& exec) {
+    const auto& haadf = result.haadf;
+    const auto [lowest, highest] = std::minmax_element(haadf.begin(), haadf.end());
+    result.scaled_haadf = xt::zeros<T>(haadf.shape());
+    if (*lowest < *highest) result.scaled_haadf = min_max(haadf, "HAADF");
+    const auto response = calibrate_haadf(result.maps, result.scaled_haadf, {}, exec);
+    result.projected = xt::zeros<T>(haadf.shape()) + static_cast<T>(response.offset);
+    for (std::size_t i = 0; i < response.responses.size(); ++i) {
+        result.projected +=
+            static_cast<T>(response.responses[i]) * xt::pow(xt::view(result.maps, i), static_cast<T>(response.gamma));
+    }
+}
+
+// An element without counts beyond three standard errors.
+inline std::vector<recipe_warning> faint_elements(const count_totals& totals) {
+    std::vector<recipe_warning> found;
+    for (std::size_t i = 0; i < totals.counts.size(); ++i) {
+        if (!(totals.net(i) > 3 * std::sqrt(totals.counts[i] + totals.background[i])))
+            found.push_back(faint_element{i, totals.counts[i], totals.background[i]});
+    }
+    return found;
+}
+
+template <scalar T>
+void fuse_into(count_recipe_result<T>& result, const count_recipe_options& o, const count_fusion_options& options,
+               const execution& exec) {
+    const auto counts = as_view(std::as_const(result.counts)), background = as_view(std::as_const(result.background));
+    const auto haadf = as_view(std::as_const(result.haadf));
+    if (o.averaging) {
+        static_cast<guided_fusion_result<T>&>(result) =
+            fuse_guided_views<T>(counts, background, haadf, averaging_options(options), exec);
+        for (std::size_t i = 0; i < o.elements.size(); ++i) {
+            if (const std::size_t n = result.left_out.count(i); n > 0) result.warnings.push_back(pixels_left_out{i, n});
+        }
+        for (const auto& p : worst_places(result.disagreement))
+            result.warnings.push_back(counts_disagree{p.element, p.y, p.x, p.ratio, p.deviation});
+    } else {
+        static_cast<count_fusion_result<T>&>(result) = fuse_count_views<T>(counts, background, haadf, options, exec);
+    }
+    if (std::none_of(result.tried.begin(), result.tried.end(),
+                     [](const auto& t) { return t.setting.haadf_weight > 0; }))
+        result.warnings.push_back(haadf_left_out{});
+}
+
+// Throws value_error where no element has more counts than background.
+template <scalar T>
+void set_global_composition(count_recipe_result<T>& result, const count_recipe_options& o) {
+    if (!o.factors) return;
+    // A background that was given is taken for exact, one of maps for that of windows as wide as the lines'.
+    const double variance = o.background.empty() ? 1 : 0;
+    if (!result.composition) result.composition.emplace();
+    result.composition->atomic = global_composition(*o.factors, result.totals, fraction_kind::atomic, variance);
+    result.composition->weight = global_composition(*o.factors, result.totals, fraction_kind::weight, variance);
+}
+
+inline void check_recipe(const stack_shape& shape, const image_shape& haadf, const count_recipe_options& o) {
+    require_shape(haadf, {shape[1], shape[2]}, "HAADF", "the maps'");
+    const auto require_each = [&](std::size_t n, const char* name, bool optional) {
+        if (n == shape[0] || (optional && n == 0)) return;
+        throw shape_error(name,
+                          "are " + std::to_string(n) + ", must be " + std::to_string(shape[0]) + ", one for each map");
+    };
+    require_each(o.elements.size(), "elements", false);
+    require_each(o.background.size(), "background", true);
+    require_each(o.counts_per_unit.size(), "counts_per_unit", true);
+    for (const auto& b : o.background) require_non_negative(b.value_or(0), "background");
+    if (o.factors && o.factors->elements() != o.elements)
+        throw value_error("factors", "are of other elements, or in another order, than the maps");
+    if (o.lambda_tv && !(*o.lambda_tv > 0 && *o.lambda_tv <= 1e6))
+        throw value_error("lambda_tv", "is " + to_string(*o.lambda_tv) + ", must be above 0, up to 1e6");
+}
+
+// fuse_measured_counts() of views; `background` may be empty.
+template <scalar T>
+count_recipe_result<T> count_recipe(const image_view<const T>& haadf, const stack_view<const T>& maps,
+                                    const stack_view<const T>& background, const count_recipe_options& o,
+                                    const execution& exec, const recipe_observer& observer) {
+    require_not_empty(maps, "maps");
+    if (background.size() > 0) require_shape(background.shape, maps.shape, "background", "the maps'");
+    check_recipe(maps.shape, haadf.shape, o);
+    const double fusions = o.factors ? 3 : 1;
+    observer.tell({recipe_stage::preparing, 0});
+    count_recipe_result<T> result;
+    result.haadf = packed_copy<T, 2>(haadf, "HAADF");
+    result.alignment =
+        align_haadf(result.haadf, maps, o.elements,
+                    o.alignment.value_or(o.averaging ? alignment_mode::significant : alignment_mode::measured));
+    if (const auto warning = warning_of(result.alignment)) result.warnings.push_back(*warning);
+    result.counts = packed_copy<T, 3>(maps, "maps");
+    const auto uncounted = why_no_raw_counts(maps);
+    if (!o.counts_per_unit.empty() || (uncounted && !uncounted->only_masks))
+        result.units = scale_to_counts(result.counts, o.counts_per_unit, o.elements);
+    result.background = recipe_background(background, maps.shape, o, result.origins);
+    result.totals = total_counts(result.counts, result.background);
+    for (auto& warning : faint_elements(result.totals)) result.warnings.push_back(std::move(warning));
+
+    count_fusion_options options;
+    options.holdout.seed = o.seed;
+    options.holdout.names = o.elements;
+    options.holdout.scaled = result.scaled();
+    if (o.lambda_tv) {
+        result.smoothing = smoothing_of(*o.lambda_tv, result.counts, result.background);
+        options.grid.smoothings = {*result.smoothing};
+    }
+    set_global_composition(result, o);
+    observer.tell({recipe_stage::fusing, 0});
+    fuse_into(result, o, options, exec);
+    exec.throw_if_stopped();
+    options.haadf_noise = result.haadf_noise;
+    if (result.left_out.bad.size() > 0) {
+        const auto counts = as_view(std::as_const(result.counts)), own = as_view(std::as_const(result.background));
+        result.totals = total_counts(result.mended(counts, own), result.background);
+        set_global_composition(result, o);
+    }
+    result.maps = mass_balance(result.maps, result.totals).maps;
+    if (o.factors) {
+        result.composition->fractions = composition_maps(result.maps, *o.factors, {}, exec);
+        result.composition->errors = errors_of_halves<T>(
+            *o.factors, result.counts, result.background, as_view(std::as_const(result.haadf)), result.chosen, options,
+            exec, [&](int half) { observer.tell({recipe_stage::fusing_halves, (1 + half) / fusions}); });
+    }
+    observer.tell({recipe_stage::finishing, 1});
+    project_counts(result, exec);
+    return result;
+}
+
+#ifdef STEMFUSE_COMPILED
+extern template count_recipe_result<float> count_recipe(const image_view<const float>&, const stack_view<const float>&,
+                                                        const stack_view<const float>&, const count_recipe_options&,
+                                                        const execution&, const recipe_observer&);
+extern template count_recipe_result<double> count_recipe(const image_view<const double>&,
+                                                         const stack_view<const double>&,
+                                                         const stack_view<const double>&, const count_recipe_options&,
+                                                         const execution&, const recipe_observer&);
+#endif
+
+}  // namespace detail
+
+/// Fuses counts (n, n_y, n_x), or maps that are counts times unknown numbers, with the HAADF image (n_y, n_x) of the
+/// same area, and nothing to tune: see fuse_counts() and fuse_counts_guided(), which do the inner work. Before them the
+/// image is moved onto the maps where it has drifted, and maps that are no counts are brought to counts; after them
+/// every map has the total of its counts without background, and with k-factors there is a composition of the whole and
+/// of every pixel with its errors. The same seed gives the same bits on any number of threads. Throws, before any work,
+/// shape_error where shapes or numbers of elements do not fit, value_error for an unknown symbol, for numbers below 0
+/// or not finite, for maps that cannot be brought to counts and for options out of range; later `cancelled` where the
+/// observer or the executor ends it.
+template <image H, stack M>
+auto fuse_measured_counts(const H& haadf, const M& counts, const count_recipe_options& options,
+                          const execution& exec = {}, const recipe_observer& observer = {}) {
+    using T = scalar_type_t<M>;
+    const readable<T, 2> h(haadf, "HAADF");
+    const readable<T, 3> m(counts, "maps");
+    return detail::count_recipe<T>(h.view(), m.view(), {}, options, exec, observer);
+}
+
+/// The same with maps of the background (n, n_y, n_x): counts in a pixel that are none of the elements'.
+template <image H, stack M, stack B>
+auto fuse_measured_counts(const H& haadf, const M& counts, const B& background, const count_recipe_options& options,
+                          const execution& exec = {}, const recipe_observer& observer = {}) {
+    using T = scalar_type_t<M>;
+    const readable<T, 2> h(haadf, "HAADF");
+    const readable<T, 3> m(counts, "maps"), b(background, "background");
+    return detail::count_recipe<T>(h.view(), m.view(), b.view(), options, exec, observer);
+}
+
+/// What fuse_measured_counts() takes at its peak for maps of this shape on so many threads. Measured on maps of 64 to
+/// 1024 pixels a side, with one to five elements, on one thread and two.
+template <scalar T>
+memory_estimate counts_memory(const stack_shape& shape, bool averaging, std::size_t threads) {
+    const double pixels = static_cast<double>(shape[1] * shape[2]), image = pixels * sizeof(T),
+                 stack = static_cast<double>(shape[0]) * image;
+    // Several fits at a time, see for_each_fit().
+    const double at_once = pixels <= 1 << 18 ? static_cast<double>(threads) : 0;
+    const double fits = (at_once > 0 ? 43 + 11 * at_once : 32) * stack + 10 * image;
+    if (!averaging) return {fits};
+    // Averages of all counts and of the part, the list of neighbours, and descriptors in two layouts.
+    const double neighbours = static_cast<double>(neighbour_bytes(shape[1], shape[2])),
+                 descriptors = 2 * 28 * sizeof(float) * pixels;
+    return {std::max(fits, (36 + 15 * at_once) * stack + neighbours + descriptors)};
+}
+
+}  // namespace stemfuse

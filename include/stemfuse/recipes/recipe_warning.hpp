@@ -1,0 +1,114 @@
+// What a user should know before the maps of a recipe are believed: as data, and in words.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <stemfuse/core/error.hpp>
+#include <stemfuse/data/alignment.hpp>
+
+namespace stemfuse {
+
+/// The HAADF image was moved onto the maps by -y rows and -x columns.
+struct haadf_moved {
+    double y, x;
+    bool as_guide;  ///< unasked, as averages follow it
+};
+
+/// Asked to move the image, the recipe found no drift that is certain.
+struct haadf_not_moved {};
+
+/// More than half a pixel of drift is certain, and the image was left where it is.
+struct haadf_drifted {
+    drift measured;
+};
+
+/// An element has no counts beyond three standard errors above its background.
+struct faint_element {
+    std::size_t element;
+    double counts, background;  ///< sums over the image
+
+    double net() const { return counts - background; }
+};
+
+/// Around a pixel the counts disagree with the map, before its balance, beyond chance.
+struct counts_disagree {
+    std::size_t element, row, column;
+    double ratio;      ///< of the counts to what the map expected
+    double deviation;  ///< in standard deviations beyond the tolerance
+};
+
+/// The image depends on no map: it gave the prior its direction, and nothing else.
+struct haadf_left_out {};
+
+/// Pixels of a map that counted wrongly, hot ones or dead lines: no fit has seen them.
+struct pixels_left_out {
+    std::size_t element, pixels;
+};
+
+using recipe_warning = std::variant<haadf_moved, haadf_not_moved, haadf_drifted, faint_element, counts_disagree,
+                                    haadf_left_out, pixels_left_out>;
+
+/// Nothing where the image was not to be moved and no drift is significant.
+inline std::optional<recipe_warning> warning_of(const haadf_alignment& found) {
+    if (found.moved) return haadf_moved{found.y, found.x, found.mode == alignment_mode::significant};
+    if (found.mode == alignment_mode::certain) return haadf_not_moved{};
+    if (found.measured.significant()) return haadf_drifted{found.measured};
+    return {};
+}
+
+namespace detail {
+
+/// A number as printf's `format` says.
+inline std::string formatted(double value, const char* format) {
+    char text[64];
+    std::snprintf(text, sizeof text, format, value);
+    return text;
+}
+
+struct warning_in_words {
+    const std::vector<std::string>& elements;
+
+    std::string operator()(const haadf_moved& w) const {
+        return "the HAADF image was moved by " + to_string(-w.y) + " rows and " + to_string(-w.x) +
+               " columns onto the maps" + (w.as_guide ? ", as averages follow it" : "");
+    }
+    std::string operator()(const haadf_not_moved&) const {
+        return "the HAADF image was not moved: no drift is certain";
+    }
+    std::string operator()(const haadf_drifted& w) const {
+        const auto& d = w.measured;
+        return "the HAADF image has drifted against the maps by " + formatted(d.y, "%.2f") + " +- " +
+               formatted(d.sigma_y, "%.2f") + " rows and " + formatted(d.x, "%.2f") + " +- " +
+               formatted(d.sigma_x, "%.2f") + " columns";
+    }
+    std::string operator()(const faint_element& w) const {
+        return elements.at(w.element) + " has " + formatted(w.counts, "%.0f") + " counts where the background is " +
+               formatted(w.background, "%.0f") + (w.net() > 0 ? ": there may be none of it" : ": its map is 0");
+    }
+    std::string operator()(const counts_disagree& w) const {
+        return elements.at(w.element) + ": around row " + std::to_string(w.row) + ", column " +
+               std::to_string(w.column) + " the counts disagree with the map before its balance, see the report";
+    }
+    std::string operator()(const haadf_left_out&) const {
+        return "the HAADF image depends on no map: it was left out, but for the prior's direction";
+    }
+    std::string operator()(const pixels_left_out& w) const {
+        return elements.at(w.element) + ": " + std::to_string(w.pixels) +
+               " pixels counted wrongly and were left out: what the map has there comes from their surroundings";
+    }
+};
+
+}  // namespace detail
+
+/// A sentence without its full stop. `elements` are the symbols, in the order of the maps.
+inline std::string in_words(const recipe_warning& warning, const std::vector<std::string>& elements) {
+    return std::visit(detail::warning_in_words{elements}, warning);
+}
+
+}  // namespace stemfuse
