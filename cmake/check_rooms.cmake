@@ -7,7 +7,7 @@ set(include_dir "${source_dir}/include/stemfuse")
 
 set(rooms core simd elements operators nonlocal terms priors solvers data counts io/base spectra tomography quantify recipes
           quality testing simulate io/dm io/hdf5 io/numpy io/tiff io/velox io/record io report/figure report mpi)
-set(owner_of_xtensor core nonlocal/patch_descriptors.hpp)
+set(owner_of_xtensor core)
 set(owner_of_hdf5.h io/hdf5)
 set(owner_of_tiff io/tiff)
 set(owner_of_zip.h io/numpy)

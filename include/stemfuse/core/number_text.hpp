@@ -3,7 +3,15 @@
 
 #include <array>
 #include <charconv>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
+
+#if !defined(__cpp_lib_to_chars)
+#include <locale>
+#include <sstream>
+#endif
 
 namespace stemfuse {
 
@@ -26,6 +34,22 @@ inline std::string fixed_text(double value, int decimals) {
 inline std::string exact_text(double value) {
     std::array<char, 32> text{};
     return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+/// The number that all of a text is, in the usual way of writing, whatever the locale; none for any other text.
+inline std::optional<double> parse_number(std::string_view text) {
+    double value = 0;
+#if defined(__cpp_lib_to_chars)
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
+#else
+    // libc++ 19 reads no floating-point numbers by from_chars.
+    std::istringstream stream{std::string(text)};
+    stream.imbue(std::locale::classic());
+    if (!(stream >> std::noskipws >> value) || stream.peek() != std::istringstream::traits_type::eof())
+        return std::nullopt;
+#endif
+    return value;
 }
 
 }  // namespace stemfuse

@@ -7,9 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <xtensor-blas/xlinalg.hpp>
-
 #include <stemfuse/core/array_access.hpp>
+#include <stemfuse/core/blas.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/random.hpp>
@@ -173,12 +172,10 @@ inline xt::xtensor<double, 2> principal_directions(const patch_reader& reader, c
         for (std::size_t k = 0; k < drawn; ++k) mean += patches(p, k) / static_cast<double>(drawn);
         for (std::size_t k = 0; k < drawn; ++k) patches(p, k) -= mean;
     }
-    const xt::xtensor<double, 2> covariance = xt::linalg::dot(patches, xt::transpose(patches));
-    const auto [values, vectors] = xt::linalg::eigh(covariance);
+    const xt::xtensor<double, 2> vectors = eigenvectors(gram_matrix(patches));
     const std::size_t kept = std::min(options.dimensions, taps.size());
     xt::xtensor<double, 2> directions({taps.size(), kept});
-    for (std::size_t d = 0; d < kept; ++d)
-        xt::view(directions, xt::all(), d) = xt::view(vectors, xt::all(), taps.size() - 1 - d);
+    for (std::size_t d = 0; d < kept; ++d) xt::view(directions, xt::all(), d) = xt::view(vectors, taps.size() - 1 - d);
     return directions;
 }
 

@@ -1,12 +1,12 @@
 // Images of HyperSpy's .hspy files (HDF5).
 #pragma once
 
-#include <charconv>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/io/hdf5/hdf5_images.hpp>
 
 namespace stemfuse::io {
@@ -134,9 +134,8 @@ inline void list_hspy(hdf5_images& images) {
         if (const auto number = hdf5_number_attribute(file.root(), "file_format_version")) version = to_string(*number);
     }
     images.contents().format = "HyperSpy" + (version.empty() ? "" : ", version " + version);
-    double number = 0;
-    std::from_chars(version.data(), version.data() + version.size(), number);
-    if (number >= 4)
+    // "3.1", of "3.1.2" the first number
+    if (parse_number(version.substr(0, version.find('.'))).value_or(0) >= 4)
         images.contents().warnings.push_back("HyperSpy version " + version + " is newer than 3, read as 3");
     for (const std::string& name : file.members("Experiments"))
         detail::list_hspy_experiment(images, "Experiments/" + name);

@@ -1,7 +1,6 @@
 // The JSON texts in Velox files, read leniently: numbers come as strings, and any part may be missing.
 #pragma once
 
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
 namespace stemfuse::io {
@@ -46,10 +46,8 @@ public:
         if (found->is_number()) return found->get<double>();
         if (!found->is_string()) return std::nullopt;
         const auto& written = found->get_ref<const std::string&>();
-        double value = 0;
-        const auto [end, failure] = std::from_chars(written.data(), written.data() + written.size(), value);
-        const bool whole = failure == std::errc() && end == written.data() + written.size();
-        return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
+        const std::optional<double> value = parse_number(written);
+        return value && std::isfinite(*value) ? value : std::nullopt;
     }
 
 private:
