@@ -19,9 +19,11 @@ namespace stemfuse {
 /// A scheme S supplies one iteration on an objective F: S::duals_of<Prior, T>::type is what a result hands to a warm
 /// start; start(f, x, duals, execution) returns a state with the members `at` (costs at x) and `duals`; advance(f,
 /// state, x, execution) makes x the next iterate and updates both. A scheme that keeps its iterate elsewhere, or x for
-/// other purposes, also has finish(f, state, x, execution), called once at the end, which makes x the iterate. See
-/// published_scheme, and examples/custom_scheme.cpp. A state may have a `stationarity`, 0 where x meets the conditions
-/// of a minimum, by which a solve can be stopped, and the `sweeps` over the maps so far: both are in the report.
+/// other purposes, also has finish(f, state, x, execution), called once at the end, which makes x the iterate, and
+/// iterate(f, state, x, execution), which returns a stack_view<const T> of it in between, for observers that ask for
+/// the maps. See published_scheme, and examples/custom_scheme.cpp. A state may have a `stationarity`, 0 where x meets
+/// the conditions of a minimum, by which a solve can be stopped, and the `sweeps` over the maps so far: both are in the
+/// report.
 template <class S, class F, class Prior, class T = typename F::value_type>
 concept scheme =
     requires(const S& s, const F& f, const stack_view<T>& x, typename S::template duals_of<Prior, T>::type duals,
@@ -49,8 +51,8 @@ struct fusion_result : fusion_report {
 /// for a start of another shape and value_error for one with NaN, infinity or negative numbers, for 0 iterations or
 /// more than iteration_ceiling, for a relative change outside [0, 1] and a stationarity that is negative or that the
 /// scheme does not measure; later divergence_error as soon as the objective is no finite number, and cancelled where
-/// the executor asks for the end. An observer is called with a progress before the first and after every iteration;
-/// returning false, it ends the solve.
+/// the executor asks for the end. An observer is called before the first and after every iteration, with a progress
+/// and, if it takes them, the maps; returning false, it ends the solve. See ignore_progress.
 template <class Elastic, class Chemical, class Prior = total_variation, class Scheme = published_scheme>
 class fusion_solver {
     static_assert(
@@ -149,13 +151,14 @@ private:
 
         fusion_report report;
         state_type state = scheme_.start(objective_, x, std::move(duals), exec);
-        bool go_on = record(report, state, stop, observer);
+        bool go_on = record(report, state, x, stop, exec, observer);
         while (go_on && report.iterations < stop.iterations) {
             exec.throw_if_stopped();
             scheme_.advance(objective_, state, x, exec);
             ++report.iterations;
-            go_on = record(report, state, stop, observer);
+            go_on = record(report, state, x, stop, exec, observer);
         }
+        if (report.reason == stop_reason::iterations && is_stuck(report)) report.reason = stop_reason::unchanged;
         if constexpr (requires { scheme_.finish(objective_, state, x, exec); }) {
             scheme_.finish(objective_, state, x, exec);
         }
@@ -169,9 +172,16 @@ private:
         { state.stationarity } -> std::convertible_to<double>;
     };
 
+    // Whether the objective is still that of the start although a thousandth of it may be there to win: far more than
+    // the rounding of float, which ends the descent of a warm start.
+    static bool is_stuck(const fusion_report& report) {
+        return report.stationarity > 1e-3 && report.history.back().total == report.history.front().total;
+    }
+
     // Appends the costs, tells the observer, and says whether to go on.
     template <class State, class Observer>
-    static bool record(fusion_report& report, const State& state, const stopping& stop, Observer& observer) {
+    bool record(fusion_report& report, State& state, const stack_view<value_type>& x, const stopping& stop,
+                const execution& exec, Observer& observer) const {
         const costs& at = state.at;
         if constexpr (measures_stationarity<State>) report.stationarity = state.stationarity;
         if constexpr (requires { report.sweeps = state.sweeps; }) report.sweeps = state.sweeps;
@@ -183,13 +193,15 @@ private:
         const bool first = report.history.empty();
         const double change = first ? 0 : std::abs(at.total - report.history.back().total);
         report.history.push_back(at);
-        bool go_on = true;
-        const progress now{report.iterations, stop.iterations, at};
-        if constexpr (std::same_as<std::invoke_result_t<Observer&, const progress&>, bool>) {
-            go_on = observer(now);
-        } else {
-            observer(now);
-        }
+        const auto iterate = [&]() -> stack_view<const value_type> {
+            if constexpr (requires { scheme_.iterate(objective_, state, x, exec); }) {
+                return scheme_.iterate(objective_, state, x, exec);
+            } else {
+                return x;
+            }
+        };
+        bool go_on = detail::tell(observer, progress{report.iterations, stop.iterations, at},
+                                  current_maps<value_type, decltype(iterate)>(iterate));
         if (!go_on) {
             report.reason = stop_reason::observer;
         } else if (stop.stationarity > 0 && report.stationarity <= stop.stationarity) {

@@ -48,6 +48,8 @@ struct published_scheme {
         costs at;  ///< the terms at the iterate
         duals_type spare_duals{};
         bool v_in_x = false, ahead = false;
+        bool made = false;                     ///< whether `iterate` is that of s.at
+        xt::xtensor<value_type, 3> iterate{};  ///< only where an observer asked for it
     };
 
     /// Prepares the iteration at x. Throws value_error for a step that is not finite and positive.
@@ -88,6 +90,7 @@ struct published_scheme {
             s.at = f.total(result.sum, result.value);
             s.v_in_x = !s.v_in_x;
             s.ahead = true;
+            s.made = false;
         } else {
             prox(f, s.duals, stack_view<const T>(other), x, exec);
             s.at = f.value_and_gradient(x, other, exec);
@@ -95,11 +98,26 @@ struct published_scheme {
         }
     }
 
-    /// Makes x the iterate of which s.at has the costs, by the last prox once more where its result was not kept.
+    /// The iterate of which s.at has the costs, for who asks for it between iterations: x, or where it was not kept
+    /// what the last prox gives once more, in memory of its own.
+    template <class E, class C, class P, class T = typename E::value_type>
+    stack_view<const T> iterate(const objective<E, C, P>& f, state<objective<E, C, P>, P>& s, const stack_view<T>& x,
+                                const execution& exec) const {
+        if (!s.ahead) return x;
+        if (!s.made) {
+            s.iterate.resize(x.shape);
+            prox(f, s.spare_duals, stack_view<const T>(s.v_in_x ? as_view(s.other) : x), as_view(s.iterate), exec);
+            s.made = true;
+        }
+        return as_view(s.iterate);
+    }
+
+    /// Makes x the iterate.
     template <class E, class C, class P, class T = typename E::value_type>
     void finish(const objective<E, C, P>& f, state<objective<E, C, P>, P>& s, const stack_view<T>& x,
                 const execution& exec) const {
         if (!s.ahead) return;
+        if (s.made) return copy_rows(stack_view<const T>(as_view(s.iterate)), x, exec);
         const stack_view<T> other = as_view(s.other), v = s.v_in_x ? other : x, u = s.v_in_x ? x : other;
         prox(f, s.spare_duals, stack_view<const T>(v), u, exec);
         if (s.v_in_x) return;

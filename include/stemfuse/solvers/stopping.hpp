@@ -1,11 +1,14 @@
 // When a solve ends, and what it tells on the way.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include <stemfuse/core/array.hpp>
 #include <stemfuse/solvers/objective.hpp>
 
 namespace stemfuse {
@@ -17,7 +20,13 @@ struct stopping {
     double stationarity = 0;      ///< stop when the scheme's measure is at most this; 0 switches it off
 };
 
-enum class stop_reason { iterations, relative_change, stationarity, observer };
+enum class stop_reason {
+    iterations,
+    relative_change,
+    stationarity,
+    observer,
+    unchanged,  ///< all iterations done, none lower than the start, whose stationarity is above 1e-3
+};
 
 inline std::string_view to_string(stop_reason reason) {
     switch (reason) {
@@ -29,6 +38,9 @@ inline std::string_view to_string(stop_reason reason) {
             return "stationarity below its limit";
         case stop_reason::observer:
             return "stopped by the observer";
+        case stop_reason::unchanged:
+            return "nothing lower than the start was found, which is not stationary: more iterations or another start "
+                   "may help";
     }
     return "";
 }
@@ -40,10 +52,48 @@ struct progress {
     costs at;                ///< the terms after this iteration
 };
 
-/// An observer is callable with a progress. One that returns bool stops the solve by returning false.
+/// The maps after an iteration, as an observer that takes two arguments is given them: they become a stack_view<const
+/// T>, valid during the call. A scheme that does not have them at hand makes them only then.
+template <class T, class Make>
+class current_maps {
+public:
+    explicit current_maps(const Make& make) : make_(make) {}
+
+    operator stack_view<const T>() const { return make_(); }
+    stack_view<const T> operator()() const { return make_(); }
+
+private:
+    const Make& make_;
+};
+
+/// An observer is callable with a progress, or with a progress and the maps: (const progress&, stack_view<const T>), or
+/// (const progress&, const auto& maps) to look at maps() now and then alone. One that returns bool stops the solve by
+/// returning false. Ready-made ones: observers.hpp.
 struct ignore_progress {
     void operator()(const progress&) const {}
 };
+
+namespace detail {
+
+// Calls the observer, with the maps if it takes them, and says whether to go on.
+template <class Observer, class Maps>
+bool tell(Observer& observer, const progress& now, const Maps& maps) {
+    const auto call = [&](const auto&... arguments) {
+        if constexpr (std::same_as<std::invoke_result_t<Observer&, decltype(arguments)...>, bool>) {
+            return observer(arguments...);
+        } else {
+            observer(arguments...);
+            return true;
+        }
+    };
+    if constexpr (std::invocable<Observer&, const progress&, const Maps&>) {
+        return call(now, maps);
+    } else {
+        return call(now);
+    }
+}
+
+}  // namespace detail
 
 /// What a solve did: costs before the first and after every iteration, so history.size() == iterations + 1.
 struct fusion_report {
