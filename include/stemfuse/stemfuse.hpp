@@ -41,6 +41,7 @@
 #include <stemfuse/nonlocal/patch_descriptors.hpp>
 #include <stemfuse/operators/binning.hpp>
 #include <stemfuse/operators/block_means.hpp>
+#include <stemfuse/operators/diagonal_bounds.hpp>
 #include <stemfuse/operators/finite_differences.hpp>
 #include <stemfuse/operators/gaussian_blur.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
@@ -102,6 +103,8 @@
 #include <stemfuse/simulate/stacking_fault.hpp>
 #include <stemfuse/solvers/convergent_scheme.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
+#include <stemfuse/solvers/observers.hpp>
+#include <stemfuse/solvers/primal_dual_scheme.hpp>
 #include <stemfuse/solvers/published_scheme.hpp>
 #include <stemfuse/solvers/stationarity.hpp>
 #include <stemfuse/solvers/stopping.hpp>
@@ -119,6 +122,7 @@
 #include <stemfuse/terms/composed_term.hpp>
 #include <stemfuse/terms/correlated_likelihood.hpp>
 #include <stemfuse/terms/count_likelihood.hpp>
+#include <stemfuse/terms/dualisable_term.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/haadf_model_through.hpp>

@@ -228,7 +228,8 @@ TEST_CASE("the measured maps cannot be fused in place") {
     std::vector<float> buffer(p.maps.begin(), p.maps.end());
     auto maps = xt::adapt(buffer.data(), buffer.size(), xt::no_ownership(), std::array<std::size_t, 3>{3, 40, 50});
     const fusion_solver solver(haadf_model(p.haadf, haadf_response({"Sc", "Dy", "O"})), poisson_likelihood(maps, 0.24));
-    support::check_throws<value_error>([&] { solver.solve_in_place(maps); }, "start", "shares memory with the measured maps");
+    support::check_throws<value_error>([&] { solver.solve_in_place(maps); }, "start",
+                                       "shares memory with the measured maps");
     CHECK(solver.solve().iterations == 30);
 }
 

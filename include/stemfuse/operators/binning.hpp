@@ -41,6 +41,7 @@ public:
         const double norm = std::sqrt(static_cast<double>(factors_[0] * factors_[1]));
         return block_ == binned::sum ? norm : 1 / norm;
     }
+    static bool non_negative() { return true; }
 
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {

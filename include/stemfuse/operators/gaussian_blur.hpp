@@ -38,6 +38,7 @@ public:
     stack_shape domain_shape() const { return shape_; }
     stack_shape range_shape() const { return shape_; }
     double norm_bound() const { return 1; }
+    static bool non_negative() { return true; }
 
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {

@@ -28,6 +28,13 @@ concept has_norm_bound = requires(const Op& op) {
     { op.norm_bound() } -> std::convertible_to<double>;
 };
 
+/// An operator that says whether all entries of its matrix are 0 or more: then what it makes of constant maps are its
+/// row sums, which primal-dual schemes take for their steps, see diagonal_bounds_of.
+template <class Op>
+concept knows_its_signs = requires(const Op& op) {
+    { op.non_negative() } -> std::convertible_to<bool>;
+};
+
 namespace detail {
 
 // Fails to compile with the name of the first member of linear_operator<Op, T> that is missing.

@@ -65,6 +65,9 @@ public:
 
     /// The largest singular value of the matrix, to 1e-5 from above.
     double norm_bound() const { return detail::matrix_norm_bound(matrix_); }
+    bool non_negative() const {
+        return std::all_of(matrix_.begin(), matrix_.end(), [](T entry) { return entry >= 0; });
+    }
 
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {

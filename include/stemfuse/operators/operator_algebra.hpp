@@ -19,6 +19,7 @@ public:
     stack_shape domain_shape() const { return shape_; }
     stack_shape range_shape() const { return shape_; }
     double norm_bound() const { return 1; }
+    static bool non_negative() { return true; }
 
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {
@@ -53,6 +54,11 @@ public:
         requires has_norm_bound<Operator>
     {
         return std::abs(factor_) * operator_.norm_bound();
+    }
+    bool non_negative() const
+        requires knows_its_signs<Operator>
+    {
+        return factor_ >= 0 && operator_.non_negative();
     }
 
     template <stack X, stack Out>
@@ -102,6 +108,11 @@ public:
         requires(has_norm_bound<A> && has_norm_bound<B>)
     {
         return a_.norm_bound() * b_.norm_bound();
+    }
+    bool non_negative() const
+        requires(knows_its_signs<A> && knows_its_signs<B>)
+    {
+        return a_.non_negative() && b_.non_negative();
     }
 
     template <stack X, stack Out>

@@ -93,9 +93,16 @@ public:
         writable<value_type, 3, std::remove_reference_t<G>> out(gradient, "gradient");
         require_shape(in.view().shape, shape(), "maps", "the terms'");
         require_shape(out.view().shape, shape(), "gradient", "the terms'");
-        const costs at = sweep(in.view(), out.view(), exec);
+        const row_costs smooth = sweep(in.view(), out.view(), exec);
         out.commit();
-        return at;
+        return total(smooth, prior_.value(in.view(), exec));
+    }
+
+    /// The smooth terms at x, unweighted, with the gradient of their weighted sum written to g, by views of shape
+    /// shape(): for schemes that have the prior's value from elsewhere.
+    row_costs smooth_value_and_gradient(const stack_view<const value_type>& x, const stack_view<value_type>& g,
+                                        const execution& exec = {}) const {
+        return sweep(x, g, exec);
     }
 
     /// The smooth terms of a segment; x[i] and g[i] point to its first pixel of element i, g receives their weighted
@@ -115,7 +122,8 @@ public:
     }
 
 private:
-    costs sweep(const stack_view<const value_type>& x, const stack_view<value_type>& g, const execution& exec) const {
+    row_costs sweep(const stack_view<const value_type>& x, const stack_view<value_type>& g,
+                    const execution& exec) const {
         const std::size_t n = x.shape[0], ny = x.shape[1], nx = x.shape[2];
         if constexpr (row_wise) {
             std::vector<row_costs> rows(ny);
@@ -128,7 +136,7 @@ private:
             });
             row_costs smooth;
             for (const row_costs& row : rows) smooth += row;
-            return total(smooth, prior_.value(x, exec));
+            return smooth;
         } else {
             xt::xtensor<value_type, 3> part(x.shape);
             const auto p = as_view(part);
@@ -140,7 +148,7 @@ private:
                 const value_type* const b = p.row(r / ny, r % ny);
                 for (std::size_t c = 0; c < nx; ++c) a[c] = lh * a[c] + lc * b[c];
             });
-            return total({haadf, chemical}, prior_.value(x, exec));
+            return {haadf, chemical};
         }
     }
 

@@ -30,10 +30,20 @@ public:
     // x, z when it begins, becomes x'; 2 x' - z is left in `ahead`, whose rows begin at column 0. The other pointers
     // point to the segment's first pixel.
     void operator()(row_segment segment, const T* const* tangent, T* const* x, T* const* ahead) const {
+        run(segment, tangent, x, ahead, true);
+    }
+
+    // The same for a z of its own, which lies in `ahead` when it begins: the steps start from x.
+    void from_centre(row_segment segment, const T* const* tangent, T* const* x, T* const* ahead) const {
+        run(segment, tangent, x, ahead, false);
+    }
+
+private:
+    void run(row_segment segment, const T* const* tangent, T* const* x, T* const* ahead, bool x_is_centre) const {
         const T lambda_haadf = static_cast<T>(f_.lambda_haadf());
         const bool coupled = lambda_haadf > 0;
         for (std::size_t k = 0; k < steps_; ++k) {
-            prepare(segment, k == 0, x, ahead);
+            prepare(segment, x_is_centre && k == 0, x, ahead);
             if (coupled) f_.elastic().row_majoriser(segment, tangent, x, g(), d(), u(), lambda_haadf);
             f_.chemical().row_newton(segment, x, g(), d(), lowest(), static_cast<T>(f_.lambda_chemical()));
             T* const* const z = k + 1 == steps_ ? ahead : nullptr;
@@ -43,7 +53,6 @@ public:
         }
     }
 
-private:
     T* const* g() const { return images_(1); }
     T* const* d() const { return images_(2); }
     T* const* u() const { return images_(3); }

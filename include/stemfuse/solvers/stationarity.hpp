@@ -120,16 +120,23 @@ stationarity_report stationarity(const objective<E, C, P>& f, const stack_view<c
     const T lambda = static_cast<T>(f.lambda_tv());
     const dual_kernels<P> kernels{f.prior_term()};
     std::vector<detail::stationarity_sums> rows(ny);
+    constexpr bool by_rows = objective<E, C, P>::row_wise;
+    xt::xtensor<T, 3> whole;  // the gradient, where terms couple pixels
+    row_costs smooth;
+    if constexpr (!by_rows) {
+        whole.resize(x.shape);
+        smooth = f.smooth_value_and_gradient(x, as_view(whole), exec);
+    }
     for_each_row_block(ny, nx, exec, [&](std::size_t first, std::size_t last) {
-        xt::xtensor<T, 3> gradient({n, std::size_t{1}, nx}), pull({n, std::size_t{1}, nx});
+        xt::xtensor<T, 3> gradient({by_rows ? n : 0, std::size_t{1}, nx}), pull({n, std::size_t{1}, nx});
         const xt::xtensor<T, 3> zero = xt::zeros<T>({p.shape[0], std::size_t{1}, nx});
-        row_pointers<T> g_rows(as_view(gradient)), q_rows(as_view(pull));
+        row_pointers<T> g_rows(as_view(by_rows ? gradient : whole)), q_rows(as_view(pull));
         row_pointers<const T> x_rows(x), below_rows(x), p_rows(p), above_rows(p), zero_rows(as_view(zero));
-        T* const* const g = g_rows.at(0);
         T* const* const q = q_rows.at(0);
         for (std::size_t y = first; y < last; ++y) {
             const T* const* const at = x_rows.at(y);
-            rows[y].smooth = f.row_value_and_gradient({y, 0, nx}, at, g);
+            T* const* const g = g_rows.at(by_rows ? 0 : y);
+            if constexpr (by_rows) rows[y].smooth = f.row_value_and_gradient({y, 0, nx}, at, g);
             rows[y].prior = kernels.value({y, 0, nx}, n, at, below_rows.at(y + 1 < ny ? y + 1 : y));
             kernels.adjoint({y, 0, nx}, n, p_rows.at(y), y > 0 ? above_rows.at(y - 1) : zero_rows.at(0), q);
             for (std::size_t i = 0; i < n; ++i) detail::add_residual(rows[y], at[i], g[i], q[i], lambda, scales[i], nx);
@@ -137,7 +144,8 @@ stationarity_report stationarity(const objective<E, C, P>& f, const stack_view<c
     });
     detail::stationarity_sums all;
     for (const auto& row : rows) all += row;
-    const costs at = f.total(all.smooth, all.prior);
+    if constexpr (by_rows) smooth = all.smooth;
+    const costs at = f.total(smooth, all.prior);
     const double excess = f.lambda_tv() * std::max(0.0, all.prior - all.pairing) + all.residual;
     return {at, detail::relative_excess(excess, at.total)};
 }

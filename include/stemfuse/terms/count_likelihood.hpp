@@ -10,6 +10,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/simd/elementary.hpp>
+#include <stemfuse/terms/dualisable_term.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
@@ -147,6 +148,24 @@ public:
             return largest;
         });
     }
+
+    /// See dualisable_term: in the variable s_i x_i it is that of the published form.
+    [[gnu::flatten]] void row_dual_prox(row_segment segment, const value_type* const* z, value_type* const* y,
+                                        const value_type* steps, value_type scale) const {
+        for (std::size_t i = 0; i < scales_.size(); ++i) {
+            const value_type *const counted = counts_.view().row(i, segment.y) + segment.x0, *const zi = z[i];
+            value_type* const yi = y[i];
+            const value_type s = scales_[i], inverse = 1 / s, step = steps[i], own = step * inverse * inverse;
+            with_background(i, segment, [=](auto background, auto exposure) {
+                for_each_pack<value_type>(segment.n, [=](auto at) {
+                    const pack<value_type> u = inverse * (at.load(yi) + step * at.load(zi)), top = scale * exposure(at);
+                    const pack<value_type> a = u + own * background(at) - top;
+                    at.store(yi, s * detail::poisson_dual_prox(a, scale * own * at.load(counted), top));
+                });
+            });
+        }
+    }
+    double dual_scale(std::size_t i) const { return static_cast<double>(scales_[i]); }
 
     /// The same term for block means of the counts and of the background.
     auto coarser() const {

@@ -11,6 +11,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/simd/simd.hpp>
+#include <stemfuse/terms/dualisable_term.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
@@ -68,6 +69,20 @@ public:
     double curvature_bound(const execution& = {}) const {
         return static_cast<double>(*std::max_element(precision_.begin(), precision_.end()));
     }
+
+    /// See dualisable_term.
+    [[gnu::flatten]] void row_dual_prox(row_segment segment, const value_type* const* z, value_type* const* y,
+                                        const value_type* steps, value_type scale) const {
+        const auto maps = maps_.view();
+        for (std::size_t i = 0; i < maps.shape[0]; ++i) {
+            const value_type *const b = maps.row(i, segment.y) + segment.x0, *const zi = z[i];
+            value_type* const yi = y[i];
+            const value_type step = steps[i], factor = 1 / (1 + step / (scale * precision_[i]));
+            for_each_pack<value_type>(
+                segment.n, [=](auto at) { at.store(yi, factor * (at.load(yi) + step * (at.load(zi) - at.load(b)))); });
+        }
+    }
+    double dual_scale(std::size_t i) const { return std::sqrt(static_cast<double>(precision_[i])); }
 
     /// The same term for block means of the maps.
     auto coarser() const {

@@ -10,6 +10,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/simd/elementary.hpp>
+#include <stemfuse/terms/dualisable_term.hpp>
 #include <stemfuse/terms/term.hpp>
 
 namespace stemfuse {
@@ -96,6 +97,22 @@ public:
             return static_cast<double>(*std::max_element(row, row + nx)) / (eps * eps);
         });
     }
+
+    /// See dualisable_term.
+    [[gnu::flatten]] void row_dual_prox(row_segment segment, const value_type* const* z, value_type* const* y,
+                                        const value_type* steps, value_type scale) const {
+        const auto maps = maps_.view();
+        for (std::size_t i = 0; i < maps.shape[0]; ++i) {
+            const value_type *const row = maps.row(i, segment.y) + segment.x0, *const zi = z[i];
+            value_type* const yi = y[i];
+            const value_type step = steps[i], shift = step * background_[i] - scale, amount = scale * step;
+            for_each_pack<value_type>(segment.n, [=](auto at) {
+                const pack<value_type> a = at.load(yi) + step * at.load(zi) + shift;
+                at.store(yi, detail::poisson_dual_prox(a, amount * at.load(row), broadcast(scale)));
+            });
+        }
+    }
+    double dual_scale(std::size_t) const { return 1; }
 
     /// The same term for block means of the maps.
     auto coarser() const {
