@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <xtensor-blas/xlinalg.hpp>
+
 #include <stemfuse/nonlocal/patch_descriptors.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/operators/local_mean.hpp>

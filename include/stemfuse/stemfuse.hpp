@@ -25,6 +25,8 @@
 #include <stemfuse/counts/noise_split.hpp>
 #include <stemfuse/counts/raw_counts.hpp>
 #include <stemfuse/counts/thinning.hpp>
+#include <stemfuse/counts/variance_root.hpp>
+#include <stemfuse/counts/what_is_counted.hpp>
 #include <stemfuse/data/alignment.hpp>
 #include <stemfuse/data/bad_pixels.hpp>
 #include <stemfuse/data/drift.hpp>
@@ -38,6 +40,7 @@
 #include <stemfuse/elements/xray_lines.hpp>
 #include <stemfuse/nonlocal/guided_average.hpp>
 #include <stemfuse/nonlocal/neighbour_search.hpp>
+#include <stemfuse/nonlocal/patch_components.hpp>
 #include <stemfuse/nonlocal/patch_descriptors.hpp>
 #include <stemfuse/operators/binning.hpp>
 #include <stemfuse/operators/block_means.hpp>
@@ -61,6 +64,7 @@
 #include <stemfuse/quantify/quantification.hpp>
 #include <stemfuse/quantify/stoichiometry.hpp>
 #include <stemfuse/recipes/averaged_counts.hpp>
+#include <stemfuse/recipes/component_fits.hpp>
 #include <stemfuse/recipes/count_composition.hpp>
 #include <stemfuse/recipes/count_discrepancy.hpp>
 #include <stemfuse/recipes/count_fusion.hpp>

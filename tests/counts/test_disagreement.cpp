@@ -84,8 +84,9 @@ TEST_CASE("maps that are right are flagged as seldom as is stated") {
         const xt::xtensor<double, 3> background = 0.02 * dose * xt::ones<double>(maps.shape());
         const auto counts = poisson(maps + background, 11);
         for (const double rate : {0.05, 0.3}) {
-            const disagreement_options options{.tolerance = 0, .false_alarms = rate};
-            const auto found = find_disagreement<double>(as_view(maps), as_view(counts), as_view(background), options);
+            const disagreement_options options{.fine_tolerance = 0, .tolerance = 0, .false_alarms = rate};
+            auto found = find_disagreement<double>(as_view(maps), as_view(counts), as_view(background), options);
+            add_fine_disagreement<double>(found, as_view(maps), as_view(counts), as_view(background), options);
             int alarms = 0;
             for (std::size_t i = 0; i < 200; ++i) {
                 bool any = false;
@@ -150,4 +151,26 @@ TEST_CASE("the balance returns an area to its counts and leaves what chance expl
     CHECK(threads == balanced);
     CHECK_THROWS_WITH_AS(balance_locally<double>(none, as_view(counts), as_view(background), {{5, -1}}),
                          doctest::Contains("threshold"), value_error);
+}
+
+TEST_CASE("one empty column of atoms is flagged by the windows of its size") {
+    const auto maps = columns(1, 96, 20);
+    const xt::xtensor<double, 3> background = 0.1 * xt::ones<double>(maps.shape());
+    auto emptied = maps;
+    std::size_t row = 0, column = 0;
+    for (std::size_t y = 40; y < 56; ++y) {
+        for (std::size_t x = 40; x < 56; ++x) {
+            if (maps(0, y, x) > maps(0, row, column) || row == 0) row = y, column = x;
+        }
+    }
+    for (std::size_t y = row - 3; y < row + 4; ++y) {
+        for (std::size_t x = column - 3; x < column + 4; ++x) emptied(0, y, x) *= 0.03;
+    }
+    const auto counts = poisson(emptied + background, 3);
+    auto found = find_disagreement<double>(as_view(maps), as_view(counts), as_view(background));
+    const double wide = std::abs(found.deviation(0, row, column));
+    add_fine_disagreement<double>(found, as_view(maps), as_view(counts), as_view(background));
+    CHECK(found.flagged(0, row, column));
+    CHECK(std::abs(found.deviation(0, row, column)) > wide);
+    CHECK(found.ratio(0, row, column) < 0.7);
 }

@@ -39,6 +39,8 @@ guided_fusion_options quick() {
     o.kernels.of_image.erase(o.kernels.of_image.begin());
     o.kernels.softnesses = {20, 60};
     o.smoothings = {0.12, 0.5};
+    o.components.patches.resize(1);
+    o.components.ranks = {2, 5, 13};
     return o;
 }
 

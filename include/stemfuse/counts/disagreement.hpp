@@ -15,9 +15,11 @@ namespace stemfuse {
 
 /// The options of the test of maps against counts.
 struct disagreement_options {
-    std::vector<double> windows{12, 6};  ///< sigma of the Gaussian windows, in pixels
-    double tolerance = 0.05;             ///< a map that is off by this fraction everywhere does not disagree
-    double false_alarms = 0.01;          ///< probability that a map without any disagreement is flagged somewhere
+    std::vector<double> windows{12, 6};      ///< sigma of the Gaussian windows, in pixels
+    std::vector<double> fine_windows{3, 2};  ///< of the size of features, see add_fine_disagreement()
+    double fine_tolerance = 0.12;            ///< of the fine windows, over which fits are off by more
+    double tolerance = 0.05;                 ///< a map that is off by this fraction everywhere does not disagree
+    double false_alarms = 0.01;              ///< probability that a map without any disagreement is flagged somewhere
 };
 
 /// A place where a map disagrees most in its surroundings.
@@ -72,10 +74,35 @@ inline double disagreement_threshold(const disagreement_options& options, std::s
     for (int step = 0; step < 60; ++step) {
         const double u = (low + high) / 2;
         double expected = 0;
-        for (const double s : options.windows) expected += 2 * excursions(u, s, ny, nx);
+        for (const auto* windows : {&options.windows, &options.fine_windows}) {
+            for (const double s : *windows) expected += 2 * excursions(u, s, ny, nx);
+        }
         (expected > options.false_alarms ? low : high) = u;
     }
     return high;
+}
+
+// Raises what was found to what these windows find.
+template <scalar T>
+void raise_disagreement(disagreement_maps<T>& found, const stack_view<const T>& maps, const stack_view<const T>& counts,
+                        const stack_view<const T>& background, const std::vector<double>& windows, double tolerance,
+                        const execution& exec, const stack_view<const T>& exposure) {
+    const std::size_t n = maps.shape[0], ny = maps.shape[1], nx = maps.shape[2];
+    for (const double window : windows) {
+        const auto local = measure_local_excess(maps, counts, background, window, exec, exposure);
+        for_each_row(n * ny, nx, exec, [&](std::size_t r) {
+            const std::size_t i = r / ny, y = r % ny;
+            for (std::size_t x = 0; x < nx; ++x) {
+                const double counted = static_cast<double>(local.counted(i, y, x)),
+                             map = static_cast<double>(local.expected(i, y, x)),
+                             other = static_cast<double>(local.background(i, y, x)), unit = 1 / local.power(y, x);
+                const double z = tolerant_deviation(unit * counted, unit * map, unit * other, tolerance);
+                if (!(std::abs(z) > std::abs(static_cast<double>(found.deviation(i, y, x))))) continue;
+                found.deviation(i, y, x) = static_cast<T>(z);
+                found.ratio(i, y, x) = static_cast<T>(std::max(0.0, counted - other) / std::max(map, 1e-9));
+            }
+        });
+    }
 }
 
 }  // namespace detail
@@ -93,26 +120,24 @@ disagreement_maps<T> find_disagreement(const stack_view<const T>& maps, const st
     require_some(options.windows, "windows");
     require_in_range(options.tolerance, 0, 0.9, "tolerance");
     require_in_range(options.false_alarms, 1e-9, 0.5, "false_alarms");
-    const std::size_t n = maps.shape[0], ny = maps.shape[1], nx = maps.shape[2];
+    const std::size_t ny = maps.shape[1], nx = maps.shape[2];
     disagreement_maps<T> found{xt::zeros<T>(maps.shape), xt::ones<T>(maps.shape),
                                detail::disagreement_threshold(options, ny, nx)};
-    for (const double window : options.windows) {
-        const auto local = measure_local_excess(maps, counts, background, window, exec, exposure);
-        for_each_row(n * ny, nx, exec, [&](std::size_t r) {
-            const std::size_t i = r / ny, y = r % ny;
-            for (std::size_t x = 0; x < nx; ++x) {
-                const double counted = static_cast<double>(local.counted(i, y, x)),
-                             map = static_cast<double>(local.expected(i, y, x)),
-                             other = static_cast<double>(local.background(i, y, x)), unit = 1 / local.power(y, x);
-                const double z =
-                    detail::tolerant_deviation(unit * counted, unit * map, unit * other, options.tolerance);
-                if (!(std::abs(z) > std::abs(static_cast<double>(found.deviation(i, y, x))))) continue;
-                found.deviation(i, y, x) = static_cast<T>(z);
-                found.ratio(i, y, x) = static_cast<T>(std::max(0.0, counted - other) / std::max(map, 1e-9));
-            }
-        });
-    }
+    detail::raise_disagreement(found, maps, counts, background, options.windows, options.tolerance, exec, exposure);
     return found;
+}
+
+/// Adds what the fine windows find in other maps of the same counts, such as those that a balance has mended. The
+/// threshold of find_disagreement() is for both.
+template <scalar T>
+void add_fine_disagreement(disagreement_maps<T>& found, const stack_view<const T>& maps,
+                           const stack_view<const T>& counts, const stack_view<const T>& background,
+                           const disagreement_options& options = {}, const execution& exec = {},
+                           const stack_view<const T>& exposure = {}) {
+    require_shape(as_view(found.deviation).shape, maps.shape, "found", "the maps'");
+    require_in_range(options.fine_tolerance, 0, 0.9, "fine_tolerance");
+    detail::raise_disagreement(found, maps, counts, background, options.fine_windows, options.fine_tolerance, exec,
+                               exposure);
 }
 
 /// The flagged places that deviate most within `distance` pixels, the worst first, at most `most`.

@@ -56,6 +56,8 @@ inline choice_reason reason_of(const std::vector<tried_setting>& tried, const co
 inline std::string variant_in_words(const count_setting& s) {
     if (s.averaged == averaging::by_image) return "averaged by the HAADF";
     if (s.averaged == averaging::by_maps) return "averaged by the HAADF and first maps";
+    if (s.averaged == averaging::by_components)
+        return "of " + std::to_string(s.components) + " components of joint patches";
     return (s.haadf_weight > 0 ? "HAADF weight " + to_string(s.haadf_weight) + ", exponent " + to_string(s.gamma)
                                : std::string("counts alone")) +
            (s.directed ? ", prior directed by the HAADF" : ", prior without direction");
@@ -63,6 +65,7 @@ inline std::string variant_in_words(const count_setting& s) {
 
 inline std::string in_words(const count_setting& s) {
     using detail::formatted;
+    if (s.averaged == averaging::by_components) return variant_in_words(s);
     return variant_in_words(s) + ", smoothing " + formatted(s.smoothing, "%.4g") +
            (s.blur > 0 ? ", blur " + formatted(s.blur, "%.4g") + " px" : "");
 }

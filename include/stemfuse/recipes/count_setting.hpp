@@ -1,14 +1,16 @@
 // How one fit to counts was made, and how well it predicts counts held out: plain data, which records keep.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include <stemfuse/counts/choose.hpp>
 
 namespace stemfuse {
 
-/// Whether counts are averaged over places that look alike, in the image or in the image and in maps of a first fit.
-enum class averaging { none, by_image, by_maps };
+/// Whether counts are averaged over places that look alike, in the image or in the image and in maps of a first fit, or
+/// made of the principal components of all patches.
+enum class averaging { none, by_image, by_maps, by_components };
 
 /// One way to weigh counts, image and prior against one another. All of it has no unit.
 struct count_setting {
@@ -18,13 +20,14 @@ struct count_setting {
     double gamma = 1;      ///< exponent of the HAADF response
     double smoothing = 4;  ///< lambda_tv / sqrt(mean of the scales): near 4 whatever the dose, less for averages
     averaging averaged = averaging::none;
-    double blur = 0;  ///< sigma in pixels of a Gaussian over the fit: maps are no sharper than the beam
+    std::size_t components = 0;  ///< how many are kept, by_components alone, for which nothing else holds
+    double blur = 0;             ///< sigma in pixels of a Gaussian over the fit: maps are no sharper than the beam
 };
 
 /// Whether two settings differ in smoothing and blur at most.
 inline bool same_variant(const count_setting& a, const count_setting& b) {
     return a.directed == b.directed && a.haadf_weight == b.haadf_weight && a.gamma == b.gamma &&
-           a.averaged == b.averaged;
+           a.averaged == b.averaged && a.components == b.components;
 }
 
 inline bool same_setting(const count_setting& a, const count_setting& b) {

@@ -14,6 +14,7 @@
 #include <stemfuse/counts/local_balance.hpp>
 #include <stemfuse/data/bad_pixels.hpp>
 #include <stemfuse/recipes/averaged_counts.hpp>
+#include <stemfuse/recipes/component_fits.hpp>
 #include <stemfuse/recipes/count_fusion.hpp>
 
 namespace stemfuse {
@@ -26,6 +27,7 @@ struct guided_fusion_options {
     /// directed by the image alone, as fits to counts are but one part of the mixtures.
     count_fusion_options counts{.grid = {.directed = {true}}, .holdout = {.fraction = 0.7}};
     kernel_grid kernels{};
+    component_grid components{};                          ///< no patches: none are tried
     std::vector<double> smoothings{0.03, 0.12, 0.5, 1};   ///< of averages: their remaining noise is already smooth
     double haadf_weight = 0.05;                           ///< of averages, which have seen the image; 0: none
     std::vector<balance_pass> balance = default_balance;  ///< none: no balance
@@ -36,7 +38,8 @@ struct guided_fusion_options {
 struct mixture_part {
     double weight;  ///< above 0; those of a map sum to 1
     count_setting setting;
-    kernel_choice kernel;  ///< of the averages; without a guide where it is a fit to the counts
+    kernel_choice kernel;  ///< of the averages, or the patches of the components; without a guide where it is a fit to
+                           ///< the counts
 };
 
 /// What a fusion of counts with averages returns.
@@ -46,7 +49,8 @@ struct guided_fusion_result : count_fusion_result<T> {  // chosen: the heaviest 
     /// How far a map rests on averaging: the fraction of a pixel's counts that comes from more than 3 pixels away, 0 to
     /// 1, shape (n, n_y, n_x).
     xt::xtensor<T, 3> nonlocal_fraction;
-    /// Where counts and map disagree beyond chance, before the balance and the removal of residues mend it.
+    /// Where counts and map disagree beyond chance: over wide windows before the balance mends it, over those of the
+    /// size of features in the map as it is.
     disagreement_maps<T> disagreement;
     stemfuse::bad_pixels left_out;  ///< what no fit has seen: what maps have there comes from their surroundings
 
@@ -79,10 +83,12 @@ public:
         counts.path = count_search<T>(to_counts, parts_.holdout(), options_.counts.grid).run(exec_);
         prefer_common(counts.path);
         counts.kernels.resize(parts_.scales().size());
+        counts.blurs = blurs().size();
         if (kernels_.try_image()) {
             fit_part(averaging::by_image);
             fits_.back().averages = kernels_.whole();
         }
+        try_components();
         weigh();
         // Maps of one fold would show another what it holds out.
         if (parts_.parts().size() == 1 && kernels_.try_maps(balanced(part_maps(), parts_.parts().front()))) {
@@ -101,6 +107,7 @@ private:
         std::vector<kernel_choice> kernels;  // of each element
         averaged_counts<T> averages;         // of all counts
         whole_fits<T> whole;                 // to those
+        std::size_t blurs = 1;               // for which one of those serves
 
         const scored_setting& best(std::size_t i) const { return path.fits[path.best[i].fit]; }
     };
@@ -130,6 +137,7 @@ private:
         std::vector<xt::xtensor<T, 3>> fits(n);
         auto& found = fits_.emplace_back();
         found.kernels = kernels_.chosen();
+        found.blurs = blurs().size();
         for_each_fit(
             parts_.whole().shape(), n, exec_,
             [&](std::size_t k, const execution& inner) {
@@ -139,6 +147,28 @@ private:
                 const auto fit = std::exchange(fits[k], {});
                 add_blurred(found.path, setting(k), 0, fit, parts_.holdout(), blurs(), exec_);
             });
+    }
+
+    // Maps of the components of patches, by rank. Where whole pixels are held out there would be holes in all patches.
+    void try_components() {
+        const component_grid& grid = options_.components;
+        const auto shape = parts_.whole().shape();
+        if (parts_.parts().size() > 1 || shape[1] * shape[2] > grid.most_pixels || grid.ranks.empty()) return;
+        if (grid.patches.empty()) return;
+        auto& found = fits_.emplace_back();
+        found.kernels.resize(shape[0], {averaging::by_components, 0, 0});
+        for (std::size_t k = 0; k < grid.patches.size(); ++k) {
+            const component_fit<T> fit(parts_.parts().front(), grid.patches[k], grid.ranks.back(), exec_);
+            for (const std::size_t rank : grid.ranks) {
+                xt::xtensor<T, 3> maps(shape);
+                for (std::size_t i = 0; i < shape[0]; ++i) xt::view(maps, i) = fit.map(i, rank, exec_);
+                count_setting setting{.smoothing = 1, .averaged = averaging::by_components, .components = rank};
+                found.path.add({setting, 0, parts_.holdout().score(as_view(std::as_const(maps)), exec_)}, maps);
+            }
+            for (std::size_t i = 0; i < shape[0]; ++i) {
+                if (found.path.best[i].fit >= k * grid.ranks.size()) found.kernels[i].patches = k;
+            }
+        }
     }
 
     // Weights of the kinds for every element, by the counts held out; below 0.02 a fit is not worth its time.
@@ -180,8 +210,9 @@ private:
 
     // Before its blur.
     const typename whole_fits<T>::fit_type& whole_fit(fits_of_kind& kind, std::size_t i) {
-        return kind.whole.of(kind.path.best[i].fit / blurs().size(), [&] {
+        return kind.whole.of(kind.path.best[i].fit / kind.blurs, [&] {
             const scored_setting& chosen = kind.best(i);
+            if (chosen.setting.averaged == averaging::by_components) return whole_components(kind, i);
             if (chosen.setting.averaged == averaging::none) return refit(parts_.whole(), chosen, exec_);
             const count_problem<T> problem(as_view(kind.averages.counts), as_view(kind.averages.background),
                                            parts_.scales(), parts_.image());
@@ -189,6 +220,14 @@ private:
             const auto calibration = first_calibration(problem, start.maps, chosen.setting.gamma, exec_);
             return fit_averages(problem, std::move(start), chosen.setting, calibration, exec_);
         });
+    }
+
+    typename whole_fits<T>::fit_type whole_components(const fits_of_kind& kind, std::size_t i) const {
+        const std::size_t rank = kind.best(i).setting.components;
+        const component_fit<T> fit(parts_.whole(), options_.components.patches[kind.kernels[i].patches], rank, exec_);
+        xt::xtensor<T, 3> maps(parts_.whole().shape());
+        for (std::size_t e = 0; e < maps.shape(0); ++e) xt::view(maps, e) = fit.map(e, rank, exec_);
+        return {std::move(maps), haadf_calibration{}};
     }
 
     xt::xtensor<T, 3> balanced(xt::xtensor<T, 3> maps, const count_problem<T>& problem) const {
@@ -218,6 +257,8 @@ private:
             remove_residue(as_view(r.maps).image(i), residue);
             describe(i, residue, r);
         }
+        add_fine_disagreement(r.disagreement, as_view(std::as_const(r.maps)), parts_.whole().counts(),
+                              parts_.whole().background(), options_.disagreement, exec_, parts_.whole().exposure());
         std::vector<scored_setting> tried;
         for (auto& kind : fits_) std::move(kind.path.fits.begin(), kind.path.fits.end(), std::back_inserter(tried));
         r.tried = compare(tried);
@@ -232,7 +273,7 @@ private:
             const count_setting& setting = fits_[k].best(i).setting;
             parts.push_back({weights_[i][k], setting, fits_[k].kernels[i]});
             if (weights_[i][k] > weights_[i][heaviest]) heaviest = k;
-            if (setting.averaged != averaging::none)
+            if (setting.averaged == averaging::by_image || setting.averaged == averaging::by_maps)
                 xt::view(r.nonlocal_fraction, i) +=
                     static_cast<T>(weights_[i][k]) * xt::view(fits_[k].averages.nonlocal_fraction, i);
         }
@@ -278,8 +319,10 @@ guided_fusion_result<T> fuse_guided_views(const stack_view<const T>& counts, con
 }  // namespace detail
 
 /// Fuses as fuse_counts() does, and also from counts that are averaged first over places which look alike: in the
-/// image, then in the image and the maps that these give. Kernels and settings are chosen, and fits to counts, averages
-/// and second averages mixed, for each element as fits to a random part of the counts predict the other best. Averaging
+/// image, then in the image and the maps that these give. Kernels and settings are chosen, and fits to counts,
+/// averages, second averages and principal components of joint patches mixed, for each element as fits to a random part
+/// of the counts predict the other best (count_holdout, whose whole pixels leave second averages and components out).
+/// Bad pixels are left out of all. Images of more pixels than component_grid::most_pixels have no components. Averaging
 /// copies what the image cannot see from one place to another that looks alike, so the maps are balanced locally with
 /// the counts, and the result says where they rest on averaging and where they disagreed with the counts beyond chance.
 /// An image that has drifted guides badly: see measure_drift() and shifted(). Shapes, errors and promises are those of

@@ -82,6 +82,8 @@ inline std::string_view averaged_name(averaging kind) {
             return "by the HAADF";
         case averaging::by_maps:
             return "by the HAADF and first maps";
+        case averaging::by_components:
+            return "of components of joint patches";
     }
     return "";
 }
