@@ -60,9 +60,14 @@ TEST_CASE("the published scheme goes down with composed terms at a step from the
                                  product(binning(shape, {2, 2}, binned::mean), gaussian_blur(shape, {0.8, 1.7})));
     const auto image = elastic(1);
     const cost_weights weights{.lambda_haadf = 0.5, .lambda_chemical = 0.1, .lambda_tv = 0.02};
-    const double bound = 0.5 * image.curvature_bound() + 0.1 * chemical.curvature_bound();
-    const fusion_solver solver(image, chemical, total_variation{.iterations = 200, .gap_tolerance = 1e-12},
-                               published_scheme{.step = 1 / bound}, weights);
+    const total_variation precise{.iterations = 200, .gap_tolerance = 1e-12};
+    const objective f(image, chemical, precise, weights);
+    CHECK(f.curvature_bound() == 0.5 * image.curvature_bound() + 0.1 * chemical.curvature_bound());
+    const published_scheme scheme{.step = 1 / f.curvature_bound()};
+    CHECK(scheme.provably_descends(f));
+    CHECK_FALSE(published_scheme{.step = 1.01 * scheme.step}.provably_descends(f));
+    CHECK_FALSE(scheme.provably_descends(objective(elastic(1.6), chemical, precise, weights)));
+    const fusion_solver solver(image, chemical, precise, scheme, weights);
     xt::xtensor<double, 3> start(shape);
     chemical.op().adjoint(as_view(maps), as_view(start));
     start *= 4;

@@ -77,6 +77,15 @@ public:
     double lambda_chemical() const { return weights_.lambda_chemical; }
     double lambda_tv() const { return weights_.lambda_tv; }
 
+    /// A Lipschitz bound of the gradient of the weighted smooth terms over x >= 0, see bounded_curvature; infinity
+    /// where a term has none for its parameters, such as a HAADF model with an exponent above 1.
+    double curvature_bound(const execution& exec = {}) const
+        requires(bounded_curvature<Elastic> && bounded_curvature<Chemical>)
+    {
+        const double haadf = lambda_haadf() == 0 ? 0 : lambda_haadf() * elastic_.curvature_bound(exec);
+        return haadf + (lambda_chemical() == 0 ? 0 : lambda_chemical() * chemical_.curvature_bound(exec));
+    }
+
     /// All terms at x, shape shape().
     template <stack X>
     costs value(const X& maps, const execution& exec = {}) const {

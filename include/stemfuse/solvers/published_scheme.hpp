@@ -52,6 +52,18 @@ struct published_scheme {
         xt::xtensor<value_type, 3> iterate{};  ///< only where an observer asked for it
     };
 
+    /// Whether the objective provably never rises, provided that the prior's prox is exact: the step is at most the
+    /// inverse of the curvature bound. Beck & Teboulle, SIAM J. Imaging Sci. 2, 183 (2009), doi 10.1137/080716542,
+    /// lemma 2.3. For all other steps and terms nothing is known, and an early stop decides.
+    template <class E, class C, class P>
+    bool provably_descends(const objective<E, C, P>& f, const execution& exec = {}) const {
+        if constexpr (bounded_curvature<E> && bounded_curvature<C>) {
+            return step * f.curvature_bound(exec) <= 1;
+        } else {
+            return false;
+        }
+    }
+
     /// Prepares the iteration at x. Throws value_error for a step that is not finite and positive.
     template <class E, class C, class P, class T = typename E::value_type>
     auto start(const objective<E, C, P>& f, const stack_view<T>& x, typename duals_of<P, T>::type duals,
