@@ -1,6 +1,7 @@
 // The subcommands: each is defined in a source file of its own.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "explore_options.hpp"
 #include "options.hpp"
 #include "simulate_options.hpp"
+#include "tomo_options.hpp"
 
 namespace program {
 
@@ -23,6 +25,12 @@ void demo(const output_options& output, const std::string& program);
 
 // Writes a simulated measurement. Throws usage_error, before any work, and write_error.
 void simulate(const simulate_options& o);
+
+// The same for tilt series of so many voxels a side.
+void simulate_tilts(const simulate_options& o, std::size_t size);
+
+// Fuses tilt series to volumes. Throws what fuse() throws.
+void tomo(int argc, char** argv, const tomo_options& o, const output_options& output);
 
 // Serves a page until the program is interrupted; `command` is what was called. Throws what fuse() throws.
 void explore(const CLI::App& command, const input_options& input, const recipe_options& recipe,

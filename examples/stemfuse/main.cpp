@@ -26,6 +26,7 @@ struct command_line {
     program::output_options output;
     program::simulate_options simulation;
     program::explore_options exploration;
+    program::tomo_options tomography;
     std::string list;
 };
 
@@ -185,12 +186,14 @@ void run(int argc, char** argv) {
     add_recipe_options(*explore, line.recipe);
     program::add_explore_options(*explore, line.exploration, line.recipe);
     auto* const simulate = program::add_simulate(app, line.simulation);
+    auto* const tomo = program::add_tomo(app, line.tomography);
+    add_output_options(*tomo, line);
     const std::string first = argc > 1 ? argv[1] : "-";
     const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
     if (first[0] != '-' &&
         std::none_of(commands.begin(), commands.end(), [&](auto* c) { return c->get_name() == first; })) {
         throw program::usage_error("the command is \"" + first +
-                                   "\", must be one of demo, inspect, fuse, explore, batch, simulate");
+                                   "\", must be one of demo, inspect, fuse, explore, batch, simulate, tomo");
     }
     try {
         app.parse(argc, argv);
@@ -204,6 +207,10 @@ void run(int argc, char** argv) {
     if (simulate->parsed()) return program::simulate(line.simulation);
     if (demo->parsed()) return program::demo(line.output, argv[0]);
     if (explore->parsed()) return program::explore(*explore, line.input, line.recipe, line.exploration);
+    if (tomo->parsed()) {
+        line.tomography.request = "stemfuse " STEMFUSE_VERSION "\n" + program::request_of(*tomo);
+        return program::tomo(argc, argv, line.tomography, line.output);
+    }
     if (batch->parsed()) {
         return program::batch(line.list, line.output.folder,
                               [&](const std::string& text) { return parse_entry(text, line, *batch); });

@@ -110,22 +110,8 @@ void write_npz(const std::filesystem::path& path, const simulated_file& f) {
     file.commit();
 }
 
-}  // namespace
-
-void simulate(const simulate_options& o) {
-    if (o.list) {
-        for (const auto& entry : stemfuse::specimen_catalogue<float>())
-            std::printf("%-20s %s\n", std::string(entry.name).c_str(), std::string(entry.summary).c_str());
-        return;
-    }
-    const auto entry = [&] {
-        try {
-            return stemfuse::specimen_by_name<float>(o.specimen);
-        } catch (const stemfuse::value_error& unknown) {
-            throw usage_error(unknown.what());
-        }
-    }();
-    const auto [ny, nx] = parse_size(o.size);
+// Throws usage_error and write_error where the file cannot be made.
+void check_output(const simulate_options& o) {
     if (!(o.dose > 0 && o.dose <= 1e6))
         throw usage_error("--dose: is " + stemfuse::to_string(o.dose) + ", must be above 0 and up to 1e6");
     if (o.seed < 0) throw usage_error("--seed: is " + std::to_string(o.seed) + ", must be 0 or more");
@@ -139,6 +125,35 @@ void simulate(const simulate_options& o) {
         const stemfuse::io::atomic_file trial(path);
         stemfuse::io::remove_leftovers(path.has_parent_path() ? path.parent_path() : ".");
     }
+}
+
+}  // namespace
+
+void simulate(const simulate_options& o) {
+    if (o.list && o.tilts) return simulate_tilts(o, 0);
+    if (o.list) {
+        for (const auto& entry : stemfuse::specimen_catalogue<float>())
+            std::printf("%-20s %s\n", std::string(entry.name).c_str(), std::string(entry.summary).c_str());
+        return;
+    }
+    if (o.tilts) {
+        const auto [n, other] = parse_size(o.size == "256x256" ? "64x64" : o.size);
+        if (n != other || n < 8)
+            throw usage_error("--size: is \"" + o.size + "\", must be NxN with --tilts, N 8 or more");
+        check_output(o);
+        return simulate_tilts(o, n);
+    }
+    const auto entry = [&] {
+        try {
+            return stemfuse::specimen_by_name<float>(o.specimen);
+        } catch (const stemfuse::value_error& unknown) {
+            throw usage_error(unknown.what());
+        }
+    }();
+    const auto [ny, nx] = parse_size(o.size);
+    check_output(o);
+    const std::filesystem::path path = o.file;
+    const std::string ending = path.extension().string();
     const auto file = simulated(entry, ny, nx, o);
     ending == ".npz" ? write_npz(path, file) : write_hdf5(path, file);
     std::string elements;

@@ -1,0 +1,78 @@
+// Tilt series and angles from files: real ones, and what must be refused.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <stemfuse/io/tilts/mrc_writer.hpp>
+#include <stemfuse/io/tilts/tilt_angles.hpp>
+#include <stemfuse/io/tilts/tilt_stack.hpp>
+
+#include "support.hpp"
+
+using namespace stemfuse;
+
+namespace {
+
+const std::filesystem::path data = std::filesystem::path(STEMFUSE_SHARED_DIR) / "data" / "tilts";
+
+std::filesystem::path written(const std::string& name, const std::string& text) {
+    const auto path = std::filesystem::temp_directory_path() / ("stemfuse_tilts_" + name);
+    std::ofstream(path) << text;
+    return path;
+}
+
+}  // namespace
+
+TEST_CASE("angles as text, and what is no angle") {
+    using support::check_throws;
+    CHECK(io::read_tilt_angles(written("a.tlt", "# tilts\n -60.5 \n\n+0\r\n 1e1\n")) ==
+          std::vector<double>{-60.5, 0, 10});
+    CHECK(io::read_tilt_angles(written("b.mdoc",
+                                       "Voltage = 300\n[ZValue = 0]\nTiltAngle = -3.5\nTiltAxis 3\n"
+                                       "[ZValue = 1]\nTiltAngle = 2\n")) == std::vector<double>{-3.5, 2});
+    check_throws<read_error>([] { io::read_tilt_angles(written("c.tlt", "1\ntwo\n")); }, "c.tlt", "line 2");
+    check_throws<read_error>([] { io::read_tilt_angles(written("d.tlt", "# none\n")); }, "no angles");
+    check_throws<value_error>([] { io::check_tilt_angles({1, 2}, 3, "HAADF"); }, "HAADF", "are 2, must be 3");
+    check_throws<value_error>([] { io::check_tilt_angles({-1.2, 0, 1.2}, 3, "HAADF"); }, "radians");
+    check_throws<value_error>([] { io::check_tilt_angles({-190, 0}, 2, "HAADF"); }, "-190");
+    io::check_tilt_angles({-2, 0, 2}, 3, "HAADF");
+}
+
+TEST_CASE("real DM series have their angles in their tags") {
+    if (!std::filesystem::exists(data / "HAADF.dm3")) return;
+    const auto stacks = io::read_tilt_stacks(data / "HAADF.dm3");
+    REQUIRE(stacks.size() == 1);
+    REQUIRE(stacks[0].images.shape()[0] == 91);
+    REQUIRE(stacks[0].angles.size() == 91);
+    for (std::size_t k = 0; k < 91; ++k) CHECK(std::abs(stacks[0].angles[k] - (-90 + 2 * double(k))) < 0.2);
+    const auto one = io::read_tilt_stacks(data / "BF_002.dm3");
+    REQUIRE(one[0].angles.size() == 1);
+    CHECK(std::abs(one[0].angles[0] + 69) < 0.1);
+    CHECK(io::angles_beside(data / "HAADF.dm3")->filename() == "HAADF.rawtlt");
+    CHECK(io::read_tilt_angles(data / "HAADF.rawtlt").size() == 77);
+    CHECK(io::read_tilt_angles(data / "serialem.mdoc").size() == 2);
+}
+
+TEST_CASE("an MRC file has the header of MRC2014") {
+    const std::vector<float> values{1, 2, 3, 4, 5, 6};
+    const std::string bytes = io::mrc_bytes(values.data(), {1, 2, 3});
+    REQUIRE(bytes.size() == 1024 + 24);
+    const auto word = [&](std::size_t n) {
+        std::int32_t v = 0;
+        std::memcpy(&v, bytes.data() + 4 * (n - 1), 4);
+        return v;
+    };
+    CHECK(word(1) == 3);  // columns, rows, sections
+    CHECK(word(2) == 2);
+    CHECK(word(3) == 1);
+    CHECK(word(4) == 2);  // float
+    CHECK(word(8) == 3);  // the same for the cell
+    CHECK(word(10) == 1);
+    CHECK(word(17) == 1);
+    CHECK(word(19) == 3);
+    CHECK(bytes.substr(208, 4) == "MAP ");
+}
