@@ -211,8 +211,12 @@ void fuse_on(const Ranks& ranks, const tomo_options& o, const output_options& ou
             m.count_angles.size(), ranks.size(), ranks.size() == 1 ? "" : "s", static_cast<double>(bytes) * 1e-9);
     }
     progress_line line(output.quiet || !root);
-    const auto result = stemfuse::fuse_tilt_series(
-        m, options, pool, ranks, [&](stemfuse::tomography_stage, const stemfuse::progress& now) { return line(now); });
+    const auto result = stemfuse::fuse_tilt_series(m, options, pool, ranks,
+                                                   [&](stemfuse::tomography_stage, const stemfuse::progress& now) {
+                                                       if (stop_requested == 0)
+                                                           line({stemfuse::recipe_stage{}, 0, &now});
+                                                       return stop_requested == 0;
+                                                   });
     line.finish();
     if (result.stopped) throw interrupted("interrupted in the fusion: nothing was written");
     const auto maps = stemfuse::gather_columns(stemfuse::as_view(std::as_const(result.maps)), n_x, ranks);

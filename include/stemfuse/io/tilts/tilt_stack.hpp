@@ -27,22 +27,26 @@ struct tilt_stack {
 
 namespace detail {
 
-inline void collect_numbers(const dm_tag& tag, std::string_view name, std::vector<double>& found) {
-    if (tag.name == name && tag.number) found.push_back(*tag.number);
-    for (const dm_tag& t : tag.tags) collect_numbers(t, name, found);
+// The number of that name in each item of a list, for the first list that has so many items with it; empty for none.
+inline std::vector<double> numbers_of_items(const dm_tag& tag, std::string_view name, std::size_t items) {
+    std::vector<double> found;
+    for (const dm_tag& t : tag.tags) {
+        if (const auto number = t.number_at(name)) found.push_back(*number);
+    }
+    if (found.size() == items) return found;
+    for (const dm_tag& t : tag.tags) {
+        found = numbers_of_items(t, name, items);
+        if (!found.empty()) return found;
+    }
+    return {};
 }
 
 // The angles of a DM file with so many images: those of the tracking data, else the stage's of the only image.
 inline std::vector<double> dm_tilt_angles(const std::filesystem::path& path, std::size_t images) {
     file_source source(path);
     const dm_file file = read_dm_tags(source);
-    for (const std::string_view name : {"stage angle (degree)", "Stage Alpha"}) {
-        std::vector<double> angles;
-        collect_numbers(file.root, name, angles);
-        if (images == 1 && !angles.empty()) angles.resize(1);
-        if (angles.size() == images) return angles;
-    }
-    return {};
+    const auto tracked = numbers_of_items(file.root, "stage angle (degree)", images);
+    return tracked.empty() && images == 1 ? numbers_of_items(file.root, "Stage Alpha", 1) : tracked;
 }
 
 // A one-dimensional data set; empty where it is none or absurdly long.
