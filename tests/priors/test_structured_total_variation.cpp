@@ -438,7 +438,7 @@ TEST_CASE("arguments that do not fit are named") {
     support::check_throws<shape_error>([&] { prior.prox(v, 1, small); }, "out", "(2, 4, 4)", "(2, 4, 5)");
     support::check_throws<shape_error>([&] { prior.prox(v, 1, u, duals); }, "duals", "(2, 4, 5)", "(4, 4, 5)");
     support::check_throws<value_error>([&] { prior.prox(v, -1, u); }, "t", "-1");
-    support::check_throws<value_error>([&] { prior.prox(u, 1, u); }, "out", "memory of v");
+    support::check_throws<value_error>([&] { prior.prox(u, 1, u); }, "out", "shares memory with v");
     auto idle = prior;
     idle.iterations = 0;
     support::check_throws<value_error>([&] { idle.prox(v, 1, u); }, "iterations: is 0, must be in [1, 10000000]");

@@ -279,7 +279,7 @@ TEST_CASE("bad arguments") {
     check_throws<value_error>([&] { total_variation{}.prox(v, -0.1, u); }, "t: ", "-0.1");
     check_throws<value_error>([&] { total_variation{.iterations = 0}.prox(v, 0.1, u); },
                               "iterations: is 0, must be in [1, 10000000]");
-    check_throws<value_error>([&] { total_variation{}.prox(v, 0.1, v); }, "out", "memory of v");
+    check_throws<value_error>([&] { total_variation{}.prox(v, 0.1, v); }, "out", "shares memory with v");
     check_throws<shape_error>([&] { total_variation{}.prox(v, 0.1, u, duals); }, "duals", "(2, 3, 4)", "(4, 3, 4)");
     check_throws<value_error>([&] { total_variation{.gap_tolerance = -1}.prox(v, 0.1, u); }, "gap_tolerance", "-1");
     const xt::xtensor<float, 3> none({2, 0, 4});

@@ -163,13 +163,15 @@ TEST_CASE("terms refuse bad input with the argument's name") {
     maps(1, 2, 3) = 0;
     check_throws<value_error>([&] { poisson_likelihood(maps, 0.0); }, "maps", "background is 0", "element 1");
     check_throws<value_error>([&] { poisson_likelihood(maps, -0.1); }, "background", "-0.1");
-    check_throws<shape_error>([&] { poisson_likelihood(maps, std::vector<double>{0.1}); }, "background", "1 values",
-                              "2 elements");
+    check_throws<shape_error>([&] { poisson_likelihood(maps, std::vector<double>{0.1}); }, "background",
+                              "has 1 numbers", "must have 2");
     check_throws<value_error>([&] { gaussian_likelihood(maps, 0.0); }, "sigma", "is 0");
-    check_throws<shape_error>([&] { gaussian_likelihood(maps, std::vector<double>{1, 1, 1}); }, "sigma", "3 values");
+    check_throws<shape_error>([&] { gaussian_likelihood(maps, std::vector<double>{1, 1, 1}); }, "sigma",
+                              "has 3 numbers");
 
     const xt::xtensor<double, 2> mixing{{1, 2}, {3, 4}};
-    check_throws<shape_error>([&] { multi_detector_model(maps, mixing, {1.6}); }, "gammas", "1 values", "2 detectors");
+    check_throws<shape_error>([&] { multi_detector_model(maps, mixing, {1.6}); }, "gammas", "has 1 numbers",
+                              "must have 2");
     check_throws<shape_error>([&] { multi_detector_model(maps, xt::xtensor<double, 2>({3, 2}, 1.0), {1.6, 1.6}); },
                               "mixing", "(3, 2)");
     check_throws<value_error>([&] { multi_detector_model(maps, mixing, {1.6, 0.5}); }, "gammas", "0.5");
