@@ -52,7 +52,7 @@ function(list_missing_debian_packages)
   set(packages libxtensor-dev libxtensor-blas-dev libopenblas-dev libhdf5-dev libtiff-dev libpng-dev libzip-dev
                nlohmann-json3-dev libssl-dev libcli11-dev libcpp-httplib-dev pkg-config)
   if(goal STREQUAL "test")
-    list(APPEND packages doctest-dev libopenmpi-dev openmpi-bin)
+    list(APPEND packages doctest-dev libopenmpi-dev openmpi-bin python3-h5py python3-tifffile)
   endif()
   set(missing "")
   foreach(package IN LISTS packages)

@@ -56,7 +56,7 @@ void explore(const CLI::App& command, const input_options& input, const recipe_o
     const auto windows = parse_windows(input.windows);
     require_once(elements, windows);
     const bool precise = by_name(precision_names, recipe.precision, "--precision") == sizeof(double);
-    const input_files files(input.files);
+    const input_files files(input.files, input.axes);
     auto plan = plan_fusion(files, input, elements, windows);
     const auto as = precise ? explore_as<double> : explore_as<float>;
     as(files, std::move(plan), input, recipe, options, words_of(command));

@@ -73,7 +73,7 @@ void fuse(const input_options& input, const recipe_request& request, const outpu
     const auto windows = parse_windows(input.windows);
     require_once(elements, windows);
     const bool precise = by_name(precision_names, request.published.precision, "--precision") == sizeof(double);
-    const input_files files(input.files);
+    const input_files files(input.files, input.axes);
     auto plan = plan_fusion(files, input, elements, windows);
     if (precise) {
         fuse_as<double>(files, std::move(plan), input, request, output);

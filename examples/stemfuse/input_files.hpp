@@ -18,8 +18,9 @@ namespace program {
 class input_files {
 public:
     // Throws read_error.
-    explicit input_files(const std::vector<std::string>& paths) {
-        for (const std::string& path : paths) files_.emplace_back(path, stemfuse::io::read_options{.guarded = true});
+    explicit input_files(const std::vector<std::string>& paths, const std::string& axes = "") {
+        for (const std::string& path : paths)
+            files_.emplace_back(path, stemfuse::io::read_options{.guarded = true, .axes = axes});
     }
 
     const stemfuse::io::image_file& operator[](std::size_t i) const { return files_[i]; }

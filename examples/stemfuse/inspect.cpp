@@ -1,4 +1,5 @@
 // stemfuse inspect: what files hold, and the command that fuses it.
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -48,6 +49,28 @@ void print_shapes(const input_files& files) {
     }
 }
 
+// The command that fuses the files, where it is tried and all that it reads can be read; else why not.
+void print_command(const input_files& files, const std::vector<std::string>& paths) {
+    const auto contents = files.contents();
+    std::string command, maps;
+    for (const std::string& path : paths) command += " " + stemfuse::io::shell_path(path);
+    try {
+        fusion_plan plan = plan_fusion(files, {}, {}, {});
+        const auto measured = read_measurement<float>(files, plan, {});
+        for (const auto& map : plan.maps) maps += (maps.empty() ? "" : ", ") + map.image.name;
+        std::printf("taken for maps: %s\n", stemfuse::io::one_line(maps).c_str());
+        for (const std::string& warning : plan.warnings) {
+            const bool shown = std::any_of(contents.begin(), contents.end(), [&](const auto& c) {
+                return std::find(c.warnings.begin(), c.warnings.end(), warning) != c.warnings.end();
+            });
+            if (!shown) std::printf("%s\n", stemfuse::io::one_line(warning).c_str());
+        }
+        std::printf("to fuse: stemfuse fuse%s -o fused\n", command.c_str());
+    } catch (const stemfuse::error& e) {
+        std::printf("cannot be fused: %s\n", stemfuse::io::one_line(e.what()).c_str());
+    }
+}
+
 void print_choice(const input_files& files, const std::vector<std::string>& paths) {
     const auto contents = files.contents();
     std::vector<const stemfuse::io::file_contents*> all;
@@ -57,7 +80,6 @@ void print_choice(const input_files& files, const std::vector<std::string>& path
         for (const auto& s : c.spectra) xrays += s.unit == "keV";
     }
     auto choice = stemfuse::io::choose_images(all);
-    prefer_contrast(files, choice);
     if (choice.haadf) {
         std::printf("taken for HAADF: %s\n", stemfuse::io::one_line(choice.haadf->image.name).c_str());
     } else if (images > 0 && choice.notes.empty()) {
@@ -65,19 +87,13 @@ void print_choice(const input_files& files, const std::vector<std::string>& path
     } else if (images == 0 && spectra == 0) {
         std::printf("nothing to fuse%s\n", stemfuse::io::without_image);
     }
+    if (choice.haadf && !choice.maps.empty()) return print_command(files, paths);
     for (const std::string& note : choice.notes) std::printf("%s\n", stemfuse::io::one_line(note).c_str());
     if (!choice.haadf) return;
-    if (choice.maps.empty()) {
-        std::printf("no image of its shape is called by an element symbol: name %s\n",
-                    xrays > 0 ? "the elements whose X-ray lines are in the spectra, as --elements Symbol,..."
+    std::printf("no image of its shape is called by an element symbol: name %s\n",
+                xrays > 0     ? "the elements whose X-ray lines are in the spectra, as --elements Symbol,..."
+                : spectra > 0 ? "windows of energies in the spectra, as --windows Symbol=LOW-HIGHeV,..."
                               : "the maps as --elements NAME=Symbol,...");
-        return;
-    }
-    std::string command, maps;
-    for (const std::string& path : paths) command += " " + stemfuse::io::shell_path(path);
-    for (const auto& map : choice.maps) maps += (maps.empty() ? "" : ", ") + map.image.name;
-    std::printf("taken for maps: %s\nto fuse: stemfuse fuse%s -o fused\n", stemfuse::io::one_line(maps).c_str(),
-                command.c_str());
 }
 
 }  // namespace

@@ -65,6 +65,14 @@ void add_input_options(CLI::App& command, program::input_options& input) {
         .add_option("--line-background", input.line_background,
                     "Background of X-ray lines, one of " + program::joined_names(program::background_names))
         ->capture_default_str();
+    command.add_option("--axes", input.axes,
+                       "Axes of arrays that do not name them, the slowest first, as letters: y, x, e (energies), n "
+                       "(images), 1 (of extent 1); by default yx and nyx");
+    command
+        .add_option("--pixel", input.pixel,
+                    "Size of a pixel, as 0.25nm, or along x and y, as 0.25nm,0.5nm; by default as the files say")
+        ->delimiter(',')
+        ->allow_extra_args(false);
     command.add_flag("--align", input.align, "Move the HAADF image onto the maps where it has drifted");
     command.add_option("--haadf", input.haadf, "Name of the HAADF image; by default as the files say");
     command

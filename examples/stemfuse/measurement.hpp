@@ -1,4 +1,4 @@
-// What the command line names, or the files say, as images that are read.
+// The images of a plan, read.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include <stemfuse/io/image_choice.hpp>
 #include <stemfuse/io/tiff/tiff.hpp>
 
+#include "fusion_plan.hpp"
 #include "input_files.hpp"
 #include "options.hpp"
 #include "recipe.hpp"
@@ -20,165 +21,42 @@
 
 namespace program {
 
-// What is read and fused: the HAADF image, maps that are images, maps of windows in spectra, and those of X-ray lines.
-struct fusion_plan {
-    stemfuse::io::image_reference haadf;
-    std::vector<stemfuse::io::image_reference> maps;
-    std::vector<window_source> windows;
-    line_source xrays;
-    std::vector<std::string> warnings;
-
-    std::size_t count() const { return maps.size() + windows.size() + xrays.lines.size(); }
-};
-
-// The spectrum that a window lies in. Throws read_error.
-inline std::pair<std::size_t, stemfuse::io::spectrum_info> find_spectrum(const input_files& files,
-                                                                         const window_source& w) {
-    for (std::size_t i = 0; i < files.size(); ++i) {
-        for (const auto& s : files[i].contents().spectra) {
-            if (s.unit == w.unit && w.window.low >= s.first && w.window.high <= s.last) return {i, s};
-        }
-    }
-    throw stemfuse::read_error(files.paths(), "no spectrum in " + w.unit + " reaches from " +
-                                                  stemfuse::to_string(w.window.low) + " to " +
-                                                  stemfuse::to_string(w.window.high) + ", the window of " + w.symbol +
-                                                  " (stemfuse inspect lists them)");
-}
-
-// Throws read_error where the images do not fit together.
-inline void require_same_shape(const input_files& files, const fusion_plan& plan) {
-    const auto& expected = plan.haadf.image;
-    const auto check = [&](std::size_t file, const std::string& name, const stemfuse::image_shape& shape) {
-        if (shape != expected.shape) {
-            throw stemfuse::read_error(files[file].path().string(),
-                                       name + " has shape " + stemfuse::to_string(shape) + ", must have shape " +
-                                           stemfuse::to_string(expected.shape) + " as " + expected.name);
-        }
-    };
-    for (const auto& map : plan.maps) check(map.file, map.image.name, map.image.shape);
-    for (const auto& w : plan.windows) {
-        const auto [file, spectrum] = find_spectrum(files, w);
-        check(file, spectrum.name, spectrum.shape);
-    }
-    if (!plan.xrays.lines.empty()) check(plan.xrays.file, plan.xrays.spectrum.name, plan.xrays.spectrum.shape);
-}
-
-inline bool has_contrast(const xt::xtensor<float, 2>& map) {
-    return std::any_of(map.begin(), map.end(), [&](float v) { return v != *map.begin(); });
-}
-
-// Chosen maps that are the same number everywhere give way to others of their element and shape: a file may have empty
-// EDS maps beside EELS ones. Every change leaves a note. Throws read_error.
-inline void prefer_contrast(const input_files& files, stemfuse::io::image_choice& choice) {
-    const auto contrast = [&](const stemfuse::io::image_reference& i) {
-        return has_contrast(files[i.file].read<float>(i.image));
-    };
-    for (auto& map : choice.maps) {
-        std::vector<stemfuse::io::image_reference> others;
-        for (std::size_t f = 0; f < files.size(); ++f) {
-            for (const auto& image : files[f].contents().images) {
-                const bool same = image.element == map.image.element && image.shape == map.image.shape;
-                if (same && (f != map.file || image.name != map.image.name)) others.push_back({f, image});
-            }
-        }
-        if (others.empty() || contrast(map)) continue;
-        const auto better = std::find_if(others.begin(), others.end(), contrast);
-        if (better == others.end()) continue;
-        const std::string& element = map.image.element;
-        std::erase_if(choice.notes, [&](const std::string& note) { return note.starts_with(element + " is in "); });
-        choice.notes.push_back(map.image.name + " is the same number everywhere: taken is " + better->image.name +
-                               ", another by --elements NAME=" + element);
-        map = *better;
-    }
-}
-
-// Finds the maps that are named, and labels them so in `contents`: none of them is the HAADF image. Throws read_error.
-inline std::vector<stemfuse::io::image_reference> find_named(const input_files& files,
-                                                             const std::vector<element_source>& elements,
-                                                             std::vector<stemfuse::io::file_contents>& contents) {
-    std::vector<stemfuse::io::image_reference> maps;
-    for (const element_source& e : elements) {
-        auto& map = maps.emplace_back(files.find(e.image));
-        map.image.element = e.symbol;
-        for (auto& image : contents[map.file].images) {
-            if (image.name == map.image.name) image.element = e.symbol;
-        }
-    }
-    return maps;
-}
-
-// Throws read_error that says what to name, where the files do not say it.
-inline void require_choice(const input_files& files, const stemfuse::io::image_choice& choice, bool maps_are_named) {
-    std::string unclear, others;
-    std::size_t images = 0;
-    for (const auto& contents : files.contents()) {
-        images += contents.images.size();
-        for (const auto& other : contents.others) others += (others.empty() ? "" : "; ") + other;
-    }
-    if (images == 0)
-        throw stemfuse::read_error(
-            files.paths(),
-            "has no image that can be fused" + (others.empty() ? "" : ": " + others) + stemfuse::io::without_image);
-    for (const auto& note : choice.notes) unclear += "; " + note;
-    if (!choice.haadf) {
-        throw stemfuse::read_error(
-            files.paths(), "the HAADF image is not clear" + (unclear.empty() ? ": name it by --haadf" : unclear));
-    }
-    if (maps_are_named || !choice.maps.empty()) return;
-    throw stemfuse::read_error(files.paths(), "no image beside " + choice.haadf->image.name + " of shape " +
-                                                  stemfuse::to_string(choice.haadf->image.shape) +
-                                                  " is labelled by an element: name the maps by --elements "
-                                                  "NAME=Symbol,..." +
-                                                  unclear);
-}
-
-// Finds what is named, and the rest by the files' labels. Throws read_error.
-inline fusion_plan plan_fusion(const input_files& files, const input_options& input,
-                               std::vector<element_source> elements, const std::vector<window_source>& windows) {
-    using namespace stemfuse;
-    const bool named = !elements.empty() || !windows.empty();
-    auto contents = files.contents();
-    fusion_plan plan{};
-    plan.xrays = choose_lines(files, input, elements, plan.warnings);
-    plan.maps = find_named(files, elements, contents);
-    plan.windows = windows;
-    std::optional<image_shape> shape;
-    if (!plan.xrays.lines.empty()) shape = plan.xrays.spectrum.shape;
-    if (!windows.empty()) shape = find_spectrum(files, windows[0]).second.shape;
-    if (!plan.maps.empty()) shape = plan.maps[0].image.shape;
-    std::optional<io::image_reference> haadf;
-    if (!input.haadf.empty()) haadf = files.find(input.haadf);
-    std::vector<const io::file_contents*> all;
-    for (const auto& c : contents) {
-        all.push_back(&c);
-        plan.warnings.insert(plan.warnings.end(), c.warnings.begin(), c.warnings.end());
-    }
-    auto choice = io::choose_images(all, haadf, shape);
-    if (!choice.haadf && choice.notes.empty()) choice = io::choose_images(all);  // then the shapes do not fit
-    if (!named) prefer_contrast(files, choice);
-    require_choice(files, choice, named);
-    plan.haadf = *choice.haadf;
-    if (!named) {
-        plan.maps = choice.maps;
-        plan.warnings.insert(plan.warnings.end(), choice.notes.begin(), choice.notes.end());
-    }
-    require_same_shape(files, plan);
-    return plan;
-}
-
-// The pixel size of the HAADF image, else that of a map; a warning where those of the maps differ from it, and where it
-// is none that any image has.
-inline stemfuse::io::pixel_calibration common_scale(fusion_plan& plan) {
+// The pixel size as --pixel gives it, else of the HAADF image, else of a map or of spectra; a warning where those of
+// the maps differ from it, and where it is none that any image has.
+inline stemfuse::io::pixel_calibration common_scale(const input_files& files, fusion_plan& plan,
+                                                    const std::vector<std::string>& given) {
     using namespace stemfuse::io;
-    pixel_calibration scale = plan.haadf.image.scale.in_shown_unit(plan.haadf.image.shape[1]);
-    for (const auto& map : plan.maps) {
-        if (!scale.known()) scale = map.image.scale.in_shown_unit(map.image.shape[1]);
-        const axis_calibration other = map.image.scale.x.in(scale.x.unit);
+    const auto& haadf = plan.haadf.image;
+    const auto shown = [&](const pixel_calibration& scale) { return scale.in_shown_unit(plan.shape[1]); };
+    pixel_calibration scale = shown(haadf.scale);
+    const auto blocks = detail::blocks_of(haadf.shape, plan.shape).value_or(stemfuse::image_shape{1, 1});
+    scale.y.pixel *= static_cast<double>(blocks[0]), scale.x.pixel *= static_cast<double>(blocks[1]);
+    struct source {
+        std::string name;
+        pixel_calibration scale;
+    };
+    std::vector<source> sources;
+    for (const auto& map : plan.maps) sources.push_back({map.image.name, map.image.scale});
+    for (const auto& w : plan.windows) {
+        const auto spectrum = find_spectrum(files, w).second;
+        sources.push_back({spectrum.name, spectrum.scale});
+    }
+    if (!plan.xrays.lines.empty()) sources.push_back({plan.xrays.spectrum.name, plan.xrays.spectrum.scale});
+    const bool of_haadf = scale.known();
+    if (!given.empty()) scale = shown(parse_pixel(given));
+    for (const source& s : sources) {
+        if (!scale.known()) scale = shown(s.scale);
+        const axis_calibration other = s.scale.x.in(scale.x.unit);
         if (!other.known() || (other.unit == scale.x.unit && std::abs(other.pixel / scale.x.pixel - 1) < 0.01))
             continue;
-        plan.warnings.push_back("pixels of " + map.image.name + " are " + stemfuse::to_string(other.pixel) + " " +
-                                other.unit + ", those of " + plan.haadf.image.name + " " +
-                                stemfuse::to_string(scale.x.pixel) + " " + scale.x.unit);
+        const std::string warning = "pixels of " + s.name + " are " + stemfuse::to_string(other.pixel) + " " +
+                                    other.unit + ", those of " +
+                                    (!given.empty() ? "--pixel"
+                                     : of_haadf     ? haadf.name
+                                                    : "another map") +
+                                    " " + stemfuse::to_string(scale.x.pixel) + " " + scale.x.unit;
+        if (std::find(plan.warnings.begin(), plan.warnings.end(), warning) == plan.warnings.end())
+            plan.warnings.push_back(warning);
     }
     for (const axis_calibration& axis : {scale.x, scale.y}) {
         if (!axis.known() || (axis.pixel >= smallest_tiff_pixel && axis.pixel <= largest_tiff_pixel)) continue;
@@ -187,6 +65,23 @@ inline stemfuse::io::pixel_calibration common_scale(fusion_plan& plan) {
         return {};
     }
     return scale;
+}
+
+// The mean of each block of pixels.
+template <class T>
+xt::xtensor<T, 2> binned_mean(const xt::xtensor<T, 2>& image, const stemfuse::image_shape& shape) {
+    if (image.shape(0) == shape[0] && image.shape(1) == shape[1]) return image;
+    const std::size_t by = image.shape(0) / shape[0], bx = image.shape(1) / shape[1];
+    xt::xtensor<T, 2> out(shape);
+    for (std::size_t y = 0; y < shape[0]; ++y) {
+        for (std::size_t x = 0; x < shape[1]; ++x) {
+            double sum = 0;
+            for (std::size_t k = 0; k < by * bx; ++k)
+                sum += static_cast<double>(image(y * by + k / bx, x * bx + k % bx));
+            out(y, x) = static_cast<T>(sum / static_cast<double>(by * bx));
+        }
+    }
+    return out;
 }
 
 template <class T>
@@ -226,9 +121,9 @@ template <class T>
 measurement<T> read_measurement(const input_files& files, fusion_plan& plan, const input_options& input) {
     using namespace stemfuse;
     const auto choice = by_name(frame_names, input.frames, "--frames");
-    measurement<T> m{
-        files.title(), {}, files[plan.haadf.file].template read<T>(plan.haadf.image, choice), {}, {}, {}, {}, {}, {}};
-    const image_shape& shape = plan.haadf.image.shape;
+    measurement<T> m{files.title(), {}, {}, {}, {}, {}, {}, {}, {}};
+    m.haadf = binned_mean(files[plan.haadf.file].template read<T>(plan.haadf.image, choice), plan.shape);
+    const image_shape& shape = plan.shape;
     m.maps.resize({plan.count(), shape[0], shape[1]});
     std::string names;
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
@@ -245,7 +140,7 @@ measurement<T> read_measurement(const input_files& files, fusion_plan& plan, con
     }
     const std::string lines = read_line_maps(files, plan.xrays, input, m);
     if (!lines.empty()) names += (names.empty() ? "" : ",") + lines;
-    m.scale = common_scale(plan);
+    m.scale = common_scale(files, plan, input.pixel);
     m.inputs = files.inputs();
     m.request = input.request;
     m.sources.insert(

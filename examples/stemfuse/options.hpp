@@ -14,6 +14,7 @@
 
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/io/base/array_layout.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/priors/tv_names.hpp>
 #include <stemfuse/spectra/side_background.hpp>
@@ -68,7 +69,9 @@ struct input_options {
     bool lines = false;     // element maps from spectra, even where there are images
     double resolution = 0;  // of Mn K alpha in eV; 0: as the file says, else 130
     std::string line_background = "map";
-    bool align = false;  // moves the HAADF image onto the maps
+    bool align = false;              // moves the HAADF image onto the maps
+    std::string axes;                // of arrays that say nothing of them, as letters: see read_options
+    std::vector<std::string> pixel;  // the size of a pixel, "0.25nm", or of x and y
 };
 
 inline constexpr std::array<std::pair<std::string_view, stemfuse::io::frame_choice>, 3> frame_names{
@@ -167,8 +170,38 @@ inline void require_once(const std::vector<element_source>& elements, const std:
     }
 }
 
-// Checks what is said about spectra. Throws usage_error that names the option.
+// "0.25nm", or "0.25nm" and "0.5nm" along x and y; not known where nothing is given. Throws usage_error.
+inline stemfuse::io::pixel_calibration parse_pixel(const std::vector<std::string>& entries) {
+    using stemfuse::io::axis_calibration;
+    if (entries.empty()) return {};
+    std::vector<axis_calibration> axes;
+    for (const std::string& entry : entries) {
+        const auto unit = std::min(entry.find_first_not_of("0123456789.eE+-"), entry.size());
+        const auto size = stemfuse::parse_number(std::string_view(entry).substr(0, unit));
+        const axis_calibration axis(size.value_or(0), std::string_view(entry).substr(unit));
+        if (!stemfuse::io::length_exponent(axis.unit)) {
+            axes.clear();
+            break;
+        }
+        axes.push_back(axis);
+    }
+    if (axes.size() == 1) return {axes[0], axes[0]};
+    if (axes.size() == 2) return {axes[0], axes[1]};
+    throw usage_error("--pixel: is \"" + stemfuse::io::joined(entries) +
+                      "\", must be a length such as 0.25nm, or two of them along x and y: 0.25nm,0.5nm");
+}
+
+// Checks what is said about axes and spectra. Throws usage_error that names the option.
 inline void check(const input_options& o) {
+    parse_pixel(o.pixel);
+    const bool known = o.axes.find_first_not_of(stemfuse::io::axis_letters) == std::string::npos;
+    const auto once = [&](char c) { return std::count(o.axes.begin(), o.axes.end(), c) == 1; };
+    const bool twice =
+        std::count(o.axes.begin(), o.axes.end(), 'n') > 1 || std::count(o.axes.begin(), o.axes.end(), 'e') > 1;
+    if (!o.axes.empty() && (!known || !once('y') || !once('x') || twice))
+        throw usage_error("--axes: is \"" + o.axes +
+                          "\", must be the axes of an array, the slowest first, as letters: y and x, and perhaps e "
+                          "(energies), n (images) and 1 (of extent 1), such as xy or nyx");
     by_name(frame_names, o.frames, "--frames");
     by_name(background_names, o.line_background, "--line-background");
     if (o.resolution != 0 && !(o.resolution >= 125 && o.resolution <= 500))

@@ -32,11 +32,11 @@ void write_results(const std::filesystem::path& path, const fusion<T>& f, const 
     stemfuse::io::write_fused_file(path / "fused.h5", f.record);
     stemfuse::io::write_hspy(path / "fused.hspy", f.record);
     stemfuse::io::write_fused_npz(path / "fused.npz", f.record);
-    stemfuse::io::write_tiff_stack(path / "fused_maps.tif", f.record.fused_maps, f.record.scale);
+    stemfuse::io::write_tiff_stack(path / "fused_maps.tif", f.record.fused_maps, f.record.scale, f.record.elements);
     stemfuse::io::write_profile(path / "profile.csv", f.record);
     for (std::size_t i = 0; i < f.record.elements.size(); ++i) {
         stemfuse::io::write_tiff(path / (f.record.elements[i] + ".tif"), xt::view(f.record.fused_maps, i),
-                                 f.record.scale);
+                                 f.record.scale, f.record.elements[i]);
     }
     stemfuse::io::report_options options;
     options.figures_of_merit = figures;

@@ -145,17 +145,59 @@ inline std::vector<sample> velox_texts() {
                           R"("intensityOffset": -1e-3}, "other": [null, true, {"a": "\u00e9\ud83d\ude00"}]})"}};
 }
 
+inline std::vector<sample> mrc_files() {
+    std::vector<sample> files;
+    for (const bool big : {false, true}) {
+        std::string bytes;
+        const auto word = [&](std::uint32_t value) {
+            for (int k = 0; k < 4; ++k) bytes += static_cast<char>(value >> 8 * (big ? 3 - k : k) & 0xff);
+        };
+        const std::uint32_t ten_as_float = 0x41200000;
+        for (const std::uint32_t w : {3u, 2u, 2u, 6u, 0u, 0u, 0u, 3u, 2u, 2u, ten_as_float, ten_as_float}) word(w);
+        while (bytes.size() < 92) word(0);
+        word(8);  // bytes of a second header
+        bytes.resize(208);
+        bytes += std::string("MAP ") + (big ? "\x11\x11" : "DD");
+        bytes.resize(1032);
+        for (int i = 0; i < 12; ++i) bytes += {static_cast<char>(i), static_cast<char>(i + 1)};
+        files.push_back({big ? "big.mrc" : "little.mrc", bytes});
+    }
+    return files;
+}
+
+inline std::vector<sample> rpl_files() {
+    const std::string numbers("\0\1\0\2\0\3\0\4\0\5\0\6\0\7\1\0\2\0\3\0\4\0\5\0\6", 24);
+    const std::string text = "key\tvalue\nwidth\t3\nheight\t2\ndepth\t2\ndata-length\t2\nbyte-order\tbig-endian\n";
+    return {
+        {"image", text + "data-type\tunsigned\nrecord-by\timage\nwidth-scale\t0.5\nwidth-units\tnm\n" + '\0' + numbers},
+        {"vector", text + "data-type\tsigned\nrecord-by\tvector\nev-per-chan\t10\n" + '\0' + numbers}};
+}
+
+inline std::vector<sample> csv_files() {
+    return {{"aztec.csv", "Title,Fe\r\n1,2,3,\r\n4,5.5,-6e2,\r\n"}, {"plain.csv", "1;2\n3;4\n+5;6"}};
+}
+
+inline std::vector<sample> lzf_streams() {
+    // "abc" as it is, 6 bytes from 3 back, 20 bytes from 1 back.
+    return {{"lzf", std::string("\2abc\x80\2\xe0\x0b\0\0d", 11)}, {"plain", std::string("\3wxyz", 5)}};
+}
+
 // A format's whole files, and how all of one is read.
 struct format {
     std::string name;
     std::vector<sample> (*files)();
     std::vector<double> (*read)(read_all::bytes);
+    bool knows_its_end = true;  // so that a part of a file is told from a whole one
 };
 
 inline const format formats[] = {{"dm", dm_files, read_all::dm},
                                  {"npy", npy_files, read_all::npy},
                                  {"npz", npz_files, read_all::npz},
                                  {"tiff", tiff_files, read_all::tiff},
-                                 {"velox_json", velox_texts, read_all::velox_json}};
+                                 {"velox_json", velox_texts, read_all::velox_json},
+                                 {"mrc", mrc_files, read_all::mrc},
+                                 {"rpl", rpl_files, read_all::rpl, false},
+                                 {"csv", csv_files, read_all::csv, false},
+                                 {"lzf", lzf_streams, read_all::lzf, false}};
 
 }  // namespace corpus

@@ -8,8 +8,12 @@
 #include <vector>
 
 #include <stemfuse/io/dm/dm.hpp>
+#include <stemfuse/io/hdf5/hdf5_filters.hpp>
 #include <stemfuse/io/numpy/npz_images.hpp>
 #include <stemfuse/io/numpy/numpy_images.hpp>
+#include <stemfuse/io/raw/csv.hpp>
+#include <stemfuse/io/raw/mrc.hpp>
+#include <stemfuse/io/raw/rpl.hpp>
 #include <stemfuse/io/tiff/tiff_reader.hpp>
 #include <stemfuse/io/velox/velox_spectra.hpp>
 
@@ -46,6 +50,23 @@ inline std::vector<double> dm(bytes file) { return pixels(io::dm_reader<io::memo
 inline std::vector<double> npy(bytes file) { return pixels(io::npy_reader<io::memory_input>({file})); }
 inline std::vector<double> npz(bytes file) { return pixels(io::npz_images(io::npz_reader(io::memory_input{file}))); }
 inline std::vector<double> tiff(bytes file) { return pixels(io::tiff_reader<io::memory_input>({file})); }
+
+inline std::vector<double> mrc(bytes file) { return pixels(io::mrc_reader<io::memory_input>({file})); }
+inline std::vector<double> csv(bytes file) { return pixels(io::csv_reader<io::memory_input>({file})); }
+
+// The text up to the first 0, and the numbers behind it.
+inline std::vector<double> rpl(bytes file) {
+    const auto end = static_cast<std::size_t>(std::find(file.begin(), file.end(), std::byte{0}) - file.begin());
+    const auto raw = file.subspan(std::min(end + 1, file.size()));
+    return pixels(io::rpl_reader<io::memory_input>({file.first(end)}, {raw}));
+}
+
+inline std::vector<double> lzf(bytes file) {
+    const auto out =
+        io::decode_lzf({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, 300 * file.size());
+    if (!out) throw stemfuse::read_error("memory", "is no lzf");
+    return {out->begin(), out->end()};
+}
 
 // The numbers of a Velox metadata text.
 inline std::vector<double> velox_json(bytes file) {

@@ -68,7 +68,8 @@ TEST_CASE("small files of every format, cut at any length: read_error or the sam
                 for (std::size_t length = 0; length < sample.bytes.size(); ++length) {
                     CAPTURE(length);
                     const auto cut = read(format, sample.bytes.substr(0, length));
-                    const bool good = !cut || (whole && same(*cut, *whole)) || (of_nothing && same(*cut, *of_nothing));
+                    const bool good = !cut || !format.knows_its_end || (whole && same(*cut, *whole)) ||
+                                      (of_nothing && same(*cut, *of_nothing));
                     CHECK(good);
                 }
             }

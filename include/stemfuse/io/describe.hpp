@@ -70,7 +70,8 @@ inline std::string image_table(const std::vector<image_info>& images) {
         while (last + 1 < images.size() && images[last + 1].place == image.place) ++last;
         rows.push_back({image.name + (last > i ? " to " + images[last].name : ""), image.element,
                         to_string(image.shape), image.frames > 1 ? std::to_string(image.frames) : "", image.type,
-                        show(image.scale), image.intensity.unit, image.place == image.name ? "" : image.place});
+                        show(image.scale.in_shown_unit(image.shape[1])), image.intensity.unit,
+                        image.place == image.name ? "" : image.place});
         i = last;
     }
     return images.empty() ? "" : text_table(rows);
@@ -87,7 +88,7 @@ inline std::string describe(const image_file& file) {
                        (n == 0 ? "no image" : std::to_string(n) + (n == 1 ? " image" : " images")) + "\n";
     text += detail::image_table(contents.images);
     for (const spectrum_info& spectrum : contents.spectra) text += "spectra " + one_line(detail::show(spectrum)) + "\n";
-    for (const std::string& other : contents.others) text += "not read: " + one_line(other) + "\n";
+    for (const left_out& other : contents.others) text += "not read: " + one_line(other.line()) + "\n";
     for (const std::string& warning : contents.warnings) text += "warning: " + one_line(warning) + "\n";
     std::vector<image_reference> all;
     for (const image_info& image : contents.images) all.push_back({0, image});

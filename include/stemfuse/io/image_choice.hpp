@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -22,22 +21,18 @@ struct image_reference {
 
 /// Which images of a file are HAADF and maps.
 struct image_choice {
-    std::optional<image_reference> haadf{};
+    std::optional<image_reference> haadf{};  ///< of the maps' shape, or of a whole multiple of it
     std::vector<image_reference> maps{};
     std::vector<std::string> notes{};  ///< what was not clear, one line each
 };
 
 namespace detail {
 
-// How likely a label is that of the HAADF image: 0 where it does not say so.
-inline int haadf_rank(std::string label) {
-    std::transform(label.begin(), label.end(), label.begin(),
-                   [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
-    if (label == "haadf") return 5;
-    if (label.find("haadf") != std::string::npos) return 4;
-    if (label.find("adf") != std::string::npos) return 3;
-    if (label.starts_with("df") || label.find("dark") != std::string::npos) return 2;
-    return 0;
+// Rows and columns of an image's pixels in one of a coarser shape, both whole; none where there are no such blocks.
+inline std::optional<image_shape> blocks_of(const image_shape& fine, const image_shape& coarse) {
+    if (coarse[0] == 0 || coarse[1] == 0 || fine[0] % coarse[0] != 0 || fine[1] % coarse[1] != 0) return std::nullopt;
+    const image_shape blocks{fine[0] / coarse[0], fine[1] / coarse[1]};
+    return blocks[0] > 0 && blocks[1] > 0 ? std::optional(blocks) : std::nullopt;
 }
 
 // The path of the group that holds an image; empty at the root.
@@ -112,6 +107,29 @@ inline std::optional<image_reference> choose_haadf(const std::vector<image_refer
     return std::nullopt;
 }
 
+// An image labelled as HAADF, of a whole multiple of the maps' shape, where none of their shape is; a note says so, or
+// what the shape must be.
+inline std::optional<image_reference> choose_finer_haadf(const std::vector<image_reference>& all,
+                                                         const image_shape& maps, std::vector<std::string>& notes) {
+    const image_reference* found = nullptr;
+    int rank = 0;
+    for (const bool fits : {true, false}) {
+        for (const image_reference& i : all) {
+            const int of_this = i.image.element.empty() ? haadf_rank(i.image.label) : 0;
+            if (of_this > rank && blocks_of(i.image.shape, maps).has_value() == fits) found = &i, rank = of_this;
+        }
+        if (found != nullptr) break;
+    }
+    if (found == nullptr) return std::nullopt;
+    const std::string shapes =
+        found->image.name + " has shape " + to_string(found->image.shape) + ", the maps have shape " + to_string(maps);
+    const auto blocks = blocks_of(found->image.shape, maps);
+    notes.push_back(blocks ? shapes + ": it is binned by " + std::to_string((*blocks)[0]) +
+                                 (blocks->front() == blocks->back() ? "" : " x " + std::to_string((*blocks)[1]))
+                           : shapes + ", must be the same or a whole multiple");
+    return blocks ? std::optional(*found) : std::nullopt;
+}
+
 // The map of an element: the only one, else that in the HAADF image's group, else that whose label is the symbol alone.
 inline void choose_map(const std::vector<image_reference>& group, const std::string& element, image_choice& choice) {
     std::vector<image_reference> maps;
@@ -145,19 +163,34 @@ inline image_choice choose_images(const std::vector<const file_contents*>& files
         }
     }
     const auto groups = detail::by_shape(all);
+    const auto is_labelled = [](const image_reference& i) {
+        return i.image.element.empty() && detail::haadf_rank(i.image.label) > 0;
+    };
+    const bool maps_of_shape = std::any_of(groups.begin(), groups.end(), [&](const auto& group) {
+        return shape && group[0].image.shape == *shape && !detail::elements_of(group).empty();
+    });
+    if (haadf && !maps_of_shape) {  // maps are perhaps coarser
+        for (const auto& group : groups) {
+            if (!detail::elements_of(group).empty() && detail::blocks_of(haadf->image.shape, group[0].image.shape))
+                shape = group[0].image.shape;
+        }
+    }
     const std::vector<image_reference>* chosen = nullptr;
     std::size_t most = 0;
     for (const auto& group : groups) {
-        const bool labelled = std::any_of(group.begin(), group.end(), [](const image_reference& i) {
-            return i.image.element.empty() && detail::haadf_rank(i.image.label) > 0;
-        });
+        const bool labelled = std::any_of(group.begin(), group.end(), is_labelled);
         const std::size_t worth = 2 * detail::elements_of(group).size() * (labelled ? 1000 : 1) + (labelled ? 1 : 0);
         const bool wanted = !shape || group[0].image.shape == *shape;
         if (wanted && worth > most) chosen = &group, most = worth;
     }
     image_choice choice{.haadf = haadf};
+    if (!haadf && shape && (chosen == nullptr || std::none_of(chosen->begin(), chosen->end(), is_labelled)))
+        choice.haadf = detail::choose_finer_haadf(all, *shape, choice.notes);
     if (chosen == nullptr) return choice;
-    if (!haadf) choice.haadf = detail::choose_haadf(*chosen, choice.notes);
+    const bool of_maps = std::any_of(chosen->begin(), chosen->end(), is_labelled);
+    if (!haadf && !choice.haadf && !of_maps && !detail::elements_of(*chosen).empty() && choice.notes.empty())
+        choice.haadf = detail::choose_finer_haadf(all, (*chosen)[0].image.shape, choice.notes);
+    if (!choice.haadf) choice.haadf = detail::choose_haadf(*chosen, choice.notes);
     for (const std::string& element : detail::elements_of(*chosen)) detail::choose_map(*chosen, element, choice);
     return choice;
 }

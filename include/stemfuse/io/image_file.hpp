@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -17,6 +18,9 @@
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/dm/dm.hpp>
 #include <stemfuse/io/numpy/numpy_images.hpp>
+#include <stemfuse/io/raw/csv.hpp>
+#include <stemfuse/io/raw/mrc.hpp>
+#include <stemfuse/io/raw/rpl.hpp>
 
 // Every format is there if the headers of its library are.
 #if __has_include(<zip.h>)
@@ -26,8 +30,11 @@
 #include <stemfuse/io/tiff/tiff_reader.hpp>
 #endif
 #if __has_include(<hdf5.h>)
+#include <stemfuse/io/hdf5/dm5.hpp>
 #include <stemfuse/io/hdf5/emd.hpp>
+#include <stemfuse/io/hdf5/h5oina.hpp>
 #include <stemfuse/io/hdf5/hspy.hpp>
+#include <stemfuse/io/hdf5/plain_hdf5.hpp>
 #if __has_include(<nlohmann/json.hpp>)
 #include <stemfuse/io/velox/velox.hpp>
 #endif
@@ -40,6 +47,9 @@ struct read_options {
     /// HDF5 in a process of its own, see child_reader: for files that come from elsewhere. Without it the HDF5 library
     /// reads in this process, and a damaged file can end it, or worse.
     bool guarded = false;
+    /// The axes of arrays that do not name them, slowest first, as letters: y, x, e (energies), n (images), 1 (left
+    /// out).
+    std::string axes{};
 };
 
 namespace detail {
@@ -48,7 +58,7 @@ namespace detail {
     throw read_error(path.string(), "is a " + std::string(format) + " file: stemfuse was built without " + library);
 }
 
-using any_reader = std::variant<npy_reader<>, dm_reader<>, child_reader
+using any_reader = std::variant<npy_reader<>, dm_reader<>, mrc_reader<>, rpl_reader<>, csv_reader<>, child_reader
 #if __has_include(<zip.h>)
                                 ,
                                 npz_images
@@ -67,9 +77,9 @@ using any_reader = std::variant<npy_reader<>, dm_reader<>, child_reader
 #endif
                                 >;
 
-inline any_reader open_hdf5_images(const std::filesystem::path& path) {
+inline any_reader open_hdf5_images(const std::filesystem::path& path, const read_options& options) {
 #if __has_include(<hdf5.h>)
-    hdf5_images images(path);
+    hdf5_images images(path, options.axes);
     if (images.file().object("Version") && images.file().object("Data")) {
 #if __has_include(<nlohmann/json.hpp>)
         if (is_velox(images.file())) return velox_reader(std::move(images));
@@ -81,19 +91,25 @@ inline any_reader open_hdf5_images(const std::filesystem::path& path) {
         list_hspy(images);
     } else if (is_emd(images.file())) {
         list_emd(images);
+    } else if (is_dm5(images.file())) {
+        list_dm5(images);
+    } else if (is_h5oina(images.file())) {
+        list_h5oina(images);
     } else {
         list_plain_hdf5(images);
     }
     return images;
 #else
+    static_cast<void>(options);
     throw_without(path, "HDF5", "HDF5");
 #endif
 }
 
-inline any_reader open_npz_images(const std::filesystem::path& path) {
+inline any_reader open_npz_images(const std::filesystem::path& path, const read_options& options) {
 #if __has_include(<zip.h>)
-    return npz_images(npz_reader(path));
+    return npz_images(npz_reader(path), options.axes);
 #else
+    static_cast<void>(options);
     throw_without(path, "npz", "libzip");
 #endif
 }
@@ -104,6 +120,19 @@ inline any_reader open_tiff_images(const std::filesystem::path& path) {
 #else
     throw_without(path, "TIFF", "libtiff");
 #endif
+}
+
+// Of the pair of files, either may be named.
+inline any_reader open_rpl_images(const std::filesystem::path& path) {
+    const auto beside = [&](const char* small, const char* capital) {
+        std::filesystem::path other = path;
+        std::error_code absent;
+        return std::filesystem::exists(other.replace_extension(capital), absent) ? other
+                                                                                 : other.replace_extension(small);
+    };
+    const bool numbers = lower_case(path.extension().string()) == ".raw";
+    return rpl_reader<>(file_input{numbers ? beside(".rpl", ".RPL") : path},
+                        file_input{numbers ? path : beside(".raw", ".RAW")});
 }
 
 }  // namespace detail
@@ -154,18 +183,27 @@ private:
     static detail::any_reader open(const std::filesystem::path& path, const read_options& options) {
         switch (recognise(path)) {
             case file_format::npy:
-                return npy_reader<>(file_input{path});
+                return npy_reader<>(file_input{path}, options.axes);
             case file_format::npz:
-                return detail::open_npz_images(path);
+                return detail::open_npz_images(path, options);
             case file_format::dm:
                 return dm_reader<>(file_input{path});
             case file_format::tiff:
                 return detail::open_tiff_images(path);
+            case file_format::mrc:
+                return mrc_reader<>(file_input{path});
+            case file_format::rpl:
+                return detail::open_rpl_images(path);
+            case file_format::csv:
+                return csv_reader<>(file_input{path});
             case file_format::hdf5:
                 break;
         }
-        if (options.guarded) return child_reader(path, detail::open_hdf5_images);
-        return detail::open_hdf5_images(path);
+        const auto open_hdf5 = [options](const std::filesystem::path& file) {
+            return detail::open_hdf5_images(file, options);
+        };
+        if (options.guarded) return child_reader(path, open_hdf5);
+        return open_hdf5(path);
     }
 
     std::filesystem::path path_;

@@ -61,7 +61,9 @@ TEST_CASE("NCEM's arrays are x first, and a dim may hold two coordinates or all"
     CHECK(all[1].name == "Fe[1]");
     CHECK(all[1].shape == image_shape{2, 3});
     CHECK(images.read<float>(all[1]) == xt::xtensor<float, 2>{{1, 5, 9}, {3, 7, 11}});
-    CHECK(images.contents().others.size() == 2);
+    CHECK(images.contents().others.size() == 1);
+    REQUIRE(images.contents().spectra.size() == 1);
+    CHECK(images.contents().spectra[0].name == "EELS");
 }
 
 TEST_CASE("a transposed image of several blocks") {
@@ -128,5 +130,5 @@ TEST_CASE("the samples, against values read by h5py") {
           xt::xtensor<double, 2>{{2, 11, 20}, {5, 14, 23}, {8, 17, 26}});
     const auto cube = read(folder / "py4DSTEM_size2x3x4x5.h5");
     CHECK(cube.contents().images.empty());
-    CHECK(cube.contents().others.at(0) == "datacube_root/datacube: (2, 3, 4, 5) float32, no image");
+    CHECK(cube.contents().others.at(0).line() == "datacube_root/datacube/data (2, 3, 4, 5): 4 dimensions, no image");
 }

@@ -98,7 +98,7 @@ TEST_CASE("data sets are listed with path, shape, type and unit") {
     support::check_throws<read_error>([&] { reader.read_image<double>("maps/scalar"); }, "shape ()",
                                       "2 or 3 dimensions");
     support::check_throws<read_error>([&] { reader.read_image<double>("complex"); },
-                                      "\"complex\" holds no plain numbers");
+                                      "\"complex\" holds complex numbers");
     support::check_throws<read_error>([&] { reader.read_image<double>("maps"); }, "has no data set \"maps\"");
     support::check_throws<read_error>([&] { reader.read_image<double>("maps/O"); }, "has no data set \"maps/O\"");
 }

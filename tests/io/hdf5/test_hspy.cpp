@@ -88,10 +88,11 @@ TEST_CASE("maps, stacks and spectra of a HyperSpy file") {
     CHECK(all[4].name == "f");
     CHECK(all[4].element == "Mn");
     REQUIRE(images.contents().others.size() == 2);
-    CHECK(images.contents().others[0] == "Experiments/e: (12) float32, spectra, left out");
-    CHECK(images.contents().others[1] == "Experiments/nothing: has no numeric data");
+    CHECK(images.contents().others[0].line() ==
+          "Experiments/e/data (12): one spectrum, must be spectra of every pixel");
+    CHECK(images.contents().others[1].line() == "Experiments/nothing: has no numeric data");
     REQUIRE(images.contents().spectra.size() == 1);
-    CHECK(images.contents().spectra[0].name == "d");
+    CHECK(images.contents().spectra[0].name == "EDS");
     CHECK(images.contents().spectra[0].shape == image_shape{2, 3});
     CHECK(images.contents().spectra[0].channels == 2);
 }

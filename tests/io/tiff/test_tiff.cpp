@@ -4,6 +4,8 @@
 #include <limits>
 #include <string>
 
+#include <tiffio.h>
+
 #include <stemfuse/io/tiff/tiff.hpp>
 
 #include "io/scratch.hpp"

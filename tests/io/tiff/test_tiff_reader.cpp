@@ -141,7 +141,7 @@ TEST_CASE("pages, colours, and the resolution of a printer") {
     write<std::uint8_t>(dir / "b.tif", {1, 2, 3, 4, 5, 6}, 2, SAMPLEFORMAT_UINT, {.samples = 3});
     const io::tiff_reader<> colours(io::file_input{dir / "b.tif"});
     CHECK(colours.contents().images.empty());
-    CHECK(colours.contents().others.at(0) == "page 0: colours, left out");
+    CHECK(colours.contents().others.at(0).line() == "page 0 (1, 2): colours, must be one real number a pixel");
     TIFF* const file = TIFFOpen((dir / "a.tif").string().c_str(), "r+");
     TIFFSetField(file, TIFFTAG_XRESOLUTION, 300.0);
     TIFFSetField(file, TIFFTAG_YRESOLUTION, 300.0);

@@ -91,12 +91,22 @@ public:
 
     /// Fills the temporary file. Throws write_error, e.g. for a full disk.
     void write(std::string_view content) {
+        write_parts([&](auto&& put) { put(content); });
+    }
+
+    /// The same part by part: write(put) calls put(std::string_view) for every part in turn.
+    template <class Write>
+    void write_parts(Write&& write) {
         errno = 0;
         file_handle file(std::fopen(temporary_.string().c_str(), "wb"));
-        if (!file || std::fwrite(content.data(), 1, content.size(), file.get()) != content.size() ||
-            std::fflush(file.get()) != 0 || std::fclose(file.release()) != 0) {
-            fail_with_errno("cannot be written");
+        bool good = file != nullptr;
+        if (good) {
+            write([&](std::string_view part) {
+                good = good && std::fwrite(part.data(), 1, part.size(), file.get()) == part.size();
+            });
         }
+        if (!good || std::fflush(file.get()) != 0 || std::fclose(file.release()) != 0)
+            fail_with_errno("cannot be written");
     }
 
     /// The bytes are on the disk before the name is. Throws write_error.

@@ -12,32 +12,71 @@
 
 namespace stemfuse::io {
 
-/// A unit as it is compared and shown: the micro sign, brackets and underscores of the file formats are gone. "[n_m]"
-/// and "nm" are "nm", "micron" and "\u00b5m" are "um", "\u00c5" is "A"; other text stays as it is.
-inline std::string plain_unit(std::string_view text) {
-    std::string unit(text.substr(0, text.find('\0')));
-    if (unit.starts_with('[') && unit.ends_with(']')) {
-        unit = unit.substr(1, unit.size() - 2);
-        std::erase(unit, '_');
+namespace detail {
+
+struct unit_spelling {
+    std::string_view spelling, plain;
+};
+
+// Names without capitals and without the "s" of a plural.
+inline constexpr std::array<unit_spelling, 24> unit_names{
+    {{"nm", "nm"},         {"n_m", "nm"},        {"um", "um"},           {"u_m", "um"},
+     {"p_m", "pm"},        {"micron", "um"},     {"nanometer", "nm"},    {"nanometre", "nm"},
+     {"micrometer", "um"}, {"micrometre", "um"}, {"picometer", "pm"},    {"picometre", "pm"},
+     {"millimeter", "mm"}, {"millimetre", "mm"}, {"centimeter", "cm"},   {"centimetre", "cm"},
+     {"meter", "m"},       {"metre", "m"},       {"angstrom", "A"},      {"ang", "A"},
+     {"ev", "eV"},         {"kev", "keV"},       {"electronvolt", "eV"}, {"kiloelectronvolt", "keV"}}};
+
+// The same in letters that are not ASCII, or as escapes.
+inline constexpr std::array<unit_spelling, 12> unit_signs{{{"\u00b5m", "um"},
+                                                           {"\u03bcm", "um"},
+                                                           {"\xb5m", "um"},
+                                                           {"\\u00B5m", "um"},
+                                                           {"\\u00b5m", "um"},
+                                                           {"mum", "um"},
+                                                           {"\\mum", "um"},
+                                                           {"\u00c5", "A"},
+                                                           {"\u212b", "A"},
+                                                           {"\xc5", "A"},
+                                                           {"\\u00C5", "A"},
+                                                           {"\u00c5ngstr\u00f6m", "A"}}};
+
+inline std::string spelled_plainly(const std::string& unit) {
+    for (const auto& [sign, plain] : unit_signs) {
+        if (unit == sign) return std::string(plain);
     }
-    while (unit.ends_with(' ')) unit.pop_back();
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 13> spellings{{{"\u00b5m", "um"},
-                                                                                       {"\u03bcm", "um"},
-                                                                                       {"\xb5m", "um"},
-                                                                                       {"micron", "um"},
-                                                                                       {"microns", "um"},
-                                                                                       {"micrometer", "um"},
-                                                                                       {"\u00c5", "A"},
-                                                                                       {"\u212b", "A"},
-                                                                                       {"\\u00C5", "A"},
-                                                                                       {"Ang", "A"},
-                                                                                       {"Angstrom", "A"},
-                                                                                       {"angstrom", "A"},
-                                                                                       {"nanometer", "nm"}}};
-    for (const auto& [spelling, plain] : spellings) {
-        if (unit == spelling) return std::string(plain);
+    std::string name = unit;
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    for (const bool singular : {false, true}) {
+        if (singular && !(name.size() > 4 && name.ends_with('s'))) break;
+        if (singular) name.pop_back();
+        for (const auto& [spelling, plain] : unit_names) {
+            if (name == spelling) return std::string(plain);
+        }
     }
     return unit;
+}
+
+}  // namespace detail
+
+/// A unit as it is compared and shown: the micro sign, brackets, underscores and long names of the file formats are
+/// gone. "[n_m]", "n_m", "NM" and "nanometers" are "nm", "micron" and "\u00b5m" are "um", "\u00c5" and "Angstrom" are
+/// "A", "KeV" is "keV"; other text stays as it is.
+inline std::string plain_unit(std::string_view text) {
+    std::string unit(text.substr(0, text.find('\0')));
+    const auto trim = [&] {
+        while (!unit.empty() && (unit.back() == ' ' || unit.back() == '\t')) unit.pop_back();
+        unit.erase(0, std::min(unit.find_first_not_of(" \t"), unit.size()));
+    };
+    trim();
+    for (const auto& [open, close] : {std::pair{'[', ']'}, {'(', ')'}, {'$', '$'}}) {
+        if (unit.size() > 2 && unit.front() == open && unit.back() == close) {
+            unit = unit.substr(1, unit.size() - 2);
+            if (open == '[') std::erase(unit, '_');
+            trim();
+        }
+    }
+    return detail::spelled_plainly(unit);
 }
 
 /// The power of ten of metres that a plain unit of length is, -9 for nm; none for any other unit.

@@ -11,10 +11,12 @@
 #include <utility>
 
 #include <stemfuse/io/base/byte_source.hpp>
+#include <stemfuse/io/base/element_label.hpp>
+#include <stemfuse/io/base/number_table.hpp>
 
 namespace stemfuse::io {
 
-enum class file_format { npy, npz, hdf5, dm, tiff };
+enum class file_format { npy, npz, hdf5, dm, tiff, mrc, rpl, csv };
 
 namespace detail {
 
@@ -27,7 +29,7 @@ inline bool starts(std::string_view file, const known_start& start) {
     return start.offset < file.size() && file.substr(start.offset).starts_with(start.bytes);
 }
 
-inline constexpr std::array<std::pair<known_start, file_format>, 13> format_starts{{
+inline constexpr std::array<std::pair<known_start, file_format>, 14> format_starts{{
     {{0, "\x93NUMPY"}, file_format::npy},
     {{0, "PK\3\4"}, file_format::npz},
     {{0, "PK\5\6"}, file_format::npz},
@@ -41,22 +43,23 @@ inline constexpr std::array<std::pair<known_start, file_format>, 13> format_star
     {{0, {"MM\0*", 4}}, file_format::tiff},
     {{0, {"II+\0", 4}}, file_format::tiff},
     {{0, {"MM\0+", 4}}, file_format::tiff},
+    {{208, "MAP "}, file_format::mrc},
 }};
 
 // Formats that other programs convert, by their first bytes.
-inline constexpr std::array<std::pair<known_start, std::string_view>, 7> foreign_starts{{
+inline constexpr std::array<std::pair<known_start, std::string_view>, 6> foreign_starts{{
     {{0, "AAMVHFSS"}, "Bruker bcf"},
     {{0, "II\x97\x01"}, "FEI ser"},
     {{0, "MAPSPECTRA_DATA"}, "EDAX spd"},
     {{0, {"0\1\0\0", 4}}, "JEOL pts"},
     {{1, "PNG"}, "PNG"},
     {{0, "\xff\xd8\xff"}, "JPEG"},
-    {{208, "MAP "}, "MRC"},
 }};
 
 inline constexpr std::string_view how_to_convert =
-    "; must be Velox or NCEM EMD, DM3, DM4, hspy, HDF5, npy, npz or TIFF: open other formats in HyperSpy and save as "
-    ".hspy";
+    "; must be Velox or NCEM EMD, DM3, DM4, DM5, hspy, HDF5 (also MATLAB 7.3, NeXus, h5oina), npy, npz, ndata, TIFF, "
+    "MRC, "
+    "rpl or a table of numbers: open other formats in HyperSpy and save as .hspy";
 
 [[noreturn]] inline void throw_unknown_format(const std::filesystem::path& path, std::string_view start) {
     std::string seen = "starts with the bytes";
@@ -81,6 +84,14 @@ inline file_format recognise(const std::filesystem::path& path) {
     for (const auto& [known, format] : detail::format_starts) {
         if (detail::starts(start, known)) return format;
     }
+    const std::string extension = detail::lower_case(path.extension().string());
+    for (const auto& [foreign, name] : detail::foreign_starts) {
+        if (detail::starts(start, foreign)) detail::throw_unknown_format(path, start);
+    }
+    if (extension == ".rpl" || extension == ".raw") return file_format::rpl;
+    if (extension == ".mrc" || extension == ".mrcs" || extension == ".rec" || extension == ".ali" || extension == ".st")
+        return file_format::mrc;
+    if (is_number_table(start)) return file_format::csv;
     detail::throw_unknown_format(path, start);
 }
 

@@ -9,11 +9,13 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <stemfuse/core/array.hpp>
-#include <stemfuse/elements/elements.hpp>
+#include <stemfuse/io/base/array_info.hpp>
 #include <stemfuse/io/base/calibration.hpp>
+#include <stemfuse/io/base/element_label.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
 
 namespace stemfuse::io {
@@ -63,12 +65,21 @@ struct energy_window {
     double low, high;
 };
 
+/// What a file has and is not read.
+struct left_out {
+    std::string name;                  ///< a label, or the path in the file
+    std::string reason;                ///< "complex numbers", "is a link to gone.h5, which is not there"
+    std::vector<std::size_t> shape{};  ///< slowest axis first; empty where not known
+
+    std::string line() const { return name + (shape.empty() ? "" : " " + to_string(shape)) + ": " + reason; }
+};
+
 /// What a file holds.
 struct file_contents {
     std::string format;  ///< "Velox EMD, version 11"
     std::vector<image_info> images;
     std::vector<spectrum_info> spectra;
-    std::vector<std::string> others;    ///< what is there and is no image, one line each
+    std::vector<left_out> others;       ///< what is there and is no image
     std::vector<std::string> warnings;  ///< what was not as expected, one line each
 };
 
@@ -84,32 +95,26 @@ inline bool has_room(const file_contents& contents, const image_info& image, std
 /// How several frames become one image.
 enum class frame_choice { mean, sum, first };
 
+/// The image that comes of `count` frames; frame k is read(k), an image (n_y, n_x).
+template <class Read>
+auto combine_frames(std::size_t count, frame_choice frames, Read&& read) {
+    auto image = read(std::size_t(0));
+    if (frames == frame_choice::first) return image;
+    for (std::size_t k = 1; k < count; ++k) {
+        const auto next = read(k);
+        for (std::size_t i = 0; i < image.size(); ++i) image.data()[i] += next.data()[i];
+    }
+    if (frames == frame_choice::sum || count < 2) return image;
+    for (auto& v : image) v /= static_cast<std::remove_reference_t<decltype(v)>>(count);
+    return image;
+}
+
 /// What every format's reader gives: its contents, and any of their images (n_y, n_x) in T.
 template <class R>
 concept image_reader = requires(const R& reader, const image_info& image) {
     { reader.contents() } -> std::same_as<const file_contents&>;
     { reader.template read<float>(image, frame_choice::mean) } -> std::same_as<xt::xtensor<float, 2>>;
 };
-
-/// The element that a label names: a symbol alone, or followed by a line, a shell or a technique as in "Co_K",
-/// "Fe-EELS", "O Ka1", "Ti map". Empty for any other text: "In focus" is no indium.
-inline std::string element_of(std::string_view label) {
-    constexpr std::string_view separators = " _-.:/()";
-    const auto next_word = [&] {
-        label.remove_prefix(std::min(label.find_first_not_of(separators), label.size()));
-        const std::string_view word = label.substr(0, label.find_first_of(separators));
-        label.remove_prefix(word.size());
-        return word;
-    };
-    const std::string_view symbol = next_word(), what = next_word();
-    if (std::find(element_symbols.begin(), element_symbols.end(), symbol) == element_symbols.end()) return "";
-    constexpr std::array<std::string_view, 12> words{"EELS",   "EDS",    "EDX", "XEDS", "map", "Map",
-                                                     "counts", "Counts", "net", "Net",  "at",  "wt"};
-    const bool shell = !what.empty() && std::string_view("KLMN").find(what[0]) != std::string_view::npos &&
-                       (what.size() == 1 || std::string_view("abgl12345,\xce").find(what[1]) != std::string_view::npos);
-    const bool known = what.empty() || shell || std::find(words.begin(), words.end(), what) != words.end();
-    return known ? std::string(symbol) : "";
-}
 
 /// Text of a file as one line for people, see terminal_text().
 inline std::string one_line(std::string_view text) { return terminal_text(text); }

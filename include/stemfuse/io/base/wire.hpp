@@ -150,6 +150,12 @@ void transfer(Wire& wire, P& parts) {
     wire(low, high);
 }
 
+template <class Wire, detail::is_a<left_out> P>
+void transfer(Wire& wire, P& parts) {
+    auto& [name, reason, shape] = parts;
+    wire(name, reason, shape);
+}
+
 template <class Wire, detail::is_a<file_contents> P>
 void transfer(Wire& wire, P& parts) {
     auto& [format, images, spectra, others, warnings] = parts;

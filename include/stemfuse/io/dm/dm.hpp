@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/io/base/array_images.hpp>
 #include <stemfuse/io/base/energy_windows.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/dm/dm_tags.hpp>
@@ -52,9 +53,9 @@ inline std::vector<std::size_t> dm_extents(const dm_tag& item) {
 
 }  // namespace detail
 
-/// Reads the images of a DM3 or DM4 file; a stack is listed as its slices, a spectrum image (its slowest axis is that
-/// of energies) among the spectra. Left out, and listed as such: thumbnails, colours, complex numbers, other spectra.
-/// Throws read_error for what is no whole file.
+/// Reads the images of a DM3 or DM4 file; a stack is listed as its slices, a spectrum image among the spectra,
+/// whichever axis is that of energies. Left out, and listed as such: colours, complex numbers, spectra without
+/// energies; thumbnails are not listed. Throws read_error for what is no whole file.
 template <class Input = file_input>
 class dm_reader {
 public:
@@ -75,14 +76,17 @@ public:
 
     /// An image of contents(), shape (n_y, n_x). Throws read_error.
     template <scalar T>
-    xt::xtensor<T, 2> read(const image_info& image, frame_choice = frame_choice::mean) const {
+    xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const {
         const stored& data = data_.at(image.index);
-        xt::xtensor<T, 2> out(image.shape);
-        auto source = input_.open();
-        source.skip(data.offset);
-        read_numbers<T>(source, data.type, out.size(), [&](std::uint64_t i, T v) { out.data()[i] = v; });
-        apply(image.intensity, out);
-        return out;
+        auto sum = combine_frames(image.frames, frames, [&](std::size_t k) {
+            xt::xtensor<T, 2> out(image.shape);
+            auto source = input_.open();
+            source.skip(data.offset + k * out.size() * data.type.size);
+            read_numbers<T>(source, data.type, out.size(), [&](std::uint64_t i, T v) { out.data()[i] = v; });
+            apply(image.intensity, out);
+            return out;
+        });
+        return sum;
     }
 
     /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
@@ -91,15 +95,22 @@ public:
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
         require_windows(windows);
         const stored& data = spectra_.at(spectrum.index);
-        const std::size_t pixels = spectrum.shape[0] * spectrum.shape[1];
+        const std::size_t energy = data.layout.energy.value();
         xt::xtensor<T, 3> maps({windows.size(), spectrum.shape[0], spectrum.shape[1]}, T(0));
+        std::vector<std::size_t> strides(data.shape.size(), 1);
+        for (std::size_t d = strides.size(); d-- > 1;) strides[d - 1] = strides[d] * data.shape[d];
+        const auto at = [&](std::uint64_t i, std::size_t d) { return i / strides[d] % data.shape[d]; };
+        const std::uint64_t plane = strides[energy],
+                            before = energy == 0 ? plane : 0;  // of one channel, if in one piece
         for (std::size_t w = 0; w < windows.size(); ++w) {
             const auto [first, last] = channels_in(windows[w], spectrum);
+            const std::uint64_t begin = first * before, end = before > 0 ? last * before : strides[0] * data.shape[0];
             auto source = input_.open();
-            source.skip(data.offset + first * pixels * data.type.size);
-            T* const map = maps.data() + w * pixels;
-            read_numbers<T>(source, data.type, (last - first) * pixels,
-                            [&](std::uint64_t i, T v) { map[i % pixels] += v; });
+            source.skip(data.offset + begin * data.type.size);
+            read_numbers<T>(source, data.type, end - begin, [&, first = first, last = last](std::uint64_t k, T v) {
+                const std::uint64_t i = begin + k, e = at(i, energy);
+                if (e >= first && e < last) maps(w, at(i, data.layout.y), at(i, data.layout.x)) += v;
+            });
         }
         return maps;
     }
@@ -108,6 +119,8 @@ private:
     struct stored {
         stored_type type;
         std::uint64_t offset;
+        std::vector<std::size_t> shape;
+        array_layout layout;
     };
 
     // The items that only show others in small; the first where the file does not say.
@@ -128,23 +141,26 @@ private:
         const double data_type = item.number_at("ImageData/DataType").value_or(0);
         const dm_tag* const data = item.find("ImageData/Data");
         if (extents.empty() || data == nullptr || !data->type) {
-            contents_.others.push_back(label + " (" + place + "): has no data");
+            contents_.others.push_back({one_line(label + " (" + place + ")"), "has no data"});
             return;
         }
         const std::vector<std::size_t> shape(extents.rbegin(), extents.rend());
-        const auto other = [&](const std::string& what) {
-            contents_.others.push_back(label + " (" + place + ") " + to_string(shape) + ": " + what);
+        const auto other = [&](const std::string& reason) {
+            contents_.others.push_back({one_line(label + " (" + place + ")"), reason, shape});
         };
         const auto type = detail::dm_image_type(data_type, order);
-        if (!type) return other("of " + detail::dm_foreign_type(data_type) + ", left out");
-        for (std::size_t k = 0; k < extents.size(); ++k) {
-            const std::string unit = axis(item, k).unit;
-            if (unit != "eV" && unit != "keV") continue;
-            if (k == 2 && extents.size() == 3 && add_spectra(item, label, place, shape, *type, *data)) return;
-            return other("spectra, left out");
-        }
-        if (extents.size() < 2 || extents.size() > 3) return other("no image");
-        add_images(item, label, place, shape, *type, *data);
+        if (!type) return other(detail::dm_foreign_type(data_type) + ", must be one real number a pixel");
+        if (extents.size() == 2 || extents.size() == 3) require_numbers(label, shape, *type, *data);
+        std::vector<array_axis> axes;
+        for (std::size_t k = extents.size(); k-- > 0;) axes.push_back(axis(item, k));
+        layout_hints hints;
+        hints.energy_unit = detail::energy_unit_of(item.text_at("ImageTags/Meta Data/Signal"));
+        image_info like;
+        like.label = label, like.place = place, like.intensity = brightness(item);
+        const array_content content =
+            content_of(contents_, {label, shape, type_name(*type), ""}, axes, hints, std::move(like));
+        if (!content.reason.empty()) return other(content.reason);
+        list(content, place, {*type, data->offset, shape, content.layout});
     }
 
     // Throws read_error where `shape` announces more numbers than there are.
@@ -159,56 +175,28 @@ private:
         }
     }
 
-    // Lists a spectrum image, shape (energy, n_y, n_x); false where the energies are not known.
-    bool add_spectra(const dm_tag& item, const std::string& label, const std::string& place,
-                     const std::vector<std::size_t>& shape, const stored_type& type, const dm_tag& data) {
-        const dm_tag* const d = item.find("ImageData/Calibrations/Dimension/#2");
-        const double step = d->number_at("Scale").value_or(0), origin = d->number_at("Origin").value_or(0);
-        if (!(step > 0) || !std::isfinite(origin) || shape[0] < 2) return false;
-        require_numbers(label, shape, type, data);
-        spectrum_info s;
-        s.name = label, s.unit = d->text_at("Units"), s.type = type_name(type);
-        s.channels = shape[0], s.shape = {shape[1], shape[2]};
-        s.first = -origin * step;
-        s.last = s.first + static_cast<double>(s.channels - 1) * step;
-        s.scale = {axis(item, 0), axis(item, 1)};
-        s.places = {place};
-        s.index = spectra_.size();
-        contents_.spectra.push_back(s);
-        spectra_.push_back({type, data.offset});
-        return true;
-    }
-
-    void add_images(const dm_tag& item, const std::string& label, const std::string& place,
-                    const std::vector<std::size_t>& shape, const stored_type& type, const dm_tag& data) {
-        const bool stack = shape.size() == 3;
-        const std::size_t count = stack ? shape[0] : 1, ny = shape[stack ? 1 : 0], nx = shape[stack ? 2 : 1];
-        require_numbers(label, shape, type, data);
-        image_info image;
-        image.label = label;
-        if (!stack) image.element = element_of(label);
-        image.shape = {ny, nx};
-        image.type = type_name(type);
-        image.scale = {axis(item, 0), axis(item, 1)};
-        image.intensity = brightness(item);
-        image.place = place;
-        const std::size_t listed = std::min<std::size_t>(count, 10000);
-        if (!has_room(contents_, image, listed)) {
-            contents_.others.push_back(place + ": too many images to list, left out");
-            return;
-        }
-        for (std::size_t k = 0; k < listed; ++k) {
-            if (stack) image.label = label + "[" + std::to_string(k) + "]";
+    void list(const array_content& content, const std::string& place, stored data) {
+        for (image_info image : content.images) {
             image.index = data_.size();
-            contents_.images.push_back(image);
-            data_.push_back({type, data.offset + k * ny * nx * type.size});
+            contents_.images.push_back(std::move(image));
+            data_.push_back(data);
+            data.offset += content.images[0].shape[0] * content.images[0].shape[1] * data.type.size;
+        }
+        for (spectrum_info s : content.spectra) {
+            s.places = {place};
+            s.index = spectra_.size();
+            contents_.spectra.push_back(std::move(s));
+            spectra_.push_back(data);
         }
     }
 
-    static axis_calibration axis(const dm_tag& item, std::size_t k) {
+    // Dimension #0 is the fastest axis; coordinate = (index - Origin) Scale.
+    static array_axis axis(const dm_tag& item, std::size_t k) {
         const dm_tag* const d = item.find("ImageData/Calibrations/Dimension/#" + std::to_string(k));
         if (d == nullptr) return {};
-        return {std::abs(d->number_at("Scale").value_or(0)), d->text_at("Units")};
+        array_axis axis{"", plain_unit(d->text_at("Units")), d->number_at("Scale").value_or(0)};
+        axis.first = -d->number_at("Origin").value_or(0) * axis.step;
+        return axis;
     }
 
     // (stored - Origin) Scale, in Units.

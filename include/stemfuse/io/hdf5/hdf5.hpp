@@ -86,6 +86,35 @@ public:
         return array_info{path, {set.shape().begin(), set.shape().end()}, set.type_name(), unit};
     }
 
+    /// Why what lies at `path` is no data set of numbers that is read: a link to nothing, numbers of a type, a filter
+    /// or a place that are not read. Empty where it is one, and for groups and types.
+    std::string why_not(const std::string& path) const {
+        const hdf5_handle found = object(path);
+        if (!found) return dead_link(path);
+        if (H5Iget_type(found.get()) != H5I_DATASET) return "";
+        const hdf5_data_set set(root(), path);
+        if (!set) return "cannot be opened (" + hdf5_reason() + ")";
+        std::string reason = set.why_not(path_);
+        if (reason.empty() && !set.plausible(file_size_))
+            reason = "announces more than a file of " + std::to_string(file_size_) + " bytes can hold";
+        return reason;
+    }
+
+    /// The shape of what lies at `path`; empty where that is no data set.
+    std::vector<std::size_t> shape_of(const std::string& path) const {
+        const hdf5_data_set set(root(), path);
+        return {set.shape().begin(), set.shape().end()};
+    }
+
+    /// The numbers of a one-dimensional data set of up to `most`; empty where there is none.
+    std::vector<double> numbers(const std::string& path, std::size_t most = 1 << 20) const {
+        const auto array = describe(path);
+        if (!array || array->shape.size() > 1 || (array->shape.size() == 1 && array->shape[0] > most)) return {};
+        if (!why_not(path).empty()) return {};
+        const std::vector<hsize_t> start(array->shape.size(), 0), count(array->shape.begin(), array->shape.end());
+        return read_block<double>(path, start, count);
+    }
+
     /// The strings of a data set of strings; empty where there is none.
     std::vector<std::string> texts(const std::string& path) const {
         const hdf5_handle found = object(path);
@@ -175,7 +204,7 @@ public:
     /// Whether there is a data set of numbers at `path`, in this file, that can hold all that its shape announces.
     bool plausible(const std::string& path) const {
         const hdf5_data_set set(root(), path);
-        return set && set.holds_numbers() && !set.lies_elsewhere() && set.plausible(file_size_);
+        return set && set.why_not(path_).empty() && set.plausible(file_size_);
     }
 
     /// Throws read_error where a data set announces more than the file can hold.
@@ -215,7 +244,7 @@ private:
     hdf5_data_set open(const std::string& path) const {
         hdf5_data_set set(root(), path);
         if (!set) fail("has no data set \"" + path + "\"");
-        if (!set.holds_numbers()) refuse(path, "holds no plain numbers, must hold integers or floats");
+        if (!set.holds_numbers()) refuse(path, "holds " + set.why_not(path_));
         return set;
     }
 
@@ -227,13 +256,20 @@ private:
         const hdf5_handle memory(H5Screate_simple(1, &size, nullptr), H5Sclose);
         if (!count.empty())
             H5Sselect_hyperslab(set.space(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+        if (set.holds_booleans()) {  // which the library converts to no number
+            std::vector<std::uint8_t> bytes(size);
+            if (H5Dread(set.id(), set.type(), memory.get(), set.space(), H5P_DEFAULT, bytes.data()) < 0)
+                fail("cannot read data set \"" + path + "\"");
+            std::transform(bytes.begin(), bytes.end(), out, [](std::uint8_t b) { return static_cast<Value>(b != 0); });
+            return;
+        }
         if (H5Dread(set.id(), memory_type<Value>(), memory.get(), set.space(), H5P_DEFAULT, out) < 0)
             fail("cannot read data set \"" + path + "\"");
     }
 
     // Sizes in a damaged file must not decide how much memory is taken.
     void require_plausible(const std::string& path, const hdf5_data_set& set, hsize_t ny, hsize_t nx) const {
-        if (set.lies_elsewhere()) refuse(path, "lies in another file, must lie in this one");
+        if (const std::string reason = set.why_not(path_); !reason.empty()) refuse(path, reason);
         const std::uint64_t most = set.most_elements(file_size_);
         if ((ny > 0 && nx > most / ny) || (ny > 0 && nx > 0 && set.chunk_elements() > most)) {
             refuse(path, "announces " + std::to_string(ny) + " x " + std::to_string(nx) +
@@ -244,6 +280,20 @@ private:
     bool is_hard_link(const std::string& link) const {
         H5L_info_t info;
         return H5Lget_info(root(), link.c_str(), &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_HARD;
+    }
+
+    // Where a soft or external link leads that leads to nothing.
+    std::string dead_link(const std::string& link) const {
+        H5L_info_t info;
+        if (H5Lget_info(root(), link.c_str(), &info, H5P_DEFAULT) < 0 || info.type == H5L_TYPE_HARD) return "";
+        std::string to(std::min<std::size_t>(info.u.val_size, 4096), '\0');
+        if (H5Lget_val(root(), link.c_str(), to.data(), to.size(), H5P_DEFAULT) < 0) return "";
+        const char *file = nullptr, *object = to.c_str();
+        if (info.type == H5L_TYPE_EXTERNAL && H5Lunpack_elink_val(to.data(), to.size(), nullptr, &file, &object) < 0)
+            return "is a link to nothing";
+        return "is a link to " + (file != nullptr ? std::string(file) : std::string(object)) +
+               (file != nullptr ? ":" + std::string(object) : "") +
+               ", which is not there or not read: must lie in this file";
     }
 
     [[noreturn]] void fail(const std::string& message) const {

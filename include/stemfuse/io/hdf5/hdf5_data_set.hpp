@@ -1,53 +1,122 @@
-// One data set of an HDF5 file: what it holds, and how much of it there can be.
+// One data set of an HDF5 file: what it holds, how much of it there can be, and why it is not read.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <stemfuse/io/hdf5/hdf5_attributes.hpp>
+#include <stemfuse/io/hdf5/hdf5_filters.hpp>
 #include <stemfuse/io/hdf5/hdf5_handle.hpp>
 
 namespace stemfuse::io {
+
+namespace detail {
+
+// Why values of a type are no numbers.
+inline std::string hdf5_foreign_type(hid_t type) {
+    switch (H5Tget_class(type)) {
+        case H5T_COMPOUND: {
+            const bool two = H5Tget_nmembers(type) == 2;
+            const hdf5_handle first(two ? H5Tget_member_type(type, 0) : H5I_INVALID_HID, H5Tclose);
+            return two && H5Tget_class(first.get()) == H5T_FLOAT
+                       ? "complex numbers, must be real: save their magnitude"
+                       : "records of several numbers, must be one number a pixel";
+        }
+        case H5T_STRING:
+            return "texts";
+        case H5T_REFERENCE:
+            return "references to other data";
+        case H5T_VLEN:
+            return "lists of any length";
+        case H5T_ENUM:
+            return "values with names";
+        default:
+            return "values that are no plain numbers";
+    }
+}
+
+// A Boolean as h5py writes it: an enumeration of one byte with two names.
+inline bool is_hdf5_bool(hid_t type) {
+    return H5Tget_class(type) == H5T_ENUM && H5Tget_size(type) == 1 && H5Tget_nmembers(type) == 2;
+}
+
+// The parts of a virtual data set that are not there; empty where all are.
+inline std::string missing_source(hid_t layout, const std::filesystem::path& file) {
+    std::size_t count = 0;
+    if (H5Pget_virtual_count(layout, &count) < 0) return "";
+    for (std::size_t i = 0; i < std::min<std::size_t>(count, 1024); ++i) {
+        std::array<char, 4096> name{};
+        if (H5Pget_virtual_filename(layout, i, name.data(), name.size()) < 0) continue;
+        const std::string source = name.data();
+        if (source == "." || source.find('%') != std::string::npos) continue;
+        std::error_code code;
+        if (!std::filesystem::exists(file.parent_path() / source, code)) return source;
+    }
+    return "";
+}
+
+}  // namespace detail
 
 /// An open data set; false where there is none at the path.
 class hdf5_data_set {
 public:
     hdf5_data_set(hid_t file, const std::string& path) : set_(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose) {
         if (!set_) return;
-        const hdf5_handle type(H5Dget_type(id()), H5Tclose);
-        type_name_ = hdf5_type_name(type.get());
-        element_bytes_ = std::max<std::size_t>(H5Tget_size(type.get()), 1);
+        type_ = {H5Dget_type(id()), H5Tclose};
+        type_name_ = detail::is_hdf5_bool(type_.get()) ? "bool" : hdf5_type_name(type_.get());
+        element_bytes_ = std::max<std::size_t>(H5Tget_size(type_.get()), 1);
         space_ = {H5Dget_space(id()), H5Sclose};
         const int rank = H5Sget_simple_extent_ndims(space());
         shape_.resize(rank > 0 ? static_cast<std::size_t>(rank) : 0);
         if (rank > 0) H5Sget_simple_extent_dims(space(), shape_.data(), nullptr);
         layout_ = {H5Dget_create_plist(id()), H5Pclose};
-        chunked_ = H5Pget_layout(layout_.get()) == H5D_CHUNKED;
+        kind_ = H5Pget_layout(layout_.get());
         chunk_.resize(shape_.size(), 1);
-        if (chunked_ && !chunk_.empty()) H5Pget_chunk(layout_.get(), static_cast<int>(chunk_.size()), chunk_.data());
+        if (chunked() && !chunk_.empty()) H5Pget_chunk(layout_.get(), static_cast<int>(chunk_.size()), chunk_.data());
     }
 
     explicit operator bool() const noexcept { return static_cast<bool>(set_); }
     hid_t id() const { return set_.get(); }
     hid_t space() const { return space_.get(); }
+    hid_t type() const { return type_.get(); }
     const std::vector<hsize_t>& shape() const { return shape_; }
 
-    /// Plain integers or floats, "uint16".
+    /// Plain integers, floats or Booleans, "uint16".
     bool holds_numbers() const { return type_name_.has_value(); }
     std::string type_name() const { return type_name_.value_or(""); }
+    bool holds_booleans() const { return type_name_ == "bool"; }
 
     /// Whether its bytes are said to be in other files.
     bool lies_elsewhere() const { return H5Pget_external_count(layout_.get()) > 0; }
 
+    /// Why it cannot be read from this file; empty where it can.
+    std::string why_not(const std::filesystem::path& file) const {
+        if (!holds_numbers()) return detail::hdf5_foreign_type(type());
+        if (lies_elsewhere()) return "lies in another file, must be in this: save it as one file";
+        if (kind_ == H5D_VIRTUAL) {
+            const std::string missing = detail::missing_source(layout_.get(), file);
+            return missing.empty()
+                       ? ""
+                       : "is made of data of " + missing + ", which is not there or not read: must lie in this file";
+        }
+        return chunked() ? detail::missing_filter(layout_.get()) : "";
+    }
+
     /// Of a data set in chunks at most 1032 times what is stored can come (deflate's best), of any other no more than
-    /// is stored.
+    /// is stored. What was never written is not stored, and a virtual data set lies in others: of these as many
+    /// elements count as an image of 4096 x 4096 pixels has.
     std::uint64_t most_elements(std::uint64_t file_size) const {
+        constexpr std::uint64_t most_unwritten = 4096 * 4096;
         const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(id()), file_size);
-        return (chunked_ ? 1032 * stored : stored) / element_bytes_;
+        const std::uint64_t written = (chunked() ? 1032 * stored : stored) / element_bytes_;
+        const bool unwritten = chunked() || kind_ == H5D_VIRTUAL || stored == 0;
+        return unwritten ? std::max(written, most_unwritten) : written;
     }
     /// Whether all that the shape announces can be there.
     bool plausible(std::uint64_t file_size) const {
@@ -71,11 +140,13 @@ public:
     }
 
 private:
-    hdf5_handle set_, space_, layout_;
+    bool chunked() const { return kind_ == H5D_CHUNKED; }
+
+    hdf5_handle set_, type_, space_, layout_;
     std::optional<std::string> type_name_;
     std::vector<hsize_t> shape_, chunk_;
     std::size_t element_bytes_ = 1;
-    bool chunked_ = false;
+    H5D_layout_t kind_ = H5D_LAYOUT_ERROR;
 };
 
 }  // namespace stemfuse::io

@@ -1,13 +1,17 @@
 // Images that lie in an HDF5 file as planes of data sets, whatever the layout around them.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include <stemfuse/io/base/array_images.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/hdf5/hdf5.hpp>
 #include <stemfuse/io/hdf5/hdf5_spectra.hpp>
@@ -17,8 +21,12 @@ namespace stemfuse::io {
 /// The images of an HDF5 file: a layout's list_ function fills it, then they are read.
 class hdf5_images {
 public:
-    /// Throws read_error for what the HDF5 library cannot open.
-    explicit hdf5_images(const std::filesystem::path& path) : file_(path) {}
+    /// Arrays that say nothing of their axes are laid out by `axes`, see layout_hints. Throws read_error for what the
+    /// HDF5 library cannot open.
+    explicit hdf5_images(const std::filesystem::path& path, std::string axes = "")
+        : file_(path), axes_(std::move(axes)) {}
+
+    const std::string& axes() const noexcept { return axes_; }
 
     const hdf5_reader& file() const noexcept { return file_; }
     const file_contents& contents() const noexcept { return contents_; }
@@ -29,34 +37,76 @@ public:
     void add(image_info info, hdf5_plane plane, std::optional<std::size_t> frame_axis = {}) {
         info.index = planes_.size();
         contents_.images.push_back(std::move(info));
-        planes_.push_back({std::move(plane), frame_axis});
+        planes_.push_back({std::move(plane), frame_axis, false});
     }
 
-    /// Lists a spectrum image, the data set places[0] of shape (n_y, n_x, energy).
-    void add(spectrum_info info) {
-        info.index = contents_.spectra.size();
+    /// Lists the image that a one-dimensional data set info.place is, row after row.
+    void add_flat(image_info info) {
+        if (!has_room(contents_, info)) return other(info.label, "too many images to list");
+        info.index = planes_.size();
+        contents_.images.push_back(std::move(info));
+        planes_.push_back({{}, {}, true});
+    }
+
+    /// Lists a spectrum image, the data set places[0].
+    void add(spectrum_info info, const hdf5_spectrum_axes& axes = {}) {
+        info.index = spectra_.size();
         contents_.spectra.push_back(std::move(info));
+        spectra_.push_back(axes);
     }
 
-    void other(const std::string& path, const std::string& what) { contents_.others.push_back(path + ": " + what); }
+    /// Lists what array `a` holds, see content_of.
+    void add(const array_info& a, const std::vector<array_axis>& axes, layout_hints hints, image_info like,
+             double resolution = 0) {
+        if (const std::string reason = file_.why_not(a.name); !reason.empty())
+            return other(like.label, reason, a.shape);
+        like.place = a.name;
+        if (hints.axes.empty()) hints.axes = axes_;
+        array_content content = content_of(contents_, a, axes, hints, std::move(like));
+        const array_layout& layout = content.layout;
+        if (!content.reason.empty()) return other(a.name.substr(0, 100), content.reason, a.shape);
+        std::vector<hsize_t> at(a.shape.size(), 0);
+        for (image_info& image : content.images) {
+            add(std::move(image), {layout.y, layout.x, at}, layout.stack);
+            if (layout.stack) ++at[*layout.stack];
+        }
+        for (spectrum_info& s : content.spectra) {
+            s.resolution = resolution;
+            add(std::move(s), {layout.y, layout.x, *layout.energy});
+        }
+    }
+
+    void other(const std::string& name, const std::string& reason, std::vector<std::size_t> shape = {}) {
+        contents_.others.push_back({one_line(name), reason, std::move(shape)});
+    }
+
+    /// Says of every link below `group` (all, by default) that leads nowhere, and of every data set of two and more
+    /// dimensions that holds no numbers or is not read, why.
+    void list_unread(const std::string& group = "") {
+        for (const std::string& link : file_.links()) {
+            if (!link.starts_with(group) || file_.describe(link)) continue;
+            const std::string reason = file_.why_not(link);
+            if (reason.empty()) continue;
+            auto shape = file_.shape_of(link);
+            if (file_.object(link) && shape.size() < 2) continue;
+            other(link, reason, std::move(shape));
+        }
+    }
 
     /// An image of contents(), shape (n_y, n_x), its frames as chosen. Throws read_error.
     template <scalar T>
     xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const {
-        auto [plane, axis] = planes_.at(image.index);
-        auto sum = file_.read_plane<T>(image.place, plane);
-        if (axis && frames != frame_choice::first) {
-            file_.require_plausible(image.place);
-            for (std::size_t frame = 1; frame < image.frames; ++frame) {
-                plane.at[*axis] = frame;
-                const auto next = file_.read_plane<T>(image.place, plane);
-                for (std::size_t k = 0; k < sum.size(); ++k) sum.data()[k] += next.data()[k];
-            }
-        }
-        const bool summed = axis && frames == frame_choice::sum;
-        const double n = axis && frames == frame_choice::mean ? static_cast<double>(image.frames) : 1;
-        const double scale = image.intensity.scale / n;
-        apply({scale, image.intensity.offset * static_cast<double>(summed ? image.frames : 1)}, sum);
+        auto [plane, axis, flat] = planes_.at(image.index);
+        if (flat) return read_flat<T>(image);
+        if (image.frames > 1 && axis) file_.require_plausible(image.place);
+        const std::size_t first = axis ? plane.at[*axis] : 0;
+        auto sum = combine_frames(image.frames, frames, [&](std::size_t k) {
+            if (axis) plane.at[*axis] = first + k;
+            return file_.read_plane<T>(image.place, plane);
+        });
+        const bool summed = image.frames > 1 && frames == frame_choice::sum;
+        const double offset = image.intensity.offset * static_cast<double>(summed ? image.frames : 1);
+        apply({image.intensity.scale, offset}, sum);
         return sum;
     }
 
@@ -64,94 +114,65 @@ public:
     /// that are none, read_error.
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
-        return read_hdf5_windows<T>(file_, spectrum, windows);
+        return read_hdf5_windows<T>(file_, spectrum, windows, spectra_.at(spectrum.index));
     }
 
 private:
     struct located {
         hdf5_plane plane;
         std::optional<std::size_t> frame_axis;
+        bool flat = false;
     };
 
+    template <scalar T>
+    xt::xtensor<T, 2> read_flat(const image_info& image) const {
+        std::vector<hsize_t> start(file_.shape_of(image.place).size(), 0), count(start.size(), 1);
+        if (!count.empty()) count[0] = image.shape[0] * image.shape[1];
+        const auto values = file_.read_block<T>(image.place, start, count);
+        xt::xtensor<T, 2> pixels(image.shape);
+        std::copy(values.begin(), values.end(), pixels.begin());
+        return pixels;
+    }
+
     hdf5_reader file_;
+    std::string axes_;
     file_contents contents_;
-    std::vector<located> planes_;  // by image_info::index
+    std::vector<located> planes_;              // by image_info::index
+    std::vector<hdf5_spectrum_axes> spectra_;  // by spectrum_info::index
 };
 
 namespace detail {
 
-inline constexpr std::size_t most_slices = 10000;
-
 inline std::string last_part(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-// Pixel sizes as fused.h5 has them (pixel_size_x, pixel_unit_x, ...), or as one number, pixel_size_nm.
-inline pixel_calibration plain_hdf5_calibration(hid_t set) {
-    for (const std::string unit : {"pm", "A", "nm", "um", "mm"}) {
-        if (const auto size = hdf5_number_attribute(set, "pixel_size_" + unit)) return {*size, unit};
-    }
-    const auto axis = [&](const std::string& name) {
-        return axis_calibration(hdf5_number_attribute(set, "pixel_size_" + name).value_or(0),
-                                hdf5_text_attribute(set, "pixel_unit_" + name));
-    };
-    return {axis("x"), axis("y")};
+inline std::string parent_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "" : path.substr(0, slash);
 }
 
-// A spectrum image: three dimensions, with the energies of the channels of the last one as the attributes
-// energy_offset_keV and energy_scale_keV.
-inline std::optional<spectrum_info> plain_hdf5_spectrum(const array_info& a, hid_t set) {
-    const auto step = hdf5_number_attribute(set, "energy_scale_keV");
-    if (!step || !(*step > 0) || a.shape.size() != 3 || a.shape[2] < 2) return std::nullopt;
-    spectrum_info s;
-    s.name = a.name, s.unit = "keV", s.type = a.type;
-    s.first = hdf5_number_attribute(set, "energy_offset_keV").value_or(0);
-    s.last = s.first + static_cast<double>(a.shape[2] - 1) * *step;
-    s.channels = a.shape[2], s.shape = {a.shape[0], a.shape[1]};
-    s.scale = plain_hdf5_calibration(set);
-    s.resolution = hdf5_number_attribute(set, "resolution_eV").value_or(0);
-    s.places = {a.name};
-    return s;
+// The name of an array by its path: that of its group where its own says nothing.
+inline std::string telling_name(const std::string& path) {
+    const std::string own = lower_case(last_part(path)), parent = last_part(parent_of(path));
+    for (const std::string_view general :
+         {"data", "image", "array", "signal", "values", "counts", "intensity", "map"}) {
+        if (own == general && !parent.empty()) return parent;
+    }
+    return last_part(path);
+}
+
+// An axis by its coordinates: all of them, or the first two.
+inline array_axis axis_of(std::string name, std::string_view unit, const std::vector<double>& coordinates) {
+    array_axis axis{std::move(name), plain_unit(unit)};
+    if (coordinates.size() < 2) return axis;
+    axis.first = coordinates[0];
+    axis.step = (coordinates.back() - coordinates[0]) / static_cast<double>(coordinates.size() - 1);
+    for (std::size_t i = 1; i < coordinates.size(); ++i) {
+        const double expected = axis.first + static_cast<double>(i) * axis.step;
+        axis.uniform = axis.uniform && std::abs(coordinates[i] - expected) <= 0.01 * std::abs(axis.step);
+    }
+    return axis;
 }
 
 }  // namespace detail
-
-/// Lists a plain HDF5 file: its two-dimensional data sets, and three-dimensional ones as their slices along the first
-/// axis (of up to 10000), or as spectra where attributes give the energies along the last one. Throws read_error.
-inline void list_plain_hdf5(hdf5_images& images) {
-    images.contents().format = "HDF5";
-    for (const array_info& a : images.file().arrays()) {
-        const std::size_t rank = a.shape.size();
-        const hdf5_handle set = images.file().object(a.name);
-        if (auto spectrum = detail::plain_hdf5_spectrum(a, set.get())) {
-            images.add(*std::move(spectrum));
-            continue;
-        }
-        if ((rank != 2 && rank != 3) || (rank == 3 && a.shape[0] > detail::most_slices)) {
-            images.other(a.name, to_string(a.shape) + " " + a.type + ", no image");
-            continue;
-        }
-        image_info image;
-        image.shape = {a.shape[rank - 2], a.shape[rank - 1]};
-        image.type = a.type;
-        image.intensity.unit = a.unit;
-        image.scale = detail::plain_hdf5_calibration(set.get());
-        image.background = hdf5_number_attribute(set.get(), "background").value_or(0);
-        image.place = a.name;
-        if (rank == 2) image.element = element_of(detail::last_part(a.name));
-        if (!has_room(images.contents(), image, rank == 2 ? 1 : a.shape[0])) {
-            images.other(a.name.substr(0, 100), "too many images to list, left out");
-            continue;
-        }
-        for (std::size_t k = 0; k < (rank == 2 ? 1 : a.shape[0]); ++k) {
-            const std::string slice = rank == 2 ? "" : "[" + std::to_string(k) + "]";
-            image.name = a.name + slice;
-            image.label = detail::last_part(a.name) + slice;
-            if (rank == 2) {
-                images.add(image, {0, 1, {0, 0}});
-            } else {
-                images.add(image, {1, 2, {k, 0, 0}});
-            }
-        }
-    }
-}
 
 }  // namespace stemfuse::io

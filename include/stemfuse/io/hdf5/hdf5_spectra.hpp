@@ -1,4 +1,4 @@
-// Spectrum images of HDF5 files, of shape (n_y, n_x, energy), summed into maps of energy windows.
+// Spectrum images of HDF5 files, of any order of axes, summed into maps of energy windows.
 #pragma once
 
 #include <algorithm>
@@ -13,20 +13,42 @@
 
 namespace stemfuse::io {
 
+/// The axes of spectra in a data set; of the others the first place is taken.
+struct hdf5_spectrum_axes {
+    std::size_t y = 0, x = 1, energy = 2;
+    bool flat = false;  ///< y and x lie one after another along the axis y
+};
+
+namespace detail {
+
+// How far apart in a block of this extent two neighbours along each axis lie.
+inline std::vector<std::size_t> strides_of(const std::vector<hsize_t>& extent) {
+    std::vector<std::size_t> strides(extent.size(), 1);
+    for (std::size_t d = extent.size(); d-- > 1;) strides[d - 1] = strides[d] * extent[d];
+    return strides;
+}
+
+// Throws read_error where a data set cannot hold the spectra, before memory is taken for their maps.
+inline void require_spectra(const hdf5_reader& file, const spectrum_info& s, const hdf5_data_set& set) {
+    const std::uint64_t most = set ? set.most_elements(input_file_size(file.path())) : 0;
+    const std::size_t ny = s.shape[0], nx = s.shape[1];
+    if (ny == 0 || nx == 0 || nx > most / ny || s.channels > most / ny / nx)
+        file.refuse(s.places.at(0), "announces " + to_string(s.shape) + " spectra of " + std::to_string(s.channels) +
+                                        " channels, has " + std::to_string(most) + " numbers at most");
+}
+
+}  // namespace detail
+
 /// Maps of energy windows, shape (n_windows, n_y, n_x), of the data set places[0] of a spectrum. Rows pass through
 /// memory in blocks. Throws value_error for windows that are none, read_error.
 template <scalar T>
 xt::xtensor<T, 3> read_hdf5_windows(const hdf5_reader& file, const spectrum_info& spectrum,
-                                    const std::vector<energy_window>& windows) {
+                                    const std::vector<energy_window>& windows, const hdf5_spectrum_axes& axes = {}) {
     require_windows(windows);
     const hsize_t ny = spectrum.shape[0], nx = spectrum.shape[1];
     const std::string& path = spectrum.places.at(0);
     const hdf5_data_set set(file.root(), path);
-    const std::uint64_t most = set ? set.most_elements(input_file_size(file.path())) : 0;
-    if (ny == 0 || nx == 0 || nx > most / ny || spectrum.channels > most / ny / nx)
-        file.refuse(path, "announces " + to_string(spectrum.shape) + " spectra of " +
-                              std::to_string(spectrum.channels) + " channels, has " + std::to_string(most) +
-                              " numbers at most");
+    detail::require_spectra(file, spectrum, set);
     xt::xtensor<T, 3> maps({windows.size(), ny, nx}, T(0));
     std::vector<channel_range> ranges;
     std::size_t first = spectrum.channels, last = 0;
@@ -38,16 +60,23 @@ xt::xtensor<T, 3> read_hdf5_windows(const hdf5_reader& file, const spectrum_info
     if (first >= last) return maps;
     const hsize_t n = last - first, row_bytes = nx * n * sizeof(float);
     constexpr hsize_t small = 1 << 22, large = 1 << 28;
-    const hsize_t rows_of_chunks = set.in_whole_chunks(0, small / row_bytes);
+    const hsize_t rows_of_chunks = set.in_whole_chunks(axes.y, small / row_bytes);
     const hsize_t rows = std::clamp<hsize_t>(rows_of_chunks, 1, std::max<hsize_t>(large / row_bytes, 1));
+    std::vector<hsize_t> start(set.shape().size(), 0), count(start.size(), 1);
+    start[axes.energy] = first, count[axes.energy] = n, count[axes.x] = nx;
+    const hsize_t of_row = axes.flat ? nx : 1;
     for (hsize_t y = 0; y < ny; y += rows) {
         const hsize_t height = std::min(rows, ny - y);
-        const auto block = file.read_block<float>(path, {y, 0, first}, {height, nx, n});
+        start[axes.y] = y * of_row, count[axes.y] = height * of_row;
+        const auto block = file.read_block<float>(path, start, count);
+        const auto strides = detail::strides_of(count);
+        const std::size_t step = strides[axes.energy];
         for (std::size_t w = 0; w < windows.size(); ++w) {
             for (hsize_t p = 0; p < height * nx; ++p) {
+                const float* const pixel = block.data() + p / nx * of_row * strides[axes.y] + p % nx * strides[axes.x];
                 double sum = 0;
                 for (std::size_t i = ranges[w].first; i < ranges[w].last; ++i)
-                    sum += static_cast<double>(block[p * n + i - first]);
+                    sum += static_cast<double>(pixel[(i - first) * step]);
                 maps(w, y + p / nx, p % nx) = static_cast<T>(sum);
             }
         }

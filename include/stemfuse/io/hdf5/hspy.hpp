@@ -15,22 +15,21 @@ inline bool is_hspy(const hdf5_reader& file) { return hdf5_text_attribute(file.r
 
 namespace detail {
 
-struct hspy_axis {
-    axis_calibration scale{};
-    bool navigates = false, energy = false;
-    double offset = 0, step = 0;
-};
-
-inline hspy_axis read_hspy_axis(const hdf5_reader& file, const std::string& path) {
+inline array_axis read_hspy_axis(const hdf5_reader& file, const std::string& path) {
     const hdf5_handle group = file.object(path);
     if (!group) return {};
-    const std::string unit = hdf5_text_attribute(group.get(), "units");
-    const double scale = hdf5_number_attribute(group.get(), "scale").value_or(0);
-    return {{scale < 0 ? -scale : scale, unit == "<undefined>" || unit == "_None_" ? "" : unit},
-            hdf5_flag_attribute(group.get(), "navigate").value_or(false),
-            unit == "eV" || unit == "keV",
-            hdf5_number_attribute(group.get(), "offset").value_or(0),
-            scale};
+    const std::string unit = hdf5_text_attribute(group.get(), "units"), name = hdf5_text_attribute(group.get(), "name");
+    const bool listed = file.object(path + "/axis") ? true : false;  // a DataAxis: coordinates one by one
+    array_axis axis = listed ? axis_of("", "", file.numbers(path + "/axis")) : array_axis{};
+    if (name != "<undefined>" && name != "_None_") axis.name = name;
+    if (unit != "<undefined>" && unit != "_None_") axis.unit = plain_unit(unit);
+    if (!listed) {
+        axis.step = hdf5_number_attribute(group.get(), "scale").value_or(0);
+        axis.first = hdf5_number_attribute(group.get(), "offset").value_or(0);
+        axis.uniform = !file.object(path + "/x");  // a FunctionalDataAxis: an expression of others
+    }
+    axis.navigates = hdf5_flag_attribute(group.get(), "navigate");
+    return axis;
 }
 
 // The texts of a list that HyperSpy keeps as a data set _list_<key> or as attributes 0, 1, ... of _list_<n>_<key>.
@@ -64,63 +63,47 @@ inline std::string hspy_attribute(const hdf5_reader& file, const std::string& gr
     return object ? hdf5_text_attribute(object.get(), name) : "";
 }
 
-inline void list_hspy_spectra(hdf5_images& images, const std::string& path, const array_info& array,
-                              const std::vector<hspy_axis>& axes) {
-    const hspy_axis& energies = axes[2];
-    spectrum_info s;
-    s.name = last_part(path), s.unit = energies.scale.unit, s.type = array.type;
-    s.channels = array.shape[2], s.shape = {array.shape[0], array.shape[1]};
-    s.first = energies.offset;
-    s.last = s.first + static_cast<double>(s.channels - 1) * energies.step;
-    s.scale = {axes[1].scale, axes[0].scale};
+inline double hspy_resolution(const hdf5_reader& file, const std::string& metadata) {
+    double resolution = 0;
     for (const char* const microscope : {"TEM", "SEM"}) {
-        const hdf5_handle detector =
-            images.file().object(path + "/metadata/Acquisition_instrument/" + microscope + "/Detector/EDS");
-        if (detector)
-            s.resolution = hdf5_number_attribute(detector.get(), "energy_resolution_MnKa").value_or(s.resolution);
+        const hdf5_handle detector = file.object(metadata + "/Acquisition_instrument/" + microscope + "/Detector/EDS");
+        if (detector) resolution = hdf5_number_attribute(detector.get(), "energy_resolution_MnKa").value_or(resolution);
     }
-    s.places = {array.name};
-    images.add(s);
+    return resolution;
+}
+
+// The element of an image by its title, else the only line or element that its sample is said to have.
+inline std::string hspy_element(const hdf5_reader& file, const std::string& metadata, const std::string& label) {
+    std::string element = element_of(label);
+    for (const char* const key : {"xray_lines", "elements"}) {
+        const auto names = read_hspy_list(file, metadata + "/Sample", key);
+        if (element.empty() && names.size() == 1 && haadf_rank(label) == 0) element = element_of(names[0]);
+    }
+    return element;
 }
 
 inline void list_hspy_experiment(hdf5_images& images, const std::string& path) {
     const hdf5_reader& file = images.file();
     const std::string place = path + "/data", metadata = path + "/metadata";
     const auto array = file.describe(place);
-    if (!array) return images.other(path, "has no numeric data");
-    const std::size_t rank = array->shape.size();
-    std::vector<hspy_axis> axes;
-    for (std::size_t d = 0; d < rank; ++d) axes.push_back(read_hspy_axis(file, path + "/axis-" + std::to_string(d)));
-    bool spectra = rank == 3 && axes[0].navigates && axes[1].navigates && !axes[2].navigates;
-    for (const hspy_axis& axis : axes) spectra = spectra || axis.energy;
-    if (rank == 3 && axes[2].energy && axes[2].step > 0 && array->shape[2] > 1)
-        return list_hspy_spectra(images, path, *array, axes);
-    if (spectra) return images.other(path, to_string(array->shape) + " " + array->type + ", spectra, left out");
-    if (rank < 2 || rank > 3 || (rank == 3 && array->shape[0] > most_slices))
-        return images.other(path, to_string(array->shape) + " " + array->type + ", no image");
-
-    image_info image;
-    std::string label = hspy_attribute(file, metadata + "/General", "title");
-    if (label.empty()) label = last_part(path);
-    if (label == "__unnamed__") label = file.path().stem().string();
-    const auto elements = read_hspy_list(file, metadata + "/Sample", "elements");
-    if (rank == 2) image.element = element_of(label);
-    if (rank == 2 && image.element.empty() && elements.size() == 1) image.element = element_of(elements[0]);
-    image.shape = {array->shape[rank - 2], array->shape[rank - 1]};
-    image.type = array->type;
-    image.scale = {axes[rank - 1].scale, axes[rank - 2].scale};
-    image.intensity.unit = hspy_intensity_unit(hspy_attribute(file, metadata + "/Signal", "quantity"));
-    image.place = place, image.label = label;
-    if (!has_room(images.contents(), image, rank == 2 ? 1 : array->shape[0]))
-        return images.other(path.substr(0, 100), "too many images to list, left out");
-    for (std::size_t k = 0; k < (rank == 2 ? 1 : array->shape[0]); ++k) {
-        image.label = label + (rank == 2 ? "" : "[" + std::to_string(k) + "]");
-        if (rank == 2) {
-            images.add(image, {0, 1, {0, 0}});
-        } else {
-            images.add(image, {1, 2, {k, 0, 0}});
-        }
+    if (!array) {
+        const std::string reason = file.why_not(place);
+        return images.other(path, reason.empty() ? "has no numeric data" : reason, file.shape_of(place));
     }
+    std::vector<array_axis> axes;
+    for (std::size_t d = 0; d < array->shape.size(); ++d)
+        axes.push_back(read_hspy_axis(file, path + "/axis-" + std::to_string(d)));
+    layout_hints hints;
+    const std::string kind = hspy_attribute(file, metadata + "/Signal", "signal_type");
+    hints.energy_unit = energy_unit_of(kind);
+    hints.elements = read_hspy_list(file, metadata + "/Sample", "elements");
+    image_info like;
+    like.label = hspy_attribute(file, metadata + "/General", "title");
+    if (like.label.empty()) like.label = last_part(path);
+    if (like.label == "__unnamed__") like.label = file.path().stem().string();
+    like.element = hspy_element(file, metadata, like.label);
+    like.intensity.unit = hspy_intensity_unit(hspy_attribute(file, metadata + "/Signal", "quantity"));
+    images.add(*array, axes, hints, like, hspy_resolution(file, metadata));
 }
 
 }  // namespace detail
@@ -139,6 +122,10 @@ inline void list_hspy(hdf5_images& images) {
         images.contents().warnings.push_back("HyperSpy version " + version + " is newer than 3, read as 3");
     for (const std::string& name : file.members("Experiments"))
         detail::list_hspy_experiment(images, "Experiments/" + name);
+    for (const std::string& link : file.members("Experiments")) {
+        const std::string reason = file.why_not("Experiments/" + link);
+        if (!reason.empty()) images.other("Experiments/" + link, reason);
+    }
     name_by_labels(images.contents().images);
 }
 

@@ -149,6 +149,68 @@ public:
         return found;
     }
 
+    struct member_header {
+        std::string name;
+        npy_header header;
+    };
+
+    /// The headers of all members, also of those that hold no numbers. Throws read_error where one is damaged.
+    std::vector<member_header> members() const {
+        std::vector<member_header> found;
+        for_each_array([&](zip_uint64_t index, const std::string& name) {
+            npz_member_source source(archive_.get(), index, size_, path_);
+            found.push_back({name, read_npy_header(source)});
+        });
+        return found;
+    }
+
+    /// The bytes of an array, from its header on. Throws read_error where there is none of that name.
+    npz_member_source open(std::string_view name) const { return member(name); }
+
+    /// The numbers of an array of up to `most`; empty where it has more.
+    std::vector<double> read_numbers_of(std::string_view name, std::size_t most) const {
+        npz_member_source source = member(name);
+        const npy_header header = read_npy_header(source);
+        std::vector<double> numbers;
+        if (!header.type || header.count().value() > most) return numbers;
+        read_numbers<double>(source, *header.type, *header.count(),
+                             [&](std::uint64_t, double v) { numbers.push_back(v); });
+        return numbers;
+    }
+
+    /// The texts of an array of texts, up to 4096 of up to 256 characters, in ASCII; empty for any other.
+    std::vector<std::string> read_texts(std::string_view name) const {
+        npz_member_source source = member(name);
+        const npy_header header = read_npy_header(source);
+        const auto kind = header.descr.find_first_of("US");
+        const std::uint64_t count = header.count().value_or(0);
+        if (header.type || kind == std::string::npos || kind > 1 || count > 4096) return {};
+        std::size_t length = 0;
+        for (const char c : header.descr.substr(kind + 1, 4)) length = 10 * length + static_cast<std::size_t>(c - '0');
+        if (length == 0 || length > 256) return {};
+        const std::size_t bytes = header.descr[kind] == 'U' ? 4 : 1, low = header.descr[0] == '>' ? bytes - 1 : 0;
+        std::vector<std::string> texts;
+        for (std::uint64_t i = 0; i < count; ++i) {
+            const auto raw = read_exactly(source, length * bytes);
+            std::string& text = texts.emplace_back();
+            for (std::size_t k = 0; k < length; ++k) {
+                const char c = static_cast<char>(raw[k * bytes + low]);
+                if (c != '\0') text += c;
+            }
+        }
+        return texts;
+    }
+
+    /// The text of a member that is no array, up to 1 MiB; empty where there is none.
+    std::string text_of(const std::string& name) const {
+        const zip_int64_t index = zip_name_locate(archive_.get(), name.c_str(), 0);
+        if (index < 0) return "";
+        npz_member_source source(archive_.get(), static_cast<zip_uint64_t>(index), size_, path_);
+        if (source.remaining() > (1 << 20)) return "";
+        const auto bytes = read_exactly(source, source.remaining());
+        return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    }
+
     /// The array `name`, with or without ".npy"; see read_npy. Throws read_error, also where there is none of that
     /// name.
     template <scalar T, std::size_t N>

@@ -1,13 +1,15 @@
-// Images of .npy and .npz files, listed and read as those of any other format.
+// Images of .npy files, and what they share with those of .npz files: listed and read as those of any other format.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <stemfuse/io/base/array_info.hpp>
+#include <stemfuse/io/base/array_images.hpp>
+#include <stemfuse/io/base/energy_windows.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/numpy/npy.hpp>
 
@@ -15,56 +17,122 @@ namespace stemfuse::io {
 
 namespace detail {
 
-// Adds the images of an array: itself, or its slices along the first axis (up to 10000) named by name(k).
-template <class Name>
-void add_array_images(file_contents& contents, const array_info& a, Name&& name) {
-    constexpr std::size_t longest_stack = 10000;
-    const std::size_t rank = a.shape.size();
-    if ((rank != 2 && rank != 3) || (rank == 3 && a.shape[0] > longest_stack)) {
-        contents.others.push_back(a.name + ": " + to_string(a.shape) + " " + a.type + ", no image");
-        return;
+// Where in a stored array the elements of its axes lie: place d of element i is i / stride % extent.
+class npy_places {
+public:
+    explicit npy_places(const npy_header& header) : shape_(header.shape), strides_(header.shape.size(), 1) {
+        std::size_t stride = 1;
+        for (std::size_t k = 0; k < shape_.size(); ++k) {
+            const std::size_t d = header.fortran_order ? k : shape_.size() - 1 - k;
+            strides_[d] = stride, stride *= shape_[d];
+        }
     }
-    image_info image;
-    image.shape = {a.shape[rank - 2], a.shape[rank - 1]};
-    image.type = a.type;
-    image.place = a.name;
-    if (rank == 2) image.element = element_of(a.name);
-    if (!has_room(contents, image, rank == 2 ? 1 : a.shape[0])) {
-        contents.others.push_back(one_line(image.place.substr(0, 100)) + ": too many images to list, left out");
-        return;
+    std::size_t operator()(std::uint64_t element, std::size_t axis) const {
+        return static_cast<std::size_t>(element / strides_[axis] % shape_[axis]);
     }
-    for (std::size_t k = 0; k < (rank == 2 ? 1 : a.shape[0]); ++k) {
-        image.name = image.label = rank == 2 ? a.name : name(k);
-        image.index = k;
-        contents.images.push_back(image);
+
+private:
+    std::vector<std::size_t> shape_, strides_;
+};
+
+// Image `place` of an array's stack, or the only one.
+template <scalar T, byte_source S>
+xt::xtensor<T, 2> read_npy_plane(S& source, const array_layout& layout, std::size_t place) {
+    const npy_header header = read_npy_header(source);
+    require_numbers(source, header);
+    const std::size_t ny = header.shape.at(layout.y), nx = header.shape.at(layout.x);
+    xt::xtensor<T, 2> out(image_shape{ny, nx});
+    const bool rows = !header.fortran_order && layout.y < layout.x && (!layout.stack || *layout.stack < layout.y);
+    if (rows) {  // of the others all have the extent 1: the image lies in one piece
+        source.skip(place * ny * nx * header.type->size);
+        read_numbers<T>(source, *header.type, out.size(), [&](std::uint64_t i, T v) { out.data()[i] = v; });
+        if (place + 1 == (layout.stack ? header.shape[*layout.stack] : 1)) source.finish();
+        return out;
+    }
+    const npy_places at(header);
+    read_numbers<T>(source, *header.type, header.count().value(), [&](std::uint64_t i, T v) {
+        if (!layout.stack || at(i, *layout.stack) == place) out(at(i, layout.y), at(i, layout.x)) = v;
+    });
+    source.finish();
+    return out;
+}
+
+// Maps of energy windows of an array that is spectra.
+template <scalar T, byte_source S>
+xt::xtensor<T, 3> read_npy_windows(S& source, const array_layout& layout, const spectrum_info& spectrum,
+                                   const std::vector<energy_window>& windows) {
+    require_windows(windows);
+    const npy_header header = read_npy_header(source);
+    require_numbers(source, header);
+    xt::xtensor<T, 3> maps({windows.size(), spectrum.shape[0], spectrum.shape[1]}, T(0));
+    std::vector<channel_range> ranges;
+    for (const energy_window& w : windows) ranges.push_back(channels_in(w, spectrum));
+    const npy_places at(header);
+    read_numbers<T>(source, *header.type, header.count().value(), [&](std::uint64_t i, T v) {
+        const std::size_t e = at(i, layout.energy.value());
+        for (std::size_t w = 0; w < windows.size(); ++w) {
+            if (e >= ranges[w].first && e < ranges[w].last) maps(w, at(i, layout.y), at(i, layout.x)) += v;
+        }
+    });
+    source.finish();
+    return maps;
+}
+
+// Why the elements of an array are no numbers that are read.
+inline std::string npy_foreign_type(const std::string& descr) {
+    const auto kind = descr.find_first_not_of("<>=|");
+    switch (kind == std::string::npos ? ' ' : descr[kind]) {
+        case 'c':
+            return "complex numbers (" + shown_text(descr) + "), must be real: save their magnitude";
+        case 'O':
+            return "Python objects, must be numbers: save with astype(float)";
+        case 'f':
+            return "floats of the type " + shown_text(descr) + ", must have 16, 32 or 64 bits: save with astype(float)";
+        case 'U':
+        case 'S':
+            return "texts";
+        default:
+            return "dtype " + shown_text(descr) + ", must be bool, integers or floats";
     }
 }
 
 }  // namespace detail
 
-/// Reads an npy file: one image by the file's name, or slices "0", "1", ... Throws read_error.
+/// Reads an npy file: one image by the file's name, or slices "<name>[0]", "<name>[1]", ... Throws read_error.
 template <class Input = file_input>
 class npy_reader {
 public:
-    explicit npy_reader(Input input) : input_(std::move(input)) {
+    explicit npy_reader(Input input, std::string axes = "") : input_(std::move(input)) {
         auto source = input_.open();
         const npy_header header = read_npy_header(source);
         detail::require_numbers(source, header);
         contents_.format = "npy";
-        detail::add_array_images(contents_, {input_.stem(), header.shape, type_name(header), ""},
-                                 [](std::size_t k) { return std::to_string(k); });
+        image_info like;
+        like.name = like.label = like.place = one_line(input_.stem());
+        const array_info a{like.label, header.shape, type_name(header), ""};
+        layout_hints hints;
+        hints.axes = std::move(axes);
+        array_content content = content_of(contents_, a, {}, hints, like);
+        layout_ = content.layout;
+        contents_.images = std::move(content.images);
+        contents_.spectra = std::move(content.spectra);
+        if (!content.reason.empty()) contents_.others.push_back({a.name, content.reason, a.shape});
+        for (std::size_t k = 0; k < contents_.images.size(); ++k) contents_.images[k].index = k;
     }
 
     const file_contents& contents() const { return contents_; }
 
     template <scalar T>
-    xt::xtensor<T, 2> read(const image_info& image, frame_choice = frame_choice::mean) const {
-        auto source = input_.open();
-        return read_npy_image<T>(source, image.index);
+    xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const {
+        return combine_frames(image.frames, frames, [&](std::size_t k) {
+            auto source = input_.open();
+            return detail::read_npy_plane<T>(source, layout_, image.index + k);
+        });
     }
 
 private:
     Input input_;
+    array_layout layout_;
     file_contents contents_;
 };
 

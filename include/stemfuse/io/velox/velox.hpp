@@ -112,7 +112,8 @@ private:
             const std::string group = "Data/Image/" + name;
             const auto array = file().describe(group + "/Data");
             if (!array || array->shape.size() != 3 || array->shape[2] == 0) {
-                images_.other(group, array ? to_string(array->shape) + ", no image" : "complex numbers, left out");
+                const std::string reason = file().why_not(group + "/Data");
+                images_.other(group, reason.empty() ? "no image" : reason, file().shape_of(group + "/Data"));
                 continue;
             }
             const velox_metadata meta = detail::velox_metadata_at(file(), group);
@@ -127,7 +128,7 @@ private:
             image.intensity = meta.intensity;
             image.place = group + "/Data";
             if (!has_room(contents(), image, all.size() + 1)) {
-                images_.other(name.substr(0, 100), "too many images to list, left out");
+                images_.other(name.substr(0, 100), "too many images to list");
                 continue;
             }
             all.push_back({image, image.element.empty() ? 0 : atomic_number(image.element)});

@@ -88,6 +88,14 @@ inline velox_metadata read_velox_metadata(std::string_view text) {
         const std::string key = "Detector-" + std::to_string(static_cast<int>(*index));
         m.energy_offset = json.number({"Detectors", key, "OffsetEnergy"}).value_or(0);
         m.energy_step = json.number({"Detectors", key, "Dispersion"}).value_or(0);
+    } else if (const nlohmann::json* const all = json.find({"Detectors"}); all != nullptr && all->is_object()) {
+        // Streams of version 4 name the whole detector, "SuperXG2", whose segments are SuperXG21 to SuperXG24.
+        for (const auto& entry : all->items()) {
+            const std::string name = json.text({"Detectors", entry.key(), "DetectorName"});
+            if (m.energy_step != 0 || m.detector.empty() || !name.starts_with(m.detector)) continue;
+            m.energy_offset = json.number({"Detectors", entry.key(), "OffsetEnergy"}).value_or(0);
+            m.energy_step = json.number({"Detectors", entry.key(), "Dispersion"}).value_or(0);
+        }
     }
     return m;
 }

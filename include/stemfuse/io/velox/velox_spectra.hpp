@@ -49,6 +49,32 @@ void for_velox_events(const hdf5_reader& file, const std::string& stream, F&& f)
     }
 }
 
+inline std::size_t velox_pixels(const hdf5_reader& file, const std::string& stream) {
+    std::size_t pixels = 0;
+    for_velox_events(file, stream, [&](auto events) {
+        for (const std::uint16_t event : events) pixels += event == event_decoder::next_pixel ? 1 : 0;
+    });
+    return pixels;
+}
+
+// Warns of streams that end within a frame: its first pixels have one frame more than the others.
+inline void check_last_frame(hdf5_images& listed, const spectrum_info& eds) {
+    constexpr std::size_t most_events = 1 << 26;  // longer streams are not read twice
+    const std::size_t n = eds.shape[0] * eds.shape[1];
+    for (const std::string& stream : eds.places) {
+        const auto shape = listed.file().shape_of(stream + "/Data");
+        if (shape.empty() || shape[0] > most_events || !listed.file().plausible(stream + "/Data")) continue;
+        const std::size_t pixels = velox_pixels(listed.file(), stream), last = pixels % n;
+        if (last == 0 || last + 1 == n) continue;
+        const std::size_t frames = pixels / n;
+        listed.contents().warnings.push_back(
+            eds.name + ": the last frame is incomplete, the events end at pixel " + std::to_string(last) + " of " +
+            std::to_string(n) + ": the first " + std::to_string(last) + " pixels have the dose of " +
+            std::to_string(frames + 1) + " frames, the others of " + std::to_string(frames));
+        return;
+    }
+}
+
 // Gives `eds` the raster of the computed maps, else of the image whose pixels the first stream counts; false where
 // there is none.
 inline bool set_velox_raster(const hdf5_images& listed, spectrum_info& eds) {
@@ -57,14 +83,15 @@ inline bool set_velox_raster(const hdf5_images& listed, spectrum_info& eds) {
         return !i.element.empty() && listed.file().plausible(i.place);
     });
     if (like == images.end()) {
-        std::size_t pixels = 0;
-        for_velox_events(listed.file(), eds.places[0], [&](auto events) {
-            for (const std::uint16_t event : events) pixels += event == event_decoder::next_pixel ? 1 : 0;
-        });
-        like = std::find_if(images.begin(), images.end(), [&](const image_info& i) {
-            const std::size_t n = i.shape[0] * i.shape[1] * eds.frames;
-            return (pixels == n || pixels + 1 == n) && listed.file().plausible(i.place);
-        });
+        const std::size_t pixels = velox_pixels(listed.file(), eds.places[0]);
+        for (const bool whole : {true, false}) {  // a stream may end within its last frame
+            if (like != images.end()) break;
+            like = std::find_if(images.begin(), images.end(), [&](const image_info& i) {
+                const std::size_t n = i.shape[0] * i.shape[1], all = n * eds.frames;
+                const bool fits = whole ? pixels == all || pixels + 1 == all : pixels < all && pixels + n > all;
+                return fits && listed.file().plausible(i.place);
+            });
+        }
     }
     if (like == images.end() || like->shape[0] * like->shape[1] == 0) return false;
     eds.shape = like->shape;
@@ -81,7 +108,7 @@ inline void add_velox_stream(hdf5_images& listed, const std::string& stream, spe
     if (!array || array->type != "uint16" || array->shape.empty() || array->shape[0] == 0)
         return listed.other(stream, "no events");
     const velox_metadata meta = velox_metadata_at(file, stream);
-    if (meta.energy_step == 0) return listed.other(stream, "events without the energies of their channels, left out");
+    if (meta.energy_step == 0) return listed.other(stream, "events without the energies of their channels");
     const std::size_t channels = velox_channels(file, stream);
     const double first = meta.energy_offset / 1000;
     const double last = first + static_cast<double>(channels - 1) * meta.energy_step / 1000;
@@ -90,6 +117,8 @@ inline void add_velox_stream(hdf5_images& listed, const std::string& stream, spe
     eds.channels = std::max(eds.channels, channels);
     if (const auto table = file.describe(stream + "/FrameLocationTable"); table && !table->shape.empty())
         eds.frames = std::max(eds.frames, table->shape[0]);
+    if (const auto table = file.describe(stream + "/Metadata"); table && table->shape.size() == 2)
+        eds.frames = std::max(eds.frames, table->shape[1]);  // one column a frame
     eds.places.push_back(stream);
 }
 
@@ -102,12 +131,13 @@ inline void list_velox_eds(hdf5_images& listed) {
         add_velox_stream(listed, "Data/SpectrumStream/" + name, eds);
     eds.detectors = eds.places.size();
     if (eds.places.empty()) {
-        if (!file.members("Data/SpectrumImage").empty())
+        if (file.members("Data/SpectrumStream").empty() && !file.members("Data/SpectrumImage").empty())
             listed.other("Data/SpectrumStream", "no events: they were removed from this file");
     } else if (set_velox_raster(listed, eds)) {
-        listed.contents().spectra.push_back(eds);
+        listed.add(eds);
+        check_last_frame(listed, eds);
     } else {
-        listed.other("Data/SpectrumStream", "events of a raster that no image has, left out");
+        listed.other("Data/SpectrumStream", "events of a raster that no image has");
     }
 }
 
@@ -149,7 +179,7 @@ inline void list_velox_eels(hdf5_images& listed) {
         const auto array = file.describe(group + "/Data");
         const auto axis = velox_loss_axis_at(file, group);
         if (!array || array->shape.size() != 3 || array->shape[1] == 0 || !axis) {
-            listed.other(group, "EELS without the energies of its channels, left out");
+            listed.other(group, "EELS without the energies of its channels");
             continue;
         }
         spectrum_info eels;
@@ -167,7 +197,7 @@ inline void list_velox_eels(hdf5_images& listed) {
     std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (std::size_t i = 0; i < found.size(); ++i) {
         found[i].name = "EELS " + std::to_string(i + 1);
-        listed.contents().spectra.push_back(found[i]);
+        listed.add(found[i]);
     }
 }
 
