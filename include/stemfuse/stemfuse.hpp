@@ -84,6 +84,7 @@
 #include <stemfuse/recipes/recipe_warning.hpp>
 #include <stemfuse/recipes/residue.hpp>
 #include <stemfuse/recipes/spectra.hpp>
+#include <stemfuse/recipes/tomography.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
 #include <stemfuse/simulate/amorphous_wedge.hpp>
 #include <stemfuse/simulate/antisite_superlattice.hpp>
