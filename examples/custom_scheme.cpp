@@ -1,6 +1,7 @@
 // A scheme of your own: proximal gradient with backtracking. The published scheme takes steps of 1 and may stall; this
 // one halves its step until the smooth terms stay below their quadratic bound, and its prox starts where it last ended.
-// A scheme offers duals_of, start() and advance(); the solver owns the loop, the history and the stopping rules.
+// A scheme offers duals_of, start() and advance(); the solver owns the loop, the history, the stopping rules and the
+// observers. Loops inside an iteration ask the executor whether the work shall end.
 // Beck & Teboulle, SIAM J. Imaging Sci. 2, 183 (2009), doi 10.1137/080716542: ISTA with backtracking.
 #include <algorithm>
 #include <cmath>
@@ -53,6 +54,7 @@ struct backtracking_scheme {
                  const stemfuse::execution& exec) const {
         const auto smooth = [&](const stemfuse::costs& at) { return at.total - f.lambda_tv() * at.tv; };
         for (;; s.step /= 2) {
+            exec.throw_if_stopped();
             maps_type moved = xt::maximum(0.0, s.x - s.step * s.gradient);
             f.prior_term().prox(moved, s.step * f.lambda_tv(), s.next, s.duals, exec);
             const stemfuse::costs at = f.value_and_gradient(s.next, s.next_gradient, exec);
