@@ -38,7 +38,7 @@ if(stemfuse_has_io)
   target_link_libraries(stemfuse_io INTERFACE stemfuse stemfuse::hdf5 TIFF::TIFF PNG::PNG stemfuse::libzip stemfuse::json
                                             $<TARGET_NAME_IF_EXISTS:stemfuse::crypto>)
   if(NOT TARGET stemfuse::crypto)
-    message(STATUS "stemfuse: not found: OpenSSL's libcrypto, outputs have no SHA-256 of their inputs (Debian: libssl-dev)")
+    message(STATUS "stemfuse: not found: OpenSSL's libcrypto, SHA-256 by our own code, slower (Debian: libssl-dev)")
   endif()
 endif()
 

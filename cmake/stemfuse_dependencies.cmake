@@ -54,8 +54,8 @@ function(stemfuse_find_core)
   return(PROPAGATE stemfuse_missing xtensor_VERSION BLAS_LIBRARIES LAPACK_LIBRARIES)
 endfunction()
 
-# HDF5 (its C library), libtiff, libpng, libzip and nlohmann-json. Sets stemfuse_io_missing. OpenSSL's libcrypto, for the
-# SHA-256 of inputs, is taken where it is found.
+# HDF5 (its C library), libtiff, libpng, libzip and nlohmann-json. Sets stemfuse_io_missing. OpenSSL's libcrypto, for a
+# faster SHA-256, is taken where it is found.
 # FindHDF5 needs the language C and links all that the compiler wrapper names, curl and ssl too. libzip's package file stops
 # with an error on Debian where the zip tools are not installed. So these two are found by name.
 function(stemfuse_find_io)
@@ -69,7 +69,7 @@ function(stemfuse_find_io)
   return(PROPAGATE stemfuse_io_missing)
 endfunction()
 
-# cpp-httplib, for the page of stemfuse explore: as stemfuse::httplib, where it is found. Debian's has no package file for
+# cpp-httplib, the client in the tests of stemfuse explore: as stemfuse::httplib, where it is found. Debian's has no package file for
 # CMake, and must be used with the definitions that it was built with.
 function(stemfuse_find_httplib)
   stemfuse_find(httplib::httplib httplib QUIET)
@@ -87,7 +87,7 @@ function(stemfuse_find_httplib)
     endif()
   endforeach()
   if(NOT TARGET stemfuse::httplib)
-    message(STATUS "stemfuse: not found: cpp-httplib, the program has no page to explore (Debian: libcpp-httplib-dev pkg-config)")
+    message(STATUS "stemfuse: not found: cpp-httplib, the tests of stemfuse explore are left out (Debian: libcpp-httplib-dev pkg-config)")
   endif()
 endfunction()
 

@@ -1,6 +1,4 @@
-// stemfuse explore: a page on which the published recipe is tuned live, or what to install for it.
-#ifdef STEMFUSE_HAS_HTTPLIB
-
+// stemfuse explore: a page on which the published recipe is tuned live.
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -63,18 +61,3 @@ void explore(const CLI::App& command, const input_options& input, const recipe_o
 }
 
 }  // namespace program
-
-#else
-
-#include "commands.hpp"
-
-namespace program {
-
-void explore(const CLI::App&, const input_options&, const recipe_options&, const explore_options&) {
-    throw usage_error(
-        "explore: built without cpp-httplib: install it (Debian: libcpp-httplib-dev), configure and build");
-}
-
-}  // namespace program
-
-#endif

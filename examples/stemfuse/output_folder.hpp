@@ -73,8 +73,15 @@ public:
         std::optional<stemfuse::io::held_folder> now;
         if (!held_) now.emplace(path_);
         stemfuse::io::output_transaction set(held_ ? *held_ : *now);
-        write(set.staging());
-        finish(set.staging(), set.seal());
+        try {
+            write(set.staging());
+            finish(set.staging(), set.seal());
+        } catch (const stemfuse::write_error& e) {  // of the file as the user will know it
+            const std::string here = set.staging().string(), what = e.what();
+            if (!e.path().starts_with(here)) throw;
+            throw stemfuse::write_error(path_.string() + e.path().substr(here.size()),
+                                        what.substr(e.path().size() + 2));
+        }
         set.commit(what_goes());  // what has come into the folder meanwhile stays, too
     }
 

@@ -1,8 +1,6 @@
 // stemfuse explore: what its server answers, whom it refuses, and what it saves.
 #include <doctest/doctest.h>
 
-#include <doctest/doctest.h>
-
 #ifdef STEMFUSE_HAS_HTTPLIB
 
 #include <CLI/App.hpp>
@@ -27,6 +25,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <httplib.h>
 
 #include <stemfuse/io/image_file.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
@@ -68,7 +68,7 @@ struct served {
         return c;
     }
     httplib::Result post(const std::string& path, const json& body, const httplib::Headers& headers = {}) const {
-        return client().Post(path, headers, body.dump(), "application/json");
+        return client().Post(server.path(path), headers, body.dump(), "application/json");
     }
 };
 
@@ -122,7 +122,7 @@ std::string exchange(int port, const std::string& bytes) {
 TEST_CASE("explore: page, sliders and measured maps") {
     const auto m = small_measurement(20, 14);
     const served s(m);
-    const auto page = s.client().Get("/");
+    const auto page = s.client().Get(s.server.path("/"));
     REQUIRE(page);
     CHECK(page->status == 200);
     CHECK(page->body.find("<title>stemfuse explore") != std::string::npos);
@@ -133,7 +133,7 @@ TEST_CASE("explore: page, sliders and measured maps") {
     }
     CHECK(page->get_header_value("Content-Security-Policy").find("default-src 'none'") != std::string::npos);
 
-    const json info = json::parse(s.client().Get("/info")->body);
+    const json info = json::parse(s.client().Get(s.server.path("/info"))->body);
     CHECK(info["elements"] == json{"Co", "O"});
     CHECK(info["rows"] == 20);
     CHECK(info["columns"] == 14);
@@ -148,12 +148,12 @@ TEST_CASE("explore: page, sliders and measured maps") {
     }
     CHECK(names == "lambda_haadf lambda_chemical lambda_tv gamma background iterations tv_iterations ");
 
-    const auto measured = unpack(s.client().Get("/measured")->body);
+    const auto measured = unpack(s.client().Get(s.server.path("/measured"))->body);
     REQUIRE(measured.images.size() == 3);
     CHECK(measured.header["factor"] == 1);
     CHECK(largest_difference(measured.images[0], min_max(m.haadf)) <= 1e-5);
     CHECK(largest_difference(measured.images[2], xt::view(min_max_each(m.maps), 1)) <= 1e-5);
-    CHECK(s.client().Get("/other")->status == 404);
+    CHECK(s.client().Get(s.server.path("/other"))->status == 404);
 }
 
 TEST_CASE("explore: the maps of a setting are those of the recipe") {
@@ -214,7 +214,7 @@ TEST_CASE("explore: what is no setting is answered by the library's message") {
     const served s(small_measurement(12, 12));
     const auto check = [&](const std::string& body, const auto&... texts) {
         CAPTURE(body);
-        const auto answer = s.client().Post("/fuse", body, "application/json");
+        const auto answer = s.client().Post(s.server.path("/fuse"), body, "application/json");
         REQUIRE(answer);
         CHECK(answer->status == 400);
         const std::string error = json::parse(answer->body).at("error");
@@ -223,7 +223,7 @@ TEST_CASE("explore: what is no setting is answered by the library's message") {
     };
     check("", "request", "JSON object");
     check("[1]", "request", "JSON object");
-    check("{\"lambda\":1}", "lambda", "no parameter");
+    check("{\"lambda\":1}", "lambda", "the name of a parameter");
     check("{\"gamma\":9}", "--gamma", "is 9", "[1, 3]");
     check("{\"gamma\":\"2\"}", "--gamma", "must be a number");
     check("{\"gamma\":null}", "--gamma", "must be a number");
@@ -236,7 +236,7 @@ TEST_CASE("explore: what is no setting is answered by the library's message") {
     check("{\"iterations\":0}", "--iterations", "is 0");
     check("{\"iterations\":-1}", "--iterations", "is -1");
     check("{\"lambda_chemical\":1e30}", "objective");
-    CHECK(s.client().Post("/fuse", std::string(70000, ' '), "application/json")->status == 413);
+    CHECK(s.client().Post(s.server.path("/fuse"), std::string(70000, ' '), "application/json")->status == 413);
     // It goes on.
     CHECK(s.post("/fuse", json::object())->status == 200);
 }
@@ -245,7 +245,7 @@ TEST_CASE("explore: requests of other pages are refused") {
     const served s(small_measurement(12, 12));
     const std::string port = std::to_string(s.server.port());
     const auto status = [&](const httplib::Headers& headers) {
-        const int get = s.client().Get("/measured", headers)->status;
+        const int get = s.client().Get(s.server.path("/measured"), headers)->status;
         CHECK(s.post("/save", json::object(), headers)->status == get);
         return get;
     };
@@ -269,20 +269,67 @@ TEST_CASE("explore: requests of other pages are refused") {
         CHECK(status({{"Sec-Fetch-Site", site}}) == 403);
     }
     // What a form can send.
-    const auto form = s.client().Post("/fuse", "{}", "text/plain");
+    const auto form = s.client().Post(s.server.path("/fuse"), "{}", "text/plain");
     CHECK(form->status == 403);
     CHECK(form->body.find("Content-Type") != std::string::npos);
     CHECK(exchange(s.server.port(), "GET / HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 403"));
+    // Nobody who does not know the address, by whatever path.
+    for (const std::string& path :
+         {std::string("/"), std::string("/info"), std::string("/fuse"), s.server.path("").substr(1) + "/info",
+          "/" + std::string(32, '0') + "/info", "/x/.." + s.server.path("/info"), "//" + s.server.path("/info"),
+          "http://127.0.0.1:" + port + s.server.path("/info")}) {
+        CAPTURE(path);
+        CHECK(s.client().Get(path)->status == 403);
+    }
+    const served another(small_measurement(12, 12));
+    CHECK(another.server.path("/") != s.server.path("/"));
     // Neither two hosts, nor a request in the body of one that is refused.
     const std::string hosts = "Host: 127.0.0.1:" + port + "\r\nHost: evil.example\r\n\r\n";
     CHECK(exchange(s.server.port(), "GET / HTTP/1.1\r\n" + hosts).starts_with("HTTP/1.1 403"));
-    const std::string hidden = "GET /info HTTP/1.1\r\nHost: 127.0.0.1:" + port + "\r\n\r\n";
+    const std::string hidden = "GET " + s.server.path("/info") + " HTTP/1.1\r\nHost: 127.0.0.1:" + port + "\r\n\r\n";
     const std::string answer = exchange(
-        s.server.port(), "POST /fuse HTTP/1.1\r\nHost: 127.0.0.1:" + port +
+        s.server.port(), "POST " + s.server.path("/fuse") + " HTTP/1.1\r\nHost: 127.0.0.1:" + port +
                              "\r\nOrigin: http://evil.example\r\nContent-Type: text/plain\r\nContent-Length: " +
                              std::to_string(hidden.size()) + "\r\n\r\n" + hidden);
     CHECK(answer.starts_with("HTTP/1.1 403"));
     CHECK(answer.find("200 OK") == std::string::npos);
+}
+
+TEST_CASE("explore: what is no request is refused, and blocks nobody") {
+    const served s(small_measurement(12, 12));
+    const std::string host = "Host: 127.0.0.1:" + std::to_string(s.server.port()) + "\r\n",
+                      post =
+                          "POST " + s.server.path("/fuse") + " HTTP/1.1\r\nContent-Type: application/json\r\n" + host;
+    const auto refused = [&](const std::string& bytes, const std::string& status) {
+        CAPTURE(bytes.substr(0, 200));
+        CHECK(exchange(s.server.port(), bytes).starts_with("HTTP/1.1 " + status));
+    };
+    refused(post + "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", "415");
+    refused(post + "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", "415");
+    refused(post + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "411");
+    refused(post + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "400");
+    refused(post + "Content-Length: -1\r\n\r\n{}", "400");
+    refused(post + "Content-Length: 99999999999999999999999\r\n\r\n", "413");
+    refused(post + "Content-Length: 1000000\r\n\r\n", "413");
+    refused("GET / HTTP/1.1\r\n" + std::string(20000, 'x'), "431");
+    refused("GET\r\n\r\n", "400");
+    refused("GET / HTTP/1.1\r\nno header\r\n\r\n", "400");
+    refused(std::string("\0\xff\r\n\r\n", 6), "400");
+    // 500 that say nothing, or little: who comes next is answered.
+    std::vector<int> sockets;
+    for (int k = 0; k < 500; ++k) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<std::uint16_t>(s.server.port()));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        sockets.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        REQUIRE(connect(sockets.back(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        if (k % 2 == 0) CHECK(send(sockets.back(), "GET / HT", 8, MSG_NOSIGNAL) != 0);
+    }
+    const auto answer = s.client().Get(s.server.path("/info"));
+    REQUIRE(answer);
+    CHECK(answer->status == 200);
+    for (const int socket : sockets) close(socket);
 }
 
 TEST_CASE("explore: it listens on 127.0.0.1 alone, on a port that no other may share") {
@@ -302,7 +349,7 @@ TEST_CASE("explore: a newer setting cancels an older one") {
     const served s(small_measurement(128, 128));
     // Hours, but for the cancelling.
     auto old = std::async(std::launch::async,
-                          [&] { return s.post("/fuse", {{"iterations", 1000000000}, {"lambda_tv", 0.01}})->status; });
+                          [&] { return s.post("/fuse", {{"iterations", 10000000}, {"lambda_tv", 0.01}})->status; });
     while (old.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
         const auto answer = s.post("/fuse", {{"iterations", 2}});
         REQUIRE(answer);
@@ -311,7 +358,7 @@ TEST_CASE("explore: a newer setting cancels an older one") {
     }
     CHECK(old.get() == 409);
     // A preview ends by itself.
-    CHECK(s.post("/fuse", {{"iterations", 1000000000}, {"preview", true}})->status == 200);
+    CHECK(s.post("/fuse", {{"iterations", 10000000}, {"preview", true}})->status == 200);
 }
 
 TEST_CASE("explore: jobs are done in order, and end when the thread is closed") {
@@ -353,7 +400,7 @@ TEST_CASE("explore: what is saved, and the command that makes the same") {
     const json setting{{"lambda_tv", 0.0123456789}, {"lambda_haadf", 0.7}, {"iterations", 11}, {"tv_iterations", 4}};
     httplib::Client client("127.0.0.1", server.port());
     client.set_read_timeout(300);
-    const auto saved = client.Post("/save", setting.dump(), "application/json");
+    const auto saved = client.Post(server.path("/save"), setting.dump(), "application/json");
     REQUIRE(saved);
     CAPTURE(saved->body);
     REQUIRE(saved->status == 200);
@@ -417,6 +464,7 @@ TEST_CASE("explore: a session from outside") {
     CHECK(o.code == 0);
     CHECK(o.out.starts_with("http://127.0.0.1:"));
     CHECK(o.out.find("/ shows scan.h5; Ctrl-C ends it\n") != std::string::npos);
+    CHECK(o.out.find('/', 17) == o.out.find("/ shows") - 33);  // the token
     CHECK(!std::filesystem::exists(s.path("out")));
     s.fails(3, "explore none.h5", "none.h5");
     s.fails(2, "explore scan.h5 --gamma 9", "--gamma");
