@@ -51,7 +51,8 @@ struct http_limits {
     std::chrono::milliseconds request{5000}, response{60000};
 };
 
-// One request of a connection, closed after the answer. Requests are answered by handle(), on a few threads.
+// One request of a connection, closed after the answer. Requests are answered by handle(): GET at once, others on a few
+// threads.
 class http_server {
 public:
     using handler = std::function<http_response(const http_request&)>;
@@ -184,6 +185,7 @@ private:
         if (status == 0) return;  // not whole yet
         c.in.clear();
         if (status != 200) return answer(c, {status, "text/plain", "refused: no request that is understood\n"});
+        if (request.method == "GET") return answer(c, handle_(request));  // never behind work
         const std::lock_guard lock(mutex_);
         if (queue_.size() >= limits_.waiting) return answer(c, {503, "text/plain", "too much to do\n"});
         c.at = stage::working;

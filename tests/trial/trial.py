@@ -12,6 +12,7 @@ import argparse, errno, hashlib, json, os, pathlib, random, resource, shutil, si
 import sys, tempfile, time, urllib.request
 
 failures = 0
+slack = 1  # how many times longer things may take: in the tests the machine may be busy
 
 
 def report(name, runs, **counts):
@@ -183,7 +184,7 @@ def signals(bench, runs):
             p.send_signal([signal.SIGINT, signal.SIGTERM, signal.SIGHUP][k % 3])
             text = p.communicate()[1]
             took = time.monotonic() - begin
-        slow, longest = slow + (took > 1), max(longest, took)
+        slow, longest = slow + (took > slack), max(longest, took)
         early = p.returncode < 0 and failure_lines(text) == 0  # before the program looks for signals
         unclean += not (early or p.returncode == 0 or (p.returncode == 130 and failure_lines(text) == 1))
     shutil.rmtree(bench.where / "stopped", ignore_errors=True)
@@ -209,7 +210,7 @@ def flips(bench, runs, files):
         text = p.stderr.read()
         _, status, usage = os.wait4(p.pid, 0)
         p.returncode, took = os.waitstatus_to_exitcode(status), time.monotonic() - begin
-        bad = {"by_a_signal": p.returncode < 0, "above_10_s": took > 10, "above_1_GB": usage.ru_maxrss > 2**20,
+        bad = {"by_a_signal": p.returncode < 0, "above_10_s": took > 10 * slack, "above_1_GB": usage.ru_maxrss > 2**20,
                "other_exit": p.returncode not in (0, 2, 3) and p.returncode >= 0,
                "more_than_one_line": p.returncode != 0 and failure_lines(text) != 1}
         for name, wrong in bad.items():
@@ -291,7 +292,7 @@ def requests(bench, seconds):
         if sent % 50 == 0:
             begin = time.monotonic()
             try:
-                urllib.request.urlopen(address + "info", timeout=10).read()
+                urllib.request.urlopen(address + "info", timeout=10 * slack).read()
             except OSError:
                 lost += 1
             longest, most = max(longest, time.monotonic() - begin), max(most, memory())
@@ -303,7 +304,7 @@ def requests(bench, seconds):
     for s in idle:
         s.close()
     report(f"requests for {seconds} s", sent, ended_by_itself=int(not alive), answers_lost=lost,
-           answers_above_1_s=int(longest > 1), memory_above_100_MB_more=int(most - start > 100), end_above_1_s=int(took > 1.2),
+           answers_above_1_s=int(longest > slack), memory_above_100_MB_more=int(most - start > 100), end_above_1_s=int(took > 1.2 * slack),
            longest_answer_ms_=int(1000 * longest), memory_MB_=most, idle_connections_=len(idle))
 
 
@@ -320,6 +321,8 @@ def main():
         bench = Bench(os.path.abspath(o.program), os.path.abspath(o.preload), where, o.seed)
         print(f"seed {o.seed}")
         if o.short:
+            global slack
+            slack = 20
             calls(bench, 20), errors(bench, 6), writers(bench, 2), signals(bench, 3)
             flips(bench, 12, [bench.where / "scan.h5"]), problems(bench, 4), requests(bench, 2)
         if o.calls:
