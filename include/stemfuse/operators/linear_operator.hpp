@@ -114,6 +114,7 @@ double operator_norm(const Op& op, std::size_t max_iterations = 1000, double tol
     }
     double norm = 0;
     for (std::size_t k = 0; k < max_iterations; ++k) {
+        exec.throw_if_stopped();
         const double length = std::sqrt(dot<T>(xv, xv, exec));
         if (length == 0) return 0;
         for (auto& v : x) v = static_cast<T>(static_cast<double>(v) / length);
