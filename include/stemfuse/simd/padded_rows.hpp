@@ -17,13 +17,15 @@ public:
 
     void reset(std::size_t count, std::size_t n) {
         stride_ = (n + lanes<T> - 1) / lanes<T> * lanes<T> + 2 * lanes<T>;
-        memory_.assign((count * stride_) / lanes<T>, {});
+        memory_.assign((count * stride_ + per_block - 1) / per_block, {});
     }
     T* operator()(std::size_t i) { return reinterpret_cast<T*>(memory_.data()) + i * stride_ + lanes<T>; }
 
 private:
+    // Full blocks: what a compiler adds to align a shorter one need not be 0.
+    static constexpr std::size_t per_block = simd_bytes / sizeof(T);
     struct alignas(simd_bytes) aligned {
-        T lane[lanes<T>];
+        T numbers[per_block];
     };
     std::size_t stride_ = 0;
     std::vector<aligned> memory_;
