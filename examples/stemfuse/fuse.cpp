@@ -24,6 +24,14 @@ recipe_choice recipe_for(const measurement<T>& m, const recipe_choice& asked) {
     return {"counts", "every map holds whole numbers, 0 or more"};
 }
 
+// What is to be said where maps go to the published recipe that could be fused as counts; else empty.
+template <class T>
+std::string taken_for_no_counts(const measurement<T>& m) {
+    const auto why = stemfuse::why_no_raw_counts(m.maps);
+    const std::string what = why ? countable_in_words(*why, m.symbols) : "";
+    return what.empty() ? what : what + " The published recipe takes them for intensities; --recipe counts does not.";
+}
+
 template <class T>
 void fuse_as(const input_files& files, fusion_plan plan, const input_options& input, const recipe_request& request,
              const output_options& output) {
@@ -37,6 +45,10 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
     if (counts) check(request.counts);
     std::printf("recipe %s: %s\n", recipe.name.c_str(), stemfuse::io::one_line(recipe.reason).c_str());
     measured.sources.emplace_back("recipe_reason", recipe.reason);
+    if (!counts && request.recipe.name.empty()) {
+        if (std::string taken = taken_for_no_counts(measured); !taken.empty())
+            plan.warnings.push_back(std::move(taken));
+    }
     for (const std::string& warning : plan.warnings)
         std::fprintf(stderr, "stemfuse: warning: %s\n", stemfuse::io::one_line(warning).c_str());
     fusion<T> result;

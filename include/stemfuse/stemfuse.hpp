@@ -15,6 +15,7 @@
 #include <stemfuse/counts/choose.hpp>
 #include <stemfuse/counts/count_step.hpp>
 #include <stemfuse/counts/counts_per_unit.hpp>
+#include <stemfuse/counts/departure.hpp>
 #include <stemfuse/counts/disagreement.hpp>
 #include <stemfuse/counts/discrepancy.hpp>
 #include <stemfuse/counts/dispersion_test.hpp>

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include <stemfuse/core/random.hpp>
+#include <stemfuse/counts/raw_counts.hpp>
 #include <stemfuse/counts/what_is_counted.hpp>
 
 #include "support.hpp"
@@ -56,4 +57,22 @@ TEST_CASE("smooth maps and maps of unequal weights are no counts") {
     auto weighted = counts_of(0.4);
     for (std::size_t k = 0; k < weighted.size(); ++k) weighted.data()[k] *= random_stream(4, 9, 0, k).uniform(0.2, 2);
     CHECK(inspect_counts(weighted).kind == counted_as::no_counts);
+}
+
+TEST_CASE("sparse counts are raw counts; maps that could be fused as counts say so") {
+    xt::xtensor<double, 3> maps = xt::zeros<double>({2, 64, 64});
+    xt::view(maps, 0) = xt::minimum(counts_of(0.05), 1.0);
+    xt::view(maps, 1) = xt::view(maps, 0);
+    CHECK_FALSE(why_no_raw_counts(maps));
+    xt::view(maps, 0) = 0.1 * counts_of(4);
+    xt::view(maps, 1) = counts_of(4);
+    maps(1, 2, 3) = -1;
+    const auto why = why_no_raw_counts(maps);
+    REQUIRE(why);
+    CHECK(countable_in_words(*why, {"Fe", "O"}) ==
+          "Fe holds counts times 0.1. O holds counts but for 1 pixel below 0.");
+    maps(1, 2, 3) = 0.3;
+    const auto other = why_no_raw_counts(maps);
+    REQUIRE(other);
+    CHECK(countable_in_words(*other, {"Fe", "O"}).empty());
 }

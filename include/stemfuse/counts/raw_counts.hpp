@@ -1,16 +1,19 @@
 // Whether maps hold raw counts, and what makes counts of maps that do not.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/counts/counts_per_unit.hpp>
+#include <stemfuse/counts/what_is_counted.hpp>
 
 namespace stemfuse {
 
@@ -20,27 +23,51 @@ struct no_raw_counts {
     bool only_masks = false;
     std::size_t element = 0, row = 0, column = 0;
     double value = 0;  ///< of that pixel, the first one
+    /// What each map is, see inspect_counts(); empty for images below 8 x 8.
+    std::vector<counted> maps{};
 };
 
-/// Nothing where every map (n, n_y, n_x) holds whole numbers, 0 or more, and one of them is above 1.
+/// Nothing where every map (n, n_y, n_x) holds whole numbers, 0 or more, and one of them is above 1 or a map of 0 and 1
+/// has the noise of counts, as no mask has.
 template <stack M>
 std::optional<no_raw_counts> why_no_raw_counts(const M& maps) {
     using T = scalar_type_t<M>;
     const readable<T, 3> m(maps, "maps");
     const auto& shape = m.view().shape;
     bool masks = true;
+    const auto inspected = [&] {
+        std::vector<counted> found;
+        for (std::size_t i = 0; shape[1] >= 8 && shape[2] >= 8 && i < shape[0]; ++i)
+            found.push_back(inspect_counts(m.view().image(i)));
+        return found;
+    };
     for (std::size_t i = 0; i < shape[0]; ++i) {
         for (std::size_t r = 0; r < shape[1]; ++r) {
             for (std::size_t c = 0; c < shape[2]; ++c) {
                 const T v = m.view().row(i, r)[c];
                 if (!(v >= 0 && std::isfinite(v) && v == std::floor(v)))
-                    return no_raw_counts{false, i, r, c, static_cast<double>(v)};
+                    return no_raw_counts{false, i, r, c, static_cast<double>(v), inspected()};
                 masks = masks && v <= 1;
             }
         }
     }
-    if (masks) return no_raw_counts{.only_masks = true};
-    return {};
+    if (!masks) return {};
+    auto found = inspected();
+    if (std::any_of(found.begin(), found.end(), [](const counted& c) { return c.kind == counted_as::counts; }))
+        return {};
+    return no_raw_counts{.only_masks = true, .maps = std::move(found)};
+}
+
+/// Where all maps could be fused as counts after all, what they are: "Co holds counts times 0.1. Mn holds counts but
+/// for 2 pixels below 0."; else empty.
+inline std::string countable_in_words(const no_raw_counts& why, const std::vector<std::string>& elements) {
+    std::string text;
+    for (std::size_t i = 0; i < why.maps.size(); ++i) {
+        if (!why.maps[i].countable()) return "";
+        const std::string own = describe(why.maps[i], elements.at(i));
+        if (!own.empty()) text += (text.empty() ? "" : " ") + own;
+    }
+    return text;
 }
 
 /// "Co has 0.5 at row 2, column 3".

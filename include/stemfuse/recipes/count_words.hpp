@@ -77,9 +77,10 @@ std::vector<std::string> disagreement_in_words(const disagreement_maps<T>& found
         sentences.push_back(elements[p.element] + " around row " + std::to_string(p.y) + ", column " +
                             std::to_string(p.x) + ": the counts are " + formatted(p.ratio, "%.2f") +
                             " times what the map expected, " + formatted(std::abs(p.deviation), "%.1f") +
-                            " standard deviations beyond a tolerance of 5%");
+                            " standard deviations beyond the tolerance");
     }
-    if (sentences.empty()) sentences.push_back("Nowhere do counts and maps disagree by more than 5% beyond chance.");
+    if (sentences.empty())
+        sentences.push_back("Nowhere do counts and maps disagree by more than the tolerance beyond chance.");
     return sentences;
 }
 

@@ -115,6 +115,9 @@ auto fuse_published(const H& haadf, const M& maps, const published_options& opti
         as_view(std::as_const(result.scaled_haadf)), as_view(std::as_const(result.scaled_maps)), options, result.maps,
         result.projected, exec, observer);
     if (result.reason == stop_reason::observer) throw cancelled();
+    for (auto& warning :
+         departures_of<T>(as_view(std::as_const(result.maps)), as_view(std::as_const(result.scaled_maps)), exec))
+        result.warnings.push_back(std::move(warning));
     return result;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/counts/departure.hpp>
 #include <stemfuse/data/alignment.hpp>
 
 namespace stemfuse {
@@ -36,7 +37,8 @@ struct faint_element {
     double net() const { return counts - background; }
 };
 
-/// Around a pixel the counts disagree with the map, before its balance, beyond chance.
+/// Around a pixel the counts disagree with the map beyond chance: over wide windows before its balance, over fine ones
+/// after it.
 struct counts_disagree {
     std::size_t element, row, column;
     double ratio;      ///< of the counts to what the map expected
@@ -51,8 +53,27 @@ struct pixels_left_out {
     std::size_t element, pixels;
 };
 
+/// The fused map of an element departs from its raw one by more than noise allows.
+struct map_departs {
+    std::size_t element;
+    map_departure departure;
+};
+
 using recipe_warning = std::variant<haadf_moved, haadf_not_moved, haadf_drifted, faint_element, counts_disagree,
-                                    haadf_left_out, pixels_left_out>;
+                                    haadf_left_out, pixels_left_out, map_departs>;
+
+/// Of every fused map that departs from its raw one, less its background, both (n, n_y, n_x) in one unit.
+template <scalar T>
+std::vector<recipe_warning> departures_of(const stack_view<const T>& fused, const stack_view<const T>& raw,
+                                          const execution& exec) {
+    std::vector<recipe_warning> warnings;
+    if (raw.shape[1] < 3 || raw.shape[2] < 3) return warnings;
+    const auto found = find_departures<T>(fused, raw, {}, exec);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        if (found[i].departs()) warnings.push_back(map_departs{i, found[i]});
+    }
+    return warnings;
+}
 
 /// Nothing where the image was not to be moved and no drift is significant.
 inline std::optional<recipe_warning> warning_of(const haadf_alignment& found) {
@@ -93,7 +114,7 @@ struct warning_in_words {
     }
     std::string operator()(const counts_disagree& w) const {
         return elements.at(w.element) + ": around row " + std::to_string(w.row) + ", column " +
-               std::to_string(w.column) + " the counts disagree with the map before its balance, see the report";
+               std::to_string(w.column) + " the counts disagree with the map, see the report";
     }
     std::string operator()(const haadf_left_out&) const {
         return "the HAADF image depends on no map: it was left out, but for the prior's direction";
@@ -102,6 +123,7 @@ struct warning_in_words {
         return elements.at(w.element) + ": " + std::to_string(w.pixels) +
                " pixels counted wrongly and were left out: what the map has there comes from their surroundings";
     }
+    std::string operator()(const map_departs& w) const { return describe(w.departure, elements.at(w.element)); }
 };
 
 }  // namespace detail
