@@ -52,8 +52,8 @@ struct progress {
     costs at;                ///< the terms after this iteration
 };
 
-/// The maps after an iteration, as an observer that takes two arguments is given them: they become a stack_view<const
-/// T>, valid during the call. A scheme that does not have them at hand makes them only then.
+/// The maps after an iteration, as an observer that takes two arguments is given them: they become a read-only
+/// stack_view, valid during the call. A scheme that does not have them at hand makes them only then.
 template <class T, class Make>
 class current_maps {
 public:
