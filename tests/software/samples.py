@@ -110,7 +110,7 @@ def main(dump, data):
             described = json.loads(run.stdout) if run.returncode == 0 else None
             arrays = dict(np.load(folder + "/a.npz")) if described else None
             try:
-                signals = hs.load(path, **({"select_type": None} if path.endswith(".emd") else {}))
+                signals = hs.load(path)
             except Exception as e:
                 print(f"{name}: HyperSpy does not read it ({e})")
                 continue

@@ -98,7 +98,7 @@ inline std::string npy_foreign_type(const std::string& descr) {
 
 }  // namespace detail
 
-/// Reads an npy file: one image by the file's name, or slices "<name>[0]", "<name>[1]", ... Throws read_error.
+/// Reads an npy file: one image by the file's name, or slices "0", "1", ... Throws read_error.
 template <class Input = file_input>
 class npy_reader {
 public:
@@ -117,7 +117,11 @@ public:
         contents_.images = std::move(content.images);
         contents_.spectra = std::move(content.spectra);
         if (!content.reason.empty()) contents_.others.push_back({a.name, content.reason, a.shape});
-        for (std::size_t k = 0; k < contents_.images.size(); ++k) contents_.images[k].index = k;
+        for (std::size_t k = 0; k < contents_.images.size(); ++k) {
+            image_info& image = contents_.images[k];
+            image.index = k;
+            if (layout_.stack && image.frames == 1) image.name = image.label = std::to_string(k);
+        }
     }
 
     const file_contents& contents() const { return contents_; }
