@@ -6,6 +6,7 @@
 #include <iterator>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <stemfuse/io/base/output_transaction.hpp>
 #include <stemfuse/io/base/sha256.hpp>
@@ -26,7 +27,7 @@ TEST_CASE("fuse: the same maps in every format, and parameters with the SHA-256 
     CAPTURE(o.err);
     REQUIRE(o.code == 0);
     const auto co = io::read_image<float>(s.path("out/fused.h5"), "fused/Co");
-    CHECK(io::read_image<float>(s.path("out/fused.hspy"), "fused[0]") == co);
+    CHECK(io::read_image<float>(s.path("out/fused.hspy"), "fused[Co]") == co);
     CHECK(io::read_image<float>(s.path("out/fused.npz"), "fused_Co") == co);
     CHECK(io::read_image<float>(s.path("out/Co.tif"), "Co") == co);
     const io::image_file stack(s.path("out/fused_maps.tif"));
@@ -158,5 +159,28 @@ TEST_CASE("the program ends within a second of SIGINT, SIGTERM and SIGHUP, and a
         CHECK(o.err.starts_with("stemfuse: interrupted"));
         CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(15));  // far from the minutes it takes
         CHECK(!std::filesystem::exists(s.path("out/fused.h5")));
+    }
+}
+
+TEST_CASE("fuse: measurements thinner than the threads are many give the same maps, or the same error") {
+    const session s;
+    for (const std::string size : {"1x300", "300x1", "5x33"}) {
+        REQUIRE(s.run("simulate core-shell -o scan.h5 --overwrite --dose 20 --size " + size).code == 0);
+        for (const std::string recipe : {"published", "counts"}) {
+            std::vector<std::string> results;
+            for (const std::string threads : {"1", "16", "64"}) {
+                std::filesystem::remove_all(s.path("out"));
+                const outcome o = s.run("fuse scan.h5 -o out --quiet --elements Co,Mn,O --recipe " + recipe +
+                                        " --threads " + threads);
+                CAPTURE(o.err);
+                CHECK((o.code == 0 || o.code == 3));
+                results.push_back(o.err);
+                for (const char* map : {"Co.tif", "Mn.tif", "O.tif"})
+                    results.back() += scratch::read(s.path("out") / map);
+            }
+            CAPTURE(size + ", " + recipe);
+            CHECK(results[1] == results[0]);
+            CHECK(results[2] == results[0]);
+        }
     }
 }
