@@ -433,6 +433,6 @@ TEST_CASE("interrupted: exit code 130, nothing written") {
     const outcome o = s.run("fuse scan.h5 --elements Co,O -o out --quiet --iterations 1000000", "timeout -s INT 1");
     CAPTURE(o.err);
     CHECK((o.code == 130 || o.code == 124));  // timeout reports 124 for a program that it had to signal
-    CHECK(o.err.find("interrupted after iteration") != std::string::npos);
+    CHECK(o.err.find("stemfuse: interrupted") != std::string::npos);
     CHECK(!std::filesystem::exists(s.path("out")));
 }
