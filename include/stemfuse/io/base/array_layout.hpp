@@ -97,7 +97,7 @@ inline array_layout layout_by_letters(const std::vector<std::size_t>& shape, con
 inline std::size_t stack_axis(const std::vector<std::size_t>& shape, const std::vector<array_axis>& axes,
                               const std::vector<std::size_t>& three, const layout_hints& hints) {
     for (const std::size_t d : three) {
-        if (axes[d].labels.size() == shape[d]) return d;
+        if (!axes[d].labels.empty() && axes[d].labels.size() == shape[d]) return d;
     }
     for (const std::size_t d : three) {
         if (!hints.elements.empty() && hints.elements.size() == shape[d]) return d;
