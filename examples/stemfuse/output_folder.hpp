@@ -1,6 +1,7 @@
 // The folder that results go to: what may be written there, and what must not.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include <stemfuse/io/record/parameters_json.hpp>
 
 #include "options.hpp"
+#include "progress_line.hpp"
 
 namespace program {
 
@@ -41,6 +43,7 @@ public:
     output_folder(const std::string& path, bool overwrite, bool keep = true) : path_(path), overwrite_(overwrite) {
         std::error_code failure;
         made_ = std::filesystem::create_directories(path_, failure);
+        if (made_ && path.size() < empty_folder.size()) std::copy(path.begin(), path.end(), empty_folder.begin());
         if (failure) throw stemfuse::write_error(path, "cannot be made a folder for the results: " + failure.message());
         {
             stemfuse::io::held_folder own(path_);
@@ -55,6 +58,7 @@ public:
     ~output_folder() {
         std::error_code not_empty;
         if (made_) std::filesystem::remove(path_, not_empty);
+        empty_folder.fill('\0');
     }
 
     const std::filesystem::path& path() const noexcept { return path_; }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -23,6 +24,9 @@ public:
 
 inline volatile std::sig_atomic_t stop_requested = 0;
 
+// A folder that was made for results and is empty: it goes where the program ends at once.
+inline std::array<char, 4096> empty_folder{};
+
 // From here on SIGINT, SIGTERM and SIGHUP leave a mark, at which every loop looks. Where one does not within 0.8 s, and
 // at a second signal, the program ends at once: results appear all together or not at all, so none is harmed. A file
 // that may not grow (SIGXFSZ) and a reader that is gone (SIGPIPE) are errors of the write.
@@ -32,6 +36,7 @@ inline void catch_interrupts() {
         if (stop_requested != 0 || signal == SIGALRM) {
             constexpr char text[] = "stemfuse: interrupted: ended at once\n";
             [[maybe_unused]] const auto written = write(STDERR_FILENO, text, sizeof text - 1);
+            if (empty_folder[0] != '\0') rmdir(empty_folder.data());
             _exit(130);
         }
         stop_requested = 1;
