@@ -97,7 +97,7 @@ TEST_CASE_TEMPLATE("images are listed and read by name", T, float, double) {
         CHECK(info.shape == image_shape{2, 3});
         CHECK(info.type == "float64");
         CHECK(info.place == "maps");
-        CHECK(info.index == 1);
+        CHECK(info.index == 2);
     }
     SUBCASE("HDF5") {
         write_hdf5(dir / "a.h5");

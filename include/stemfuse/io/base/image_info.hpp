@@ -42,7 +42,7 @@ struct image_info {
     pixel_calibration scale{};
     intensity_calibration intensity{};
     std::string place;      ///< where in the file: a path, "ImageList/1", "page 0"
-    std::size_t index = 0;  ///< of the slice or item in `place`
+    std::size_t index = 0;  ///< of the image among those of its reader
     double background = 0;  ///< counts in a pixel that are none of the element's, where the file says so
 };
 

@@ -114,6 +114,7 @@ public:
     /// that are none, read_error.
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
+        require_windows(windows);
         return read_hdf5_windows<T>(file_, spectrum, windows, spectra_.at(spectrum.index));
     }
 

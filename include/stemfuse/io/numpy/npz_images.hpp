@@ -53,6 +53,7 @@ public:
     /// that are none, read_error.
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
+        require_windows(windows);
         auto source = reader_.open(spectrum.places.at(0));
         return detail::read_npy_windows<T>(source, spectra_.at(spectrum.index), spectrum, windows);
     }
