@@ -100,7 +100,7 @@ public:
         if (flat) return read_flat<T>(image);
         if (image.frames > 1 && axis) file_.require_plausible(image.place);
         const std::size_t first = axis ? plane.at[*axis] : 0;
-        auto sum = combine_frames(image.frames, frames, [&](std::size_t k) {
+        auto sum = combine_frames(image.frames, frames, [&, &axis = axis, &plane = plane](std::size_t k) {
             if (axis) plane.at[*axis] = first + k;
             return file_.read_plane<T>(image.place, plane);
         });
