@@ -77,16 +77,19 @@ public:
     /// An image of contents(), shape (n_y, n_x). Throws read_error.
     template <scalar T>
     xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const {
+        return combine_frames(image.frames, frames, [&](std::size_t k) { return read_frame<T>(image, k); });
+    }
+
+    /// Frame k of an image of contents(), k < frames. Throws read_error.
+    template <scalar T>
+    xt::xtensor<T, 2> read_frame(const image_info& image, std::size_t k) const {
         const stored& data = data_.at(image.index);
-        auto sum = combine_frames(image.frames, frames, [&](std::size_t k) {
-            xt::xtensor<T, 2> out(image.shape);
-            auto source = input_.open();
-            source.skip(data.offset + k * out.size() * data.type.size);
-            read_numbers<T>(source, data.type, out.size(), [&](std::uint64_t i, T v) { out.data()[i] = v; });
-            apply(image.intensity, out);
-            return out;
-        });
-        return sum;
+        xt::xtensor<T, 2> out(image.shape);
+        auto source = input_.open();
+        source.skip(data.offset + k * out.size() * data.type.size);
+        read_numbers<T>(source, data.type, out.size(), [&](std::uint64_t i, T v) { out.data()[i] = v; });
+        apply(image.intensity, out);
+        return out;
     }
 
     /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows

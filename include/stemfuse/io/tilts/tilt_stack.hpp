@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <stemfuse/core/array.hpp>
+#include <stemfuse/io/dm/dm.hpp>
 #include <stemfuse/io/dm/dm_tags.hpp>
 #include <stemfuse/io/hdf5/hdf5.hpp>
 #include <stemfuse/io/image_file.hpp>
@@ -158,11 +159,33 @@ inline std::vector<tilt_stack> image_tilt_stacks(const std::filesystem::path& pa
         if (images[k].shape != images[0].shape) {
             throw read_error(path.string(), "has images of different shapes, must be one tilt series");
         }
+        if (images[k].frames > 1) {
+            throw read_error(path.string(), "lists its images as frames of one, not as tilts; save them as MRC or npz");
+        }
         const auto image = file.read<float>(images[k]);
         if (k == 0) s.images.resize({images.size(), images[0].shape[0], images[0].shape[1]});
         std::copy(image.begin(), image.end(), s.images.data() + k * image.size());
     }
-    if (recognise(path) == file_format::dm) s.angles = dm_tilt_angles(path, images.size());
+    std::vector<tilt_stack> stacks;
+    stacks.push_back(std::move(s));
+    return stacks;
+}
+
+// The frames of the first image with most of them.
+inline std::vector<tilt_stack> dm_tilt_stacks(const std::filesystem::path& path) {
+    const dm_reader<> file(file_input{path});
+    const auto& images = file.contents().images;
+    if (images.empty()) return {};
+    const image_info& image = *std::max_element(images.begin(), images.end(),
+                                                [](const auto& a, const auto& b) { return a.frames < b.frames; });
+    tilt_stack s;
+    s.name = path.stem().string();
+    s.images.resize({image.frames, image.shape[0], image.shape[1]});
+    for (std::size_t k = 0; k < image.frames; ++k) {
+        const auto frame = file.read_frame<float>(image, k);
+        std::copy(frame.begin(), frame.end(), s.images.data() + k * frame.size());
+    }
+    s.angles = dm_tilt_angles(path, image.frames);
     std::vector<tilt_stack> stacks;
     stacks.push_back(std::move(s));
     return stacks;
@@ -182,6 +205,9 @@ inline std::vector<tilt_stack> read_tilt_stacks(const std::filesystem::path& pat
             break;
         case file_format::npz:
             stacks = detail::npz_tilt_stacks(path);
+            break;
+        case file_format::dm:
+            stacks = detail::dm_tilt_stacks(path);
             break;
         default:
             stacks = detail::image_tilt_stacks(path);
