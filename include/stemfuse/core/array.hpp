@@ -14,7 +14,7 @@
 #include <stemfuse/core/large_pages.hpp>
 #include <stemfuse/core/xtensor.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 template <class T>
 concept scalar = std::same_as<T, float> || std::same_as<T, double>;
@@ -292,4 +292,4 @@ auto as_view(A& a, std::string_view name = "array") {
     return view;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

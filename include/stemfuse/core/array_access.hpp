@@ -11,7 +11,7 @@
 
 #include <stemfuse/core/array.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Reads any accepted array as contiguous rows of T: in place where its memory allows, else from a converted copy.
 /// `name` stands in the messages. Throws shape_error for another number of dimensions.
@@ -127,4 +127,4 @@ private:
 template <class A, std::size_t N>
 using held_t = std::conditional_t<detail::viewable<A> && scalar<value_type_t<A>>, A, xt::xtensor<scalar_type_t<A>, N>>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -11,7 +11,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/error.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// out (m, n) = A (m, k) in (k, n), or out (k, n) = A^T in (m, n) for `transposed`; in and out contiguous and
 /// row-major. Called on row segments: up to 1024 pixels and 256 matrix entries a product stays below the size from
@@ -66,4 +66,4 @@ inline xt::xtensor<double, 2> eigenvectors(xt::xtensor<double, 2> matrix) {
     return matrix;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -14,7 +14,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/error.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// "is 0.5, must be in [1, 3]": the text of a message after the argument's name. Takes a number, a text or a shape.
 template <class Value>
@@ -161,4 +161,4 @@ void require_counts(const array_view<T, N>& view, std::string_view argument) {
                            [](auto v) { return std::isfinite(v) && v >= 0; });
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

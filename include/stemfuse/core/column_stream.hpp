@@ -9,7 +9,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/communicator.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Calls f(x, numbers) on rank 0 for every column x of all ranks, in order: the numbers of that column of all stacks, a
 /// stack after the other, row after row. Every rank gives its slab of the same stacks. A few columns are in memory at a
@@ -57,4 +57,4 @@ xt::xtensor<T, 3> gather_columns(const stack_view<const T>& slab, std::size_t n_
     return all;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

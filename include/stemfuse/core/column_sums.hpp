@@ -9,7 +9,7 @@
 #include <stemfuse/core/communicator.hpp>
 #include <stemfuse/core/execution.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The sum over rows of what f(row, sums) adds to sums[0 .. n_x - 1], for each column. Rows are added in order within
 /// groups of `group` rows, the groups in order: the bits of a column depend on its own numbers alone.
@@ -33,4 +33,4 @@ double sum_of_columns(const std::vector<double>& own, const C& c) {
     return std::accumulate(all.begin(), all.end(), 0.0);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

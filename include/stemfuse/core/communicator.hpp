@@ -10,7 +10,7 @@
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/partition.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Ranks 0 .. size() - 1 that hold consecutive slabs of columns x of one volume, rank k beside ranks k - 1 and k + 1.
 ///     begin_exchange(to_left, to_right, from_left, from_right)
@@ -63,4 +63,4 @@ index_range slab_of(std::size_t n_x, const C& c) {
     return partition(n_x, c.size())[c.rank()];
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

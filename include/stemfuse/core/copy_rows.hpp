@@ -7,7 +7,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/execution.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Copies an image (n_y, n_x) to another of the same shape. The two do not overlap.
 template <class T>
@@ -24,4 +24,4 @@ void copy_rows(const stack_view<const T>& from, const std::type_identity_t<stack
                  [&](std::size_t r) { std::copy_n(from.row(r / ny, r % ny), nx, to.row(r / ny, r % ny)); });
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

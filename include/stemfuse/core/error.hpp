@@ -8,7 +8,7 @@
 
 #include <stemfuse/core/number_text.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Base of everything that stemfuse throws.
 class error : public std::runtime_error {
@@ -86,4 +86,4 @@ std::string to_string(const Shape& shape)
     return text + ")";
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

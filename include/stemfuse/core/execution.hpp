@@ -14,7 +14,7 @@
 #include <stemfuse/core/executor.hpp>
 #include <stemfuse/core/thread_pool.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A handle to an executor, which must outlive it; serial by default. Every interface takes this handle, so that terms
 /// and priors are no templates of the executor. One indirect call per block of rows is all that this erasure costs.
@@ -99,4 +99,4 @@ double sum_over_rows(std::size_t n_rows, std::size_t nx, const execution& exec, 
     return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <utility>
 
-namespace stemfuse {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -80,4 +82,4 @@ private:
     Stop stop_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

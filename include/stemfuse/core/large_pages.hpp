@@ -4,11 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <stemfuse/core/abi.hpp>
+
 #ifdef __linux__
 #include <sys/mman.h>
+
 #endif
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // Asks the system to use large pages for n numbers that are allocated and not yet written. The system may ignore it. A
 // sweep takes short pieces of many rows, each in a page of its own: with pages of 2 MiB the fusion of 1024 x 1024 x 3
@@ -23,4 +26,4 @@ void prefer_large_pages([[maybe_unused]] T* data, [[maybe_unused]] std::size_t n
 #endif
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

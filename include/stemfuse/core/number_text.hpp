@@ -8,12 +8,14 @@
 #include <string_view>
 #include <system_error>
 
+#include <stemfuse/core/abi.hpp>
+
 #if !defined(__cpp_lib_to_chars)
 #include <locale>
 #include <sstream>
 #endif
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A number with at most so many significant digits and no trailing zeros: 0.25, 1e+06, nan.
 inline std::string to_string(double value, int digits = 6) {
@@ -52,4 +54,4 @@ inline std::optional<double> parse_number(std::string_view text) {
     return value;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

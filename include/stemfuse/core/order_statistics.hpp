@@ -7,7 +7,9 @@
 #include <iterator>
 #include <vector>
 
-namespace stemfuse {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The median of the absolute values of a standard normal variable. A median absolute deviation divided by it estimates
 /// a standard deviation.
@@ -49,4 +51,4 @@ inline double median(std::vector<double>& values) {
     return 0.5 * (upper + *std::max_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(half)));
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

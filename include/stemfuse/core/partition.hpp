@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace stemfuse {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The items first .. last - 1.
 struct index_range {
@@ -29,4 +31,4 @@ private:
     std::size_t n_, parts_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -7,7 +7,7 @@
 
 #include <stemfuse/core/array.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// n pixels of image row y, from column x0 on.
 struct row_segment {
@@ -61,4 +61,4 @@ private:
     detail::scratch<T*> pointers_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

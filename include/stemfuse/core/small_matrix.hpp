@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
-namespace stemfuse {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A dense row-major matrix of doubles.
 class small_matrix {
@@ -134,4 +136,4 @@ inline std::vector<double> non_negative_least_squares(const small_matrix& g, con
     return x;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -19,7 +19,7 @@
 
 #include <stemfuse/core/error.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A small pool: threads - 1 workers and the calling thread share the blocks. Calls from within a block, and calls
 /// while another thread uses the pool, run serially in their caller, so nothing waits for itself and nothing
@@ -166,4 +166,4 @@ private:
     std::unique_ptr<crew> workers_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

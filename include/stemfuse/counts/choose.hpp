@@ -20,7 +20,7 @@
 #include <stemfuse/counts/thinning.hpp>
 #include <stemfuse/simd/elementary.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// How well a fit predicts data it has not seen, a part for every row of every element.
 struct prediction_score {
@@ -279,4 +279,4 @@ private:
     xt::xtensor<std::size_t, 2> fold_;  // in which a pixel is held out
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 
 #include <stemfuse/core/array.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 struct count_step {
     double step, lowest;  // every value is lowest + k * step
@@ -71,4 +71,4 @@ std::optional<count_step> find_count_step(const image_view<const T>& map) {
     return count_step{step, lowest};
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

@@ -15,7 +15,7 @@
 #include <stemfuse/counts/count_step.hpp>
 #include <stemfuse/counts/noise_line.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 enum class count_certainty {
     none,       ///< the noise is not that of scaled counts, or there is too little of it: no number is given
@@ -135,4 +135,4 @@ std::vector<count_scale> counts_per_unit_each(const A& maps, const counts_per_un
     return found;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -14,7 +14,7 @@
 #include <stemfuse/data/image_noise.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 struct departure_options {
     double window = 6;        ///< sigma in pixels of the Gaussian under which maps are compared
@@ -104,4 +104,4 @@ inline std::string describe(const map_departure& d, const std::string& name) {
     return text;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -11,7 +11,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/counts/local_excess.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of the test of maps against counts.
 struct disagreement_options {
@@ -168,4 +168,4 @@ std::vector<disagreement_place> worst_places(const disagreement_maps<T>& found, 
     return kept;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

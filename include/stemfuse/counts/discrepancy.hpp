@@ -12,7 +12,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The deviance of one count from its rate > 0, 2 (r - m + m log(m / r)).
 inline double poisson_deviance(double count, double rate) {
@@ -89,4 +89,4 @@ double discrepancy(const M& counts, const R& rates, const execution& exec = {}) 
     return average > 0 ? total / average - 1 : 0;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 #include <stemfuse/counts/thinning.hpp>
 #include <stemfuse/data/image_noise.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The variance of counts, over their mean, less 1: 0 for Poisson counts.
 struct dispersion_test {
@@ -66,4 +66,4 @@ dispersion_test test_dispersion(const thinned_counts<T>& parts, double fraction,
     return worst;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

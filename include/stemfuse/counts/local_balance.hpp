@@ -10,7 +10,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/counts/local_excess.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// One pass of the balance.
 struct balance_pass {
@@ -103,4 +103,4 @@ void balance_locally(xt::xtensor<T, 3>& maps, const stack_view<const T>& counts,
     }
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Means under a Gaussian window around every pixel, its weights mirrored at the borders, shape (n, n_y, n_x).
 template <scalar T>
@@ -79,4 +79,4 @@ local_excess<T> measure_local_excess(const stack_view<const T>& maps, const stac
             detail::window_power(window, maps.shape[1]), detail::window_power(window, maps.shape[2])};
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -15,7 +15,7 @@
 #include <stemfuse/core/order_statistics.hpp>
 #include <stemfuse/data/image_noise.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // Noise variance against mean: variance = intercept + slope * mean.
 struct noise_line {
@@ -193,4 +193,4 @@ inline double noise_whiteness(const noise_samples& samples) {
     return typical > 0 ? typical : ratio(1);
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

@@ -13,7 +13,7 @@
 #include <stemfuse/counts/thinning.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// What thin_counts() is to counts, for maps m >= 0, shape (n, n_y, n_x), that have been fitted, scaled or resampled,
 /// in units of counts (see counts_per_unit()), so that their variance is about their mean:
@@ -49,4 +49,4 @@ thinned_counts<T> split_scaled_counts(const stack_view<const T>& maps, double fr
     return parts;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -15,7 +15,7 @@
 #include <stemfuse/counts/counts_per_unit.hpp>
 #include <stemfuse/counts/what_is_counted.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Why maps are no raw counts: a pixel that holds no whole number, 0 or more; or that no map has a number above 1, as
 /// masks have.
@@ -147,4 +147,4 @@ std::vector<count_unit> scale_to_counts(xt::xtensor<T, 3>& maps, const std::vect
     return units;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

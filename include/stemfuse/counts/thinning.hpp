@@ -13,7 +13,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/random.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The two parts of thinned counts.
 template <scalar T>
@@ -117,4 +117,4 @@ auto thin_counts(const A& counts, double fraction, std::uint64_t seed, const exe
     return parts;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-namespace stemfuse {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// 2 sqrt(m + 3/8): of variance about 1 for Poisson counts of a mean above about 3 (Anscombe 1948,
 /// doi 10.1093/biomet/35.3-4.246).
@@ -18,4 +20,4 @@ inline double counts_of_root(double v) {
     return std::max(0.0, v * v / 4 - 0.125 + w * (0.25 * s + w * (-1.375 + w * 0.625 * s)));
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

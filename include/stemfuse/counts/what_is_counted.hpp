@@ -9,7 +9,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/counts/counts_per_unit.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 enum class counted_as {
     counts,         ///< whole numbers
@@ -90,4 +90,4 @@ inline std::string describe(const counted& found, const std::string& name) {
     return text.empty() ? text : text + ".";
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 #include <stemfuse/data/drift.hpp>
 #include <stemfuse/elements/elements.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// What becomes of drift between the HAADF image and the maps.
 enum class alignment_mode {
@@ -63,4 +63,4 @@ haadf_alignment align_haadf(xt::xtensor<T, 2>& haadf, const stack_view<const T>&
     return found;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -11,7 +11,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 enum class bad_pixel_kind { hot, dead_row, dead_column, masked };
 
@@ -195,4 +195,4 @@ inline std::vector<std::string> describe_bad_pixels(const bad_pixels& bad, const
     return lines;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

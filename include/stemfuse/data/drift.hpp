@@ -16,7 +16,7 @@
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/operators/local_mean.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// In pixels: the place at (r, c) in the maps is at (r + y, c + x) in the HAADF image.
 struct drift {
@@ -209,4 +209,4 @@ auto shifted(const A& image, double y, double x) {
     return out;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -12,7 +12,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/order_statistics.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -60,4 +60,4 @@ double image_noise(const A& image, std::string_view name = "image", const execut
     return median(differences) / normal_median_magnitude;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -5,7 +5,7 @@
 
 #include <stemfuse/core/check.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A copy of `maps` (n, n_y, n_x) in which pixels below `threshold`, in the units of the maps, are 0. The result has
 /// the scalar type of the maps, double for integers. Throws shape_error for an empty stack; value_error for NaN or
@@ -22,4 +22,4 @@ auto threshold_start(const A& maps, double threshold) {
     return out;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

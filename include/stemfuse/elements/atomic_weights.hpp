@@ -7,7 +7,7 @@
 
 #include <stemfuse/elements/elements.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// By atomic number, atomic_weights[Z - 1], in g/mol: the abridged standard values of IUPAC (2021), of five digits at
 /// most; for elements without one, all radioactive, the mass number of the longest-lived isotope known.
@@ -28,4 +28,4 @@ inline double atomic_weight(std::string_view symbol) {
     return atomic_weights[static_cast<std::size_t>(atomic_number(symbol)) - 1];
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

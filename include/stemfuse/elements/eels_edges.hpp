@@ -7,7 +7,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/elements/elements.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 enum class eels_shell { k, l23 };
 
@@ -47,4 +47,4 @@ inline std::optional<eels_edge> eels_edge_of(std::string_view element) {
     return {};
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -9,7 +9,7 @@
 
 #include <stemfuse/core/error.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Symbols by atomic number: element_symbols[Z - 1].
 inline constexpr std::array<std::string_view, 118> element_symbols{
@@ -31,4 +31,4 @@ inline int atomic_number(std::string_view symbol) {
     return static_cast<int>(found - element_symbols.begin()) + 1;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

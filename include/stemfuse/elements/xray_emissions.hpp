@@ -11,7 +11,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/elements/elements.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The subshell whose vacancy a line fills; K, L1 to L3, M3 to M5.
 enum class xray_shell { k, l1, l2, l3, m3, m4, m5 };
@@ -652,4 +652,4 @@ inline std::vector<xray_emission> xray_emissions(std::string_view element, doubl
     return lines;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

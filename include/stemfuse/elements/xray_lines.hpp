@@ -10,7 +10,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/elements/elements.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// "K alpha" and its energy in keV.
 struct xray_line {
@@ -146,4 +146,4 @@ inline double line_width(double energy, double resolution = 130) {
     return std::sqrt(resolution * resolution + 2.5 * (1000 * energy - manganese)) / 1000;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

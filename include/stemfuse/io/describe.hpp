@@ -11,7 +11,7 @@
 #include <stemfuse/io/image_choice.hpp>
 #include <stemfuse/io/image_file.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What to do about a file without images.
 inline constexpr const char* without_image =
@@ -104,4 +104,4 @@ inline std::string describe(const image_file& file) {
 
 inline std::string describe_file(const std::filesystem::path& path) { return describe(image_file(path)); }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -11,7 +11,7 @@
 #include <stemfuse/io/base/array_info.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// An image of file number `file` of several.
 struct image_reference {
@@ -195,4 +195,4 @@ inline image_choice choose_images(const std::vector<const file_contents*>& files
     return choice;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

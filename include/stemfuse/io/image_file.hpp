@@ -40,7 +40,7 @@
 #endif
 #endif
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// How a file is read.
 struct read_options {
@@ -262,4 +262,4 @@ xt::xtensor<T, 2> read_image(const std::filesystem::path& path, std::string_view
     return file.read<T>(file.find(name));
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

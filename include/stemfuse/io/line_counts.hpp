@@ -12,7 +12,7 @@
 #include <stemfuse/spectra/line_windows.hpp>
 #include <stemfuse/spectra/side_background.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Counts a pixel, shape (n_lines, n_y, n_x).
 template <scalar T>
@@ -49,4 +49,4 @@ line_counts<T> read_line_counts(const image_file& file, const spectrum_info& spe
     return result;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -20,7 +20,7 @@
 #include <stemfuse/core/communicator.hpp>
 #include <stemfuse/core/error.hpp>
 
-namespace stemfuse::mpi {
+namespace stemfuse::inline STEMFUSE_ABI::mpi {
 
 /// Starts MPI and ends it with the program. One of them lives in main().
 class session {
@@ -118,4 +118,4 @@ private:
 
 static_assert(communicator<mpi_communicator>);
 
-}  // namespace stemfuse::mpi
+}  // namespace stemfuse::inline STEMFUSE_ABI::mpi

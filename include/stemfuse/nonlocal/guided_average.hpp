@@ -14,7 +14,7 @@
 #include <stemfuse/nonlocal/neighbour_search.hpp>
 #include <stemfuse/simd/elementary.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -143,4 +143,4 @@ private:
     float noise_ = 1, slope_ = -1;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -13,7 +13,7 @@
 #include <stemfuse/nonlocal/patch_descriptors.hpp>
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of the search for neighbours.
 struct neighbour_options {
@@ -247,4 +247,4 @@ inline neighbour_list find_neighbours(const patch_descriptors& descriptors, cons
     return list;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

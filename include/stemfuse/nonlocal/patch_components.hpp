@@ -12,7 +12,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The principal components of the joint patches of several channels, shape (n, n_y, n_x), and the channels made of the
 /// first r of them: every pixel is the mean of what the patches over it have there. Structure that several channels
@@ -154,4 +154,4 @@ private:
     std::vector<T> means_, directions_;  // of each tap; [component][tap]
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

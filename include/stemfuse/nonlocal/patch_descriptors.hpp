@@ -15,7 +15,7 @@
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// An image (n_y, n_x) to compare places by, and the standard deviation of a pixel's noise.
 template <scalar T>
@@ -243,4 +243,4 @@ patch_descriptors describe_patches(const std::vector<guide_image<T>>& guides, co
     return found;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

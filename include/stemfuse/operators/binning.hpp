@@ -10,7 +10,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// What a block of pixels becomes: the sum, since counts add, or the mean.
 enum class binned { sum, mean };
@@ -95,4 +95,4 @@ private:
     binned block_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

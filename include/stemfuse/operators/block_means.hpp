@@ -7,7 +7,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/execution.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 inline stack_shape halved(const stack_shape& shape) { return {shape[0], (shape[1] + 1) / 2, (shape[2] + 1) / 2}; }
 
@@ -50,4 +50,4 @@ void spread_blocks(const stack_view<const T>& coarse, const stack_view<T>& fine,
     });
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

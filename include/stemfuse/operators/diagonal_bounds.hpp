@@ -10,7 +10,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Of an operator K in scaled variables: rows, one for each image of its range, and columns, one for each map of its
 /// domain. They bound sum_i s_i ( K x )_i^2 / rows_i by sum_j columns_j / l_j x_j^2, with s_i and l_j the scales of
@@ -63,4 +63,4 @@ diagonal_bounds diagonal_bounds_of(const Op& op, std::span<const double> l, std:
     return bounds;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -7,7 +7,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// K: (n, n_y, n_x) -> (2 n, n_y, n_x). The first n images of the result are the differences along y, x[y + 1] - x[y]
 /// (zero in the last row), the other n those along x. ||K||^2 < 8, and < 4 where an extent is 1. Chambolle, J. Math.
@@ -72,4 +72,4 @@ private:
     stack_shape domain_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// K: every map of a stack (n, n_y, n_x) blurred by a Gaussian of its own standard deviation sigma >= 0, in pixels; 0
 /// leaves the map as it is. What the size of the probe, or the delocalisation of an inelastic signal, does to the maps.
@@ -61,4 +61,4 @@ private:
     std::vector<std::vector<double>> windows_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -12,7 +12,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Weights of a Gaussian of standard deviation sigma at -r .. r pixels, r = truncate sigma rounded; they sum to 1.
 template <scalar T>
@@ -95,4 +95,4 @@ xt::xtensor<T, N> gaussian_filter(const array_view<const T, N>& in, double sigma
     return smoothed(in, sigma > 0 ? gaussian_window<T>(sigma) : std::vector<T>{T(1)}, exec);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -11,7 +11,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A linear operator K on stacks of T: apply(x, out) writes out = K x, adjoint(y, out) writes out = K^T y.
 template <class Op, class T>
@@ -137,4 +137,4 @@ double norm_bound_of(const Op& op, const execution& exec = {}) {
     }
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

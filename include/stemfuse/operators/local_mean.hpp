@@ -6,7 +6,7 @@
 
 #include <stemfuse/core/array.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The mean of an image (n_y, n_x) over the square of (2 r + 1)^2 pixels around every pixel, over the part of the
 /// square that lies in the image. The time does not depend on r.
@@ -28,4 +28,4 @@ inline xt::xtensor<double, 2> local_mean(const xt::xtensor<double, 2>& image, st
     return mean;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

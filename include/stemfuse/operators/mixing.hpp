@@ -11,7 +11,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -105,4 +105,4 @@ private:
     image_shape image_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

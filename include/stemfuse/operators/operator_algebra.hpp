@@ -9,7 +9,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// K x = x on stacks of a shape.
 class identity_operator {
@@ -148,4 +148,4 @@ auto product(A a, B b, More... more) {
     }
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -16,7 +16,7 @@
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of a directional_field made of a guide image.
 struct directional_options {
@@ -142,4 +142,4 @@ directional_field(const Q&) -> directional_field<scalar_type_t<Q>>;
 template <image I>
 directional_field(const I&, double, const directional_options& = {}) -> directional_field<scalar_type_t<I>>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

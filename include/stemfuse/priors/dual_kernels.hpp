@@ -10,7 +10,7 @@
 #include <stemfuse/priors/total_variation.hpp>
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// For a prior R(x) = max over p in P of <K x, p>, K a linear operator that couples neighbouring rows at most:
 /// specialise it for a prior of your own, as below. It is made of the prior, and offers
@@ -144,4 +144,4 @@ private:
     }
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -17,7 +17,7 @@
 #include <stemfuse/simd/padded_rows.hpp>
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of dual_prox().
 struct dual_prox_options {
@@ -169,4 +169,4 @@ prox_report dual_prox(const Prior& prior, const dual_prox_options& options, cons
     return report;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-namespace stemfuse::detail {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // The momenta (t_k - 1) / t_(k+1) of FGP, one after the other: Beck & Teboulle, IEEE Trans. Image Process. 18, 2419
 // (2009), doi 10.1109/TIP.2009.2028250, eq. 4.2 and 4.3.
@@ -27,4 +29,4 @@ T dual_step(T norm2, T t) {
     return std::min(1 / (norm2 * t), T(1e12));
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

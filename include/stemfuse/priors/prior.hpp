@@ -9,7 +9,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/rows.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A prior R on stacks of T: value(x) returns R(x), prox(v, t, out) writes argmin_{u >= 0} 1/2 ||u - v||^2 + t R(u) to
 /// out, for t >= 0. v and out do not overlap. Solvers start from maps >= 0 and rely on the prox to keep them so.
@@ -81,4 +81,4 @@ struct prox_report {
     std::optional<double> gap;   ///< primal value - dual value, summed over the images
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

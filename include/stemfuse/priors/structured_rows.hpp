@@ -8,7 +8,7 @@
 #include <stemfuse/simd/simd.hpp>
 #include <stemfuse/simd/square_root.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // What A = 1 - q q^T does to a pair (y, x) at some pixels of a row: nothing where there is no field q.
 struct undirected {
@@ -203,4 +203,4 @@ double structured_value(Direction bend, std::size_t nx, std::size_t n, const T* 
     return sum.total();
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

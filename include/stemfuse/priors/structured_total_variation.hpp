@@ -18,7 +18,7 @@
 #include <stemfuse/priors/structured_rows.hpp>
 #include <stemfuse/simd/few.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// What the norm of a pixel's Jacobian is taken over.
 enum class coupling {
@@ -191,4 +191,4 @@ prox_report structured_total_variation<Coupling, T>::prox(const V& v, double t, 
     return report;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

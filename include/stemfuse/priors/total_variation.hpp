@@ -17,7 +17,7 @@
 #include <stemfuse/priors/tv/tv_chunks.hpp>
 #include <stemfuse/priors/tv/tv_tiles.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// TV(u) = sum over images and pixels of the norm of the forward differences (dy, dx), zero past the border, and
 /// prox(v, t) = argmin_u 1/2 ||u - v||^2 + t TV(u), over u >= 0 if non_negative.
@@ -262,4 +262,4 @@ private:
     }
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

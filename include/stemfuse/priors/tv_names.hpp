@@ -7,7 +7,7 @@
 
 #include <stemfuse/priors/tv/tv_rows.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 inline constexpr std::array<std::pair<std::string_view, tv_algorithm>, 3> tv_algorithm_names{
     {{"fgp", tv_algorithm::fgp}, {"gp", tv_algorithm::gp}, {"chambolle", tv_algorithm::chambolle}}};
@@ -15,4 +15,4 @@ inline constexpr std::array<std::pair<std::string_view, tv_algorithm>, 3> tv_alg
 inline constexpr std::array<std::pair<std::string_view, tv_norm>, 2> tv_norm_names{
     {{"isotropic", tv_norm::isotropic}, {"anisotropic", tv_norm::anisotropic}}};
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

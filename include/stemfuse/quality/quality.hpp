@@ -16,7 +16,7 @@
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/quantify/stoichiometry.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -178,4 +178,4 @@ quality_score score(const Fused& fused, const Raw& raw, const Truth& truth) {
     return result;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

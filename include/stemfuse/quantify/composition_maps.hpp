@@ -14,7 +14,7 @@
 #include <stemfuse/core/order_statistics.hpp>
 #include <stemfuse/quantify/quantification.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of composition_maps() and its standard errors.
 struct composition_options {
@@ -137,4 +137,4 @@ xt::xtensor<double, 3> composition_errors(const A& half, const B& other_half, co
     return errors;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -15,7 +15,7 @@
 #include <stemfuse/elements/atomic_weights.hpp>
 #include <stemfuse/quantify/stoichiometry.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 enum class fraction_kind { atomic, weight };
 
@@ -202,4 +202,4 @@ inline composition global_composition(const k_factors& factors, const count_tota
     return found;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

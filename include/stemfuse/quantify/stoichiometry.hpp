@@ -10,7 +10,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -62,4 +62,4 @@ std::vector<double> stoichiometry_error(const Fused& fused, const Truth& truth) 
     return fused_sums;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

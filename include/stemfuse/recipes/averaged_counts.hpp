@@ -16,7 +16,7 @@
 #include <stemfuse/recipes/count_search.hpp>
 #include <stemfuse/recipes/residue.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The kernels that are tried: every softness with every kind of patch, of the image alone and of image and maps.
 struct kernel_grid {
@@ -227,4 +227,4 @@ private:
 
 }  // namespace detail
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -11,7 +11,7 @@
 #include <stemfuse/nonlocal/patch_components.hpp>
 #include <stemfuse/recipes/count_problem.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Patches whose components are tried.
 struct component_patches {
@@ -101,4 +101,4 @@ private:
 
 }  // namespace detail
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

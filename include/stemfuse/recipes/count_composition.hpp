@@ -11,7 +11,7 @@
 #include <stemfuse/quantify/composition_maps.hpp>
 #include <stemfuse/recipes/guided_fusion.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The composition of the whole image, with the standard errors of counting, and of every pixel.
 struct count_composition {
@@ -98,4 +98,4 @@ xt::xtensor<double, 3> errors_of_halves(const k_factors& factors, const xt::xten
 
 }  // namespace detail
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

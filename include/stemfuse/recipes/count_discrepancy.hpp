@@ -10,7 +10,7 @@
 #include <stemfuse/counts/discrepancy.hpp>
 #include <stemfuse/recipes/count_fusion.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The cheap fallback of fuse_counts(): of the fits to the counts alone with the smoothings of the grid up to 4, the
 /// one whose discrepancy() is next to 0; then, with the same smoothing, counts and image with the middle weight of the
@@ -64,4 +64,4 @@ auto fuse_counts_by_discrepancy(const M& counts, const B& background, const H& h
     return result;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -15,7 +15,7 @@
 #include <stemfuse/recipes/count_search.hpp>
 #include <stemfuse/recipes/residue.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of fuse_counts().
 struct count_fusion_options {
@@ -221,4 +221,4 @@ extern template count_fusion_result<double> fuse_count_views(const stack_view<co
 }  // namespace detail
 #endif
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

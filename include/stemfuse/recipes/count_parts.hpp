@@ -11,7 +11,7 @@
 #include <stemfuse/data/image_noise.hpp>
 #include <stemfuse/recipes/count_problem.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -80,4 +80,4 @@ private:
     std::vector<count_problem<T>> parts_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

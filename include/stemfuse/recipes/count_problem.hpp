@@ -18,7 +18,7 @@
 #include <stemfuse/terms/count_likelihood.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -240,4 +240,4 @@ private:
     double unit_ = 0;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

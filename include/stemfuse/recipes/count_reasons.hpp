@@ -10,7 +10,7 @@
 #include <stemfuse/recipes/count_setting.hpp>
 #include <stemfuse/recipes/recipe_warning.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The place of a setting among those that were tried; their number where it is none of them.
 inline std::size_t place_of(const std::vector<tried_setting>& tried, const count_setting& s) {
@@ -95,4 +95,4 @@ inline std::string in_words(const choice_reason& r, const std::string& element) 
     return text;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

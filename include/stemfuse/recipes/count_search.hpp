@@ -12,7 +12,7 @@
 #include <stemfuse/recipes/count_problem.hpp>
 #include <stemfuse/recipes/part_fits.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The settings that are tried: with every combination of directed, weight and exponent along the smoothings, from the
 /// one that is best without the image on to both sides while some element is predicted better; every fit under every
@@ -230,4 +230,4 @@ private:
 
 }  // namespace detail
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -6,7 +6,7 @@
 
 #include <stemfuse/counts/choose.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Whether counts are averaged over places that look alike, in the image or in the image and in maps of a first fit, or
 /// made of the principal components of all patches.
@@ -42,4 +42,4 @@ struct tried_setting {
     std::vector<score_deficit> by_element;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

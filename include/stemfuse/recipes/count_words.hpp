@@ -11,7 +11,7 @@
 #include <stemfuse/recipes/count_reasons.hpp>
 #include <stemfuse/recipes/counts.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 inline constexpr std::string_view relative_amounts = "relative amounts per element only: a composition needs k-factors";
 
@@ -84,4 +84,4 @@ std::vector<std::string> disagreement_in_words(const disagreement_maps<T>& found
     return sentences;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -19,7 +19,7 @@
 #include <stemfuse/recipes/recipe_observer.hpp>
 #include <stemfuse/recipes/recipe_warning.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Nothing has to be set but the elements: settings are chosen by counts held out.
 struct count_recipe_options {
@@ -281,4 +281,4 @@ memory_estimate counts_memory(const stack_shape& shape, bool averaging, std::siz
     return {std::max(fits, (36 + 15 * at_once) * stack + neighbours + descriptors)};
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

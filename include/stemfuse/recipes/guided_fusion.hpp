@@ -17,7 +17,7 @@
 #include <stemfuse/recipes/component_fits.hpp>
 #include <stemfuse/recipes/count_fusion.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of a fusion of counts with averages.
 struct guided_fusion_options {
@@ -350,4 +350,4 @@ extern template guided_fusion_result<double> fuse_guided_views(const stack_view<
 }  // namespace detail
 #endif
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

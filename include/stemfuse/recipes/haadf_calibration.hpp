@@ -15,7 +15,7 @@
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/simd/elementary.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// b_H = offset + sum_i responses_i x_i^gamma + what stays unexplained.
 struct haadf_calibration {
@@ -192,4 +192,4 @@ haadf_calibration calibrate_haadf(const X& maps, const H& haadf, const haadf_cal
     return *best;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

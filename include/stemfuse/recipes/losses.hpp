@@ -14,7 +14,7 @@
 #include <stemfuse/spectra/spectrum_filter.hpp>
 #include <stemfuse/terms/correlated_likelihood.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// What a filter makes of an image of loss spectra.
 template <scalar T>
@@ -196,4 +196,4 @@ spectral_fusion_result<T> fuse_losses(const filtered_losses<T>& losses, const H&
     return result;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

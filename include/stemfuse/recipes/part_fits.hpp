@@ -8,7 +8,7 @@
 #include <stemfuse/counts/choose.hpp>
 #include <stemfuse/recipes/count_problem.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // As one problem of which every pixel is predicted by the fit that has not seen it. Refers to problems and hold-out.
 template <scalar T>
@@ -58,4 +58,4 @@ private:
     const count_holdout<T>& holdout_;
 };
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

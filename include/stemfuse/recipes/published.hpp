@@ -19,7 +19,7 @@
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The weights are those of the tutorial on DyScO3 (Manassa et al., Elemental Microscopy (2024),
 /// doi 10.69761/MXVR4353); they belong to images scaled to [0, 1] and to the early stop.
@@ -129,4 +129,4 @@ memory_estimate published_memory(const stack_shape& shape) {
     return {4 * static_cast<double>(shape[0]) * image + 3 * image};
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -8,7 +8,7 @@
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/solvers/stopping.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Where a recipe is: of all its work, this fraction is done.
 enum class recipe_stage { preparing, fusing, fusing_halves, finishing };
@@ -59,4 +59,4 @@ struct memory_estimate {
     double mebibytes() const { return bytes / 1048576; }
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -13,7 +13,7 @@
 #include <stemfuse/counts/departure.hpp>
 #include <stemfuse/data/alignment.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The HAADF image was moved onto the maps by -y rows and -x columns.
 struct haadf_moved {
@@ -133,4 +133,4 @@ inline std::string in_words(const recipe_warning& warning, const std::vector<std
     return std::visit(detail::warning_in_words{elements}, warning);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

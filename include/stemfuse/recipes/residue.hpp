@@ -10,7 +10,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/order_statistics.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// How bright the bright parts of a map (n_y, n_x) are: its 99.5th percentile, 0 for an empty one.
 template <scalar T>
@@ -36,4 +36,4 @@ void remove_residue(const image_view<T>& x, double fraction) {
     }
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -16,7 +16,7 @@
 #include <stemfuse/spectra/binned_spectra.hpp>
 #include <stemfuse/terms/spectral_likelihood.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -162,4 +162,4 @@ spectral_fusion_result<T> fuse_spectra(const binned_spectra<T>& spectra, const H
     return result;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

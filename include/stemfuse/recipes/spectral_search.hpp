@@ -13,7 +13,7 @@
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/recipes/count_problem.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 struct spectral_fusion_options {
     std::vector<double> smoothings{20, 13, 9, 6, 4, 2.7, 1.8, 1.2};  ///< tried, see count_setting; largest first
@@ -211,4 +211,4 @@ void fit_as_found(spectral_fusion_result<T>& result, const Problem& whole, const
 
 }  // namespace detail
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -21,7 +21,7 @@
 #include <stemfuse/tomography/tilt_defaults.hpp>
 #include <stemfuse/tomography/tilt_scheme.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -299,4 +299,4 @@ tomography_result<T> fuse_tilt_series(const tilt_measurement<T>& m, const tomogr
     return detail::tomography_run<T, C>(m, o, exec, ranks).run(observer);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

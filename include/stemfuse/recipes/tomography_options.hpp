@@ -11,7 +11,7 @@
 #include <stemfuse/solvers/stopping.hpp>
 #include <stemfuse/tomography/volume_variation.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A HAADF tilt series and tilt series of counts on one detector, aligned to one tilt axis along x.
 template <scalar T>
@@ -61,4 +61,4 @@ struct tomography_result {
 /// The part of the work that an observer is told of.
 enum class tomography_stage { start, chemistry, fusion };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -14,7 +14,7 @@
 #include <stemfuse/report/figure/figure_parts.hpp>
 #include <stemfuse/report/html.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -121,4 +121,4 @@ inline std::string history_chart(std::string_view title, const std::vector<doubl
            "\" text-anchor=\"middle\">iteration</text>\n</svg>\n";
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

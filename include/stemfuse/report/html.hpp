@@ -11,7 +11,7 @@
 #include <stemfuse/report/figure/png.hpp>
 #include <stemfuse/report/figure/rgb_image.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// RFC 4648, section 4.
 inline std::string base64(std::string_view bytes) {
@@ -64,4 +64,4 @@ inline std::string table_html(std::string_view caption, const std::vector<std::s
     return html + "</tbody></table>\n";
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -24,7 +24,7 @@
 #include <stemfuse/report/report_style.hpp>
 #include <stemfuse/report/report_trust.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The options of the report.
 struct report_options {
@@ -248,4 +248,4 @@ void write_report(const std::filesystem::path& path, const fusion_record<T>& rec
     write_file(path, report_html(record, options));
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -14,7 +14,7 @@
 #include <stemfuse/report/history_chart.hpp>
 #include <stemfuse/report/html.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A fit: by how much it predicts the counts held out worse than the best one does (log-likelihood), and the standard
 /// error of that.
@@ -195,4 +195,4 @@ inline std::string holdout_html(const holdout_record& holdout, const std::vector
            charts + "</div>\n<div class=\"tables\">\n" + detail::holdout_table(panels.front()) + "</div>\n";
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

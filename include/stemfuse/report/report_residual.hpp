@@ -9,7 +9,7 @@
 #include <stemfuse/report/figure/residual.hpp>
 #include <stemfuse/report/html.hpp>
 
-namespace stemfuse::io::detail {
+namespace stemfuse::inline STEMFUSE_ABI::io::detail {
 
 // The profiles of the figure, as a picture; nothing of a single column of pixels. `columns` are the figure's.
 template <scalar T>
@@ -46,4 +46,4 @@ std::string residual_html(const fusion_record<T>& record, const image_shape& siz
            panels + "</div>\n";
 }
 
-}  // namespace stemfuse::io::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::io::detail

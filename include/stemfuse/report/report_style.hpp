@@ -3,7 +3,9 @@
 
 #include <string_view>
 
-namespace stemfuse::io {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Stands in the head of a report. The policy forbids scripts, and loads from anywhere.
 inline constexpr std::string_view report_head = R"(<meta http-equiv="Content-Security-Policy"
@@ -69,4 +71,4 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .6r
 </style>
 )";
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

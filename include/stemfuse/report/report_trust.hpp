@@ -14,7 +14,7 @@
 #include <stemfuse/report/figure/map_image.hpp>
 #include <stemfuse/report/html.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -57,4 +57,4 @@ inline std::string trust_html(const trust_record& section, const std::vector<std
            sentences + "</ul>\n<div class=\"maps\">\n" + maps + "</div>\n";
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

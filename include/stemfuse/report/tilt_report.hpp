@@ -15,7 +15,7 @@
 #include <stemfuse/report/html.hpp>
 #include <stemfuse/report/report_style.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What the report shows. Volumes are (n_e, n_z n_y, n_x).
 struct tilt_report {
@@ -108,4 +108,4 @@ inline std::string tilt_report_html(const tilt_report& r) {
     return html + "</main></body></html>\n";
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -21,7 +21,7 @@
 #include <stemfuse/simd/polynomial.hpp>
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -276,4 +276,4 @@ private:
     T high_, low_, of_log_, floor_, at_floor_, limit_, beyond_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

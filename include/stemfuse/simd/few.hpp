@@ -7,7 +7,7 @@
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // Calls f<n>() for n in [1, Most], else f<0>(). A kernel template takes Few, the number of maps: a constant if known at
 // compile time, so that its loops over the maps unroll and stay in registers; 0 if known at run time only.
@@ -27,4 +27,4 @@ struct held_pack {
 template <std::size_t Few, class T>
 using held_packs = scratch<held_pack<T>, (Few > 0 ? Few : 8)>;
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

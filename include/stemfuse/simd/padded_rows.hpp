@@ -6,7 +6,7 @@
 
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // Zero-initialised rows, aligned as packs, with room for a pack before and behind each.
 template <class T>
@@ -51,4 +51,4 @@ private:
     std::vector<T*> pointers_;
 };
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

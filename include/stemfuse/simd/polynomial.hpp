@@ -6,7 +6,7 @@
 
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // A pack of unsigned integers.
 template <class Word>
@@ -29,4 +29,4 @@ template <const auto& c, std::size_t First = 0, std::size_t Step = 1, class Pack
     }
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

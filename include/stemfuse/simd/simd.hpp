@@ -9,20 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-#if !defined(__GNUC__) && !defined(STEMFUSE_PORTABLE)
-#define STEMFUSE_PORTABLE
-#endif
-
-// What the compiler's target has, where it is to be used.
-#if !defined(STEMFUSE_PORTABLE)
-#if defined(__AVX512F__) && defined(__AVX512DQ__)
-#define STEMFUSE_HAS_AVX512
-#elif defined(__AVX__)
-#define STEMFUSE_HAS_AVX
-#elif defined(__SSE2__)
-#define STEMFUSE_HAS_SSE2
-#endif
-#endif
+#include <stemfuse/core/abi.hpp>
 
 #if defined(STEMFUSE_HAS_AVX512) || defined(STEMFUSE_HAS_AVX)
 #include <immintrin.h>
@@ -30,7 +17,7 @@
 #include <emmintrin.h>
 #endif
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Bytes of a pack: those of the widest register of the compiler's target, 16 on every x86-64 and on 64-bit ARM, 32
 /// with AVX, 64 with AVX-512. In portable code, where a pack is one number, those of the largest.
@@ -272,4 +259,4 @@ private:
     double total_ = 0;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -9,7 +9,7 @@
 #include <stemfuse/simd/polynomial.hpp>
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -85,4 +85,4 @@ Pack square_root(Pack x) {
     return x * reciprocal_sqrt(pack_max(x, Pack{} + std::numeric_limits<lane_t<Pack>>::min()));
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

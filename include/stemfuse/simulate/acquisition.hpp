@@ -12,7 +12,7 @@
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// How a specimen is measured: dose, background, noise, faults of the detector.
 struct acquisition_options {
@@ -155,4 +155,4 @@ acquisition<T> acquire(const specimen<T>& sample, const acquisition_options& opt
     return a;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -8,7 +8,7 @@
 #include <stemfuse/simulate/smooth_noise.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of amorphous_wedge().
 struct amorphous_wedge_options {
@@ -59,4 +59,4 @@ specimen<T> amorphous_wedge(const amorphous_wedge_options& options = {}) {
     });
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -8,7 +8,7 @@
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of antisite_superlattice().
 struct antisite_superlattice_options {
@@ -55,4 +55,4 @@ specimen<T> antisite_superlattice(const antisite_superlattice_options& options =
     return detail::make_specimen<T>({"Ba", "Sr", "Mn", "O"}, {56, 38, 25, 8}, amounts);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

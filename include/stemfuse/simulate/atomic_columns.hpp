@@ -8,7 +8,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/random.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // A column's image: a Gaussian of that peak and standard deviation. Lengths in pixels; the centre of the first pixel is
 // at (0.5, 0.5).
@@ -53,4 +53,4 @@ inline double diffuse_step(double x, double middle, double length) {
     return 0.5 * (1 + std::erf((x - middle) / length));
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

@@ -8,7 +8,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A disc, in pixels; the centre of the first pixel is at (0.5, 0.5).
 struct blind_spot {
@@ -49,4 +49,4 @@ double spot_level(const U& map, const X& even, const blind_spot& spot) {
     return inside[0] / around[0] / (inside[1] / around[1]);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -27,7 +27,7 @@
 #include <stemfuse/simulate/spotted_perovskite.hpp>
 #include <stemfuse/simulate/stacking_fault.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A specimen by name, with the conditions of its measurement.
 template <scalar T>
@@ -122,4 +122,4 @@ const catalogue_entry<T>& specimen_by_name(std::string_view name) {
     throw value_error("specimen", is_but_must_be(name, "one of " + names));
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

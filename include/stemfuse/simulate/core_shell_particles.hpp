@@ -8,7 +8,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of core_shell_particles().
 struct core_shell_options {
@@ -83,4 +83,4 @@ specimen<T> core_shell_particles(const core_shell_options& options = {}) {
     return detail::make_specimen<T>({"Co", "Mn", "O"}, {27, 25, 8}, amounts);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -9,7 +9,7 @@
 #include <stemfuse/simulate/smooth_noise.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of diffracting_grains().
 struct diffracting_grains_options {
@@ -54,4 +54,4 @@ specimen<T> diffracting_grains(const diffracting_grains_options& options = {}) {
     });
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

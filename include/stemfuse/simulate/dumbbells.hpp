@@ -10,7 +10,7 @@
 #include <stemfuse/simulate/smooth_noise.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of dumbbells().
 struct dumbbell_options {
@@ -79,4 +79,4 @@ specimen<T> dumbbells(const dumbbell_options& options = {}) {
     });
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

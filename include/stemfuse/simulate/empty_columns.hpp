@@ -6,7 +6,7 @@
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of empty_columns().
 struct empty_columns_options {
@@ -52,4 +52,4 @@ specimen<T> empty_columns(const empty_columns_options& options = {}) {
     return s;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -9,7 +9,7 @@
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of exchanged_discs().
 struct exchanged_discs_options {
@@ -72,4 +72,4 @@ specimen<T> exchanged_discs(const exchanged_discs_options& options = {}) {
     return s;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -7,7 +7,7 @@
 #include <stemfuse/simulate/smooth_noise.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of graded_interface().
 struct graded_interface_options {
@@ -44,4 +44,4 @@ specimen<T> graded_interface(const graded_interface_options& options = {}) {
     });
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

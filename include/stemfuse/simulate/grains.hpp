@@ -9,7 +9,7 @@
 
 #include <stemfuse/core/random.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // A place in a plane of grains.
 struct grain_place {
@@ -62,4 +62,4 @@ private:
     std::vector<point> points_;
 };
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

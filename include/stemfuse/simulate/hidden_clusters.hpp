@@ -6,7 +6,7 @@
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of hidden_clusters().
 struct hidden_clusters_options {
@@ -51,4 +51,4 @@ specimen<T> hidden_clusters(const hidden_clusters_options& options = {}) {
     return s;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -8,7 +8,7 @@
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of hidden_element().
 struct hidden_element_options {
@@ -70,4 +70,4 @@ specimen<T> hidden_element(const hidden_element_options& options = {}) {
     return detail::make_specimen<T>({"La", "Ni", "Li"}, {57, 28, 0}, amounts);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 #include <stemfuse/simulate/smooth_noise.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of multilayer().
 struct multilayer_options {
@@ -52,4 +52,4 @@ specimen<T> multilayer(const multilayer_options& options = {}) {
     });
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 #include <stemfuse/simulate/smooth_noise.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A particle whose core has the share `platinum` of Pt. Its centre is in n_y and n_x from the middle of the first
 /// pixel, its radius in sqrt(n_y n_x).
@@ -117,4 +117,4 @@ specimen<T> particles_on_carbon(const particles_on_carbon_options& options = {})
     return s;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

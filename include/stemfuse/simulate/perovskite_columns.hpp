@@ -7,7 +7,7 @@
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of perovskite_columns().
 struct perovskite_options {
@@ -46,4 +46,4 @@ specimen<T> perovskite_columns(const perovskite_options& options = {}) {
     return detail::make_specimen<T>({"Sc", "Dy", "O"}, {21, 66, 8}, amounts);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

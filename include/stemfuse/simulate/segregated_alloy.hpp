@@ -11,7 +11,7 @@
 #include <stemfuse/simulate/smooth_noise.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of segregated_alloy().
 struct segregated_alloy_options {
@@ -88,4 +88,4 @@ specimen<T> segregated_alloy(const segregated_alloy_options& options = {}) {
     return detail::make_specimen<T>({"Ni", "Cr", "Co", "Al", "Hf"}, amounts, brightness);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -9,7 +9,7 @@
 #include <stemfuse/simulate/grains.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of segregated_boundaries().
 struct segregated_boundaries_options {
@@ -50,4 +50,4 @@ specimen<T> segregated_boundaries(const segregated_boundaries_options& options =
     return s;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -9,7 +9,7 @@
 #include <stemfuse/core/random.hpp>
 #include <stemfuse/core/xtensor.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // Gaussian weights of standard deviation `length` pixels, cut at 4 of them, for noise of variance 1 under them.
 inline std::vector<double> noise_window(double length) {
@@ -53,4 +53,4 @@ inline xt::xtensor<double, 2> smooth_field(std::size_t ny, std::size_t nx, doubl
     return field;
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

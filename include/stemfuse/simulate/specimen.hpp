@@ -12,7 +12,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/random.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A disc in which a map differs from its surroundings; the centre of the first pixel is at (0.5, 0.5).
 struct specimen_feature {
@@ -113,4 +113,4 @@ inline std::vector<double> scattering_powers(std::vector<double> atomic_numbers)
 
 }  // namespace detail
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -6,7 +6,7 @@
 #include <stemfuse/simulate/smooth_noise.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of spinodal_alloy().
 struct spinodal_alloy_options {
@@ -39,4 +39,4 @@ specimen<T> spinodal_alloy(const spinodal_alloy_options& options = {}) {
                                     [](std::size_t, const std::vector<double>& v) { return v[0] + v[1]; });
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 #include <stemfuse/simulate/blind_spot.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of spotted_perovskite().
 struct spotted_perovskite_options {
@@ -67,4 +67,4 @@ specimen<T> spotted_perovskite(const spotted_perovskite_options& options = {}) {
     return s;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -7,7 +7,7 @@
 #include <stemfuse/simulate/atomic_columns.hpp>
 #include <stemfuse/simulate/specimen.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of stacking_fault().
 struct stacking_fault_options {
@@ -56,4 +56,4 @@ specimen<T> stacking_fault(const stacking_fault_options& options = {}) {
     return detail::make_specimen<T>({"Co", "Ta", "Cr"}, {27, 73, 24}, amounts);
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

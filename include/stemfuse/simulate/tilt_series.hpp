@@ -17,7 +17,7 @@
 #include <stemfuse/core/random.hpp>
 #include <stemfuse/elements/elements.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// An ellipsoid whose axes are z, y and x, in units of the volume's half width, which adds `density` of the elements
 /// (or takes it away) where it is. Its projections are known in closed form.
@@ -246,4 +246,4 @@ simulated_tilts<T> simulate_tilts(const tilt_specimen& specimen, tilt_acquisitio
     return out;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -12,7 +12,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The prior's duals, as its dual_kernels take them, and for each map the step t (see primal_dual_sweep) and the scale
 /// that the stationarity measure takes. Each may be empty: then the next solve finds its own.
@@ -60,4 +60,4 @@ void equalise_steps(convergent_duals<T>& of) {
 }
 
 }  // namespace detail
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -18,7 +18,7 @@
 #include <stemfuse/solvers/primal_dual_sweep.hpp>
 #include <stemfuse/solvers/stationarity.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Majorisation and minimisation: the elastic term is replaced by its convex majoriser at the iterate, and `sweeps`
 /// primal-dual steps go down the convex problem that results, each one sweep over memory (see primal_dual_sweep). They
@@ -238,4 +238,4 @@ private:
     }
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -14,7 +14,7 @@
 #include <stemfuse/solvers/published_scheme.hpp>
 #include <stemfuse/solvers/stopping.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A scheme S supplies one iteration on an objective F: S::duals_of<Prior, T>::type is what a result hands to a warm
 /// start; start(f, x, duals, execution) returns a state with the members `at` (costs at x) and `duals`; advance(f,
@@ -229,4 +229,4 @@ fusion_solver(Elastic, Chemical, Prior, Scheme) -> fusion_solver<Elastic, Chemic
 template <class Elastic, class Chemical, class Prior, class Scheme>
 fusion_solver(Elastic, Chemical, Prior, Scheme, cost_weights) -> fusion_solver<Elastic, Chemical, Prior, Scheme>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -13,7 +13,7 @@
 #include <stemfuse/priors/prior.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The weights of the three terms, each finite and >= 0. The published lambda_haadf is 1 / n_elements.
 struct cost_weights {
@@ -168,4 +168,4 @@ private:
     std::size_t n_elements_ = 0;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

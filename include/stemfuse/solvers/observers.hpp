@@ -14,7 +14,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/solvers/stopping.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Maps of an iteration, shape (n_elements, n_y, n_x), and what they cost.
 template <scalar T>
@@ -127,4 +127,4 @@ private:
     std::tuple<Observers&...> observers_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -9,7 +9,7 @@
 #include <stemfuse/simd/padded_rows.hpp>
 #include <stemfuse/simd/simd.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // x' = about argmin_{x >= 0} of M(x | a) + C(x) + lambda <x, q> + sum_i w_i / 2 ||x_i - z_i||^2, pixel by pixel, from x
 // = z on, with M the convex majoriser of an objective's elastic term and C its chemical term, both weighted. See
@@ -113,4 +113,4 @@ private:
     padded_row_slots<T> images_;
 };
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

@@ -19,7 +19,7 @@
 #include <stemfuse/solvers/primal_dual/step_balance.hpp>
 #include <stemfuse/solvers/stationarity.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Minimises lambda_haadf E(x) + lambda_chemical C(x) + lambda_tv R(x) over x >= 0 where E and C are any of
 ///   - composed_term of a likelihood that is a dualisable_term, such as counts of blurred, binned or mixed maps;
@@ -241,4 +241,4 @@ private:
     }
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

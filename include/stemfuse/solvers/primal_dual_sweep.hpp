@@ -14,7 +14,7 @@
 #include <stemfuse/simd/padded_rows.hpp>
 #include <stemfuse/solvers/pixel_newton.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // What a sweep works on: maps x, duals p and the elastic term's tangent at the anchor a, and for each map lambda / t_i
 // and the step of its duals.
@@ -96,4 +96,4 @@ private:
     std::vector<band> bands_;
 };
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

@@ -12,7 +12,7 @@
 #include <stemfuse/simd/simd.hpp>
 #include <stemfuse/solvers/objective.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// x <- prox_{step lambda_tv R}( max(0, x - step grad) ) with grad that of the weighted smooth terms. Manassa et al.,
 /// Elemental Microscopy (2024), doi 10.69761/MXVR4353: step 1, and duals that start at zero in every iteration. The
@@ -195,4 +195,4 @@ private:
     }
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -16,7 +16,7 @@
 #include <stemfuse/simd/simd.hpp>
 #include <stemfuse/solvers/objective.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The costs at some maps, and how far they are from a stationary point.
 struct stationarity_report {
@@ -150,4 +150,4 @@ stationarity_report stationarity(const objective<E, C, P>& f, const stack_view<c
     return {at, detail::relative_excess(excess, at.total)};
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

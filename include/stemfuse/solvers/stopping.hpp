@@ -11,7 +11,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/solvers/objective.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// When a solve ends.
 struct stopping {
@@ -105,4 +105,4 @@ struct fusion_report {
     std::optional<double> sweeps{};  ///< over the maps in all, where the scheme counts them
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

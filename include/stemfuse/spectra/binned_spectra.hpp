@@ -12,7 +12,7 @@
 #include <stemfuse/spectra/signature_bins.hpp>
 #include <stemfuse/spectra/spectrum_filter.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Of an image (n_y, n_x) of spectra.
 template <scalar T>
@@ -76,4 +76,4 @@ private:
     binned_spectra<T> out_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

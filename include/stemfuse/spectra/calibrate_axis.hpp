@@ -12,7 +12,7 @@
 #include <stemfuse/core/small_matrix.hpp>
 #include <stemfuse/spectra/sum_fit.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// How a spectrum's axis and lines differ from what its file says. Energies are gain (nominal energy + shift).
 struct axis_calibration {
@@ -172,4 +172,4 @@ inline axis_calibration calibrate_axis(const std::vector<double>& counts, const 
     return result;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

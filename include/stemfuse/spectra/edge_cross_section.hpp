@@ -8,7 +8,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/elements/eels_edges.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The microscope of a spectrum of losses.
 struct eels_conditions {
@@ -98,4 +98,4 @@ inline double edge_cross_section(const eels_edge& edge, double loss, const eels_
     return 4 * std::numbers::pi * bohr_radius * bohr_radius * rydberg * rydberg / (kinetic * loss) * sum * step;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -12,7 +12,7 @@
 #include <stemfuse/elements/xray_lines.hpp>
 #include <stemfuse/spectra/spectrum_axis.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 enum class detector_window { none, polymer };
 
@@ -129,4 +129,4 @@ inline void add_line(std::span<double> spectrum, const spectrum_axis& axis, cons
     }
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

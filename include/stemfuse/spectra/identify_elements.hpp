@@ -15,7 +15,7 @@
 #include <stemfuse/elements/elements.hpp>
 #include <stemfuse/spectra/sum_fit.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of identify_elements().
 struct identification_options {
@@ -357,4 +357,4 @@ inline std::vector<identified_element> identify_elements(const std::vector<doubl
     return found;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -15,7 +15,7 @@
 #include <stemfuse/io/base/energy_windows.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Energies in keV. The windows begin and end between two channels.
 struct line_window {
@@ -159,4 +159,4 @@ inline std::vector<line_window> line_windows(const std::vector<std::string>& ele
     return windows;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -13,7 +13,7 @@
 #include <stemfuse/spectra/edge_cross_section.hpp>
 #include <stemfuse/spectra/sum_fit.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A spectrum of low losses, with the step of the spectra: how often an electron that has ionised an atom loses more on
 /// its way. Channel `zero` holds no loss. Empty: single scattering is assumed, which is wrong for thick specimens.
@@ -221,4 +221,4 @@ inline spectral_signatures fit_loss_spectrum(const std::vector<double>& counts, 
     return s;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/operators/local_mean.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 enum class background_kind { map, constant };
 
@@ -63,4 +63,4 @@ xt::xtensor<T, 2> side_background(const Sides& sides, const std::vector<double>&
     return background;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

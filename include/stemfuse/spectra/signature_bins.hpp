@@ -14,7 +14,7 @@
 #include <stemfuse/core/small_matrix.hpp>
 #include <stemfuse/spectra/sum_fit.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The bin of every channel, and the signatures summed over the channels of each bin.
 struct signature_bins {
@@ -243,4 +243,4 @@ inline signature_bins bin_channels(const spectral_signatures& s, std::size_t bin
     return out;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -6,7 +6,7 @@
 
 #include <stemfuse/core/check.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Energies of equally spaced channels, in keV for X-rays and in eV for energy losses: channel i is centred at
 /// first + i step.
@@ -33,4 +33,4 @@ inline void require_axis(const spectrum_axis& axis) {
     require_in_range(static_cast<double>(axis.channels), 1, 1 << 24, "axis.channels");
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

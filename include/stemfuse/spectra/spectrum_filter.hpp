@@ -8,7 +8,7 @@
 #include <stemfuse/core/small_matrix.hpp>
 #include <stemfuse/spectra/sum_fit.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The weights F, of shape (n_elements + 1, channels), by which the channels y of a pixel give F y: counts of each
 /// element in the used channels, and last of the background. They are those of least squares with the inverse rates of
@@ -87,4 +87,4 @@ private:
     std::vector<double> overlap_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -15,7 +15,7 @@
 #include <stemfuse/spectra/edx_detector.hpp>
 #include <stemfuse/spectra/spectrum_axis.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of the fit to a sum spectrum.
 struct sum_fit_options {
@@ -314,4 +314,4 @@ inline spectral_signatures fit_sum_spectrum(const std::vector<double>& counts, c
     return s;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

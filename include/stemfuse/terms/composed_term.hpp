@@ -10,7 +10,7 @@
 #include <stemfuse/operators/linear_operator.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// f(K x) for a smooth term f and a linear operator K: the maps x have the shape of K's domain, K x that of the term.
 /// Where f is a likelihood, K is what the instrument does to the maps before it counts. A likelihood of counts needs
@@ -83,4 +83,4 @@ private:
     Operator operator_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

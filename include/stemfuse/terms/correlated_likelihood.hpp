@@ -13,7 +13,7 @@
 #include <stemfuse/simd/simd.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// f(x) = 1/2 sum over pixels of (x - b)^T H (x - b) for maps x and measured maps b of any sign, shape (n_elements,
 /// n_y, n_x), H the inverse of the covariance of b in each pixel. Couples elements, not pixels. Stack is the type that
@@ -169,4 +169,4 @@ correlated_likelihood(A&&, const C&) -> correlated_likelihood<held_t<std::remove
 template <stack A, stack C>
 correlated_likelihood(A&&, const C&, const execution&) -> correlated_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

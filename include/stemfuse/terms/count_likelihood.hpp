@@ -13,7 +13,7 @@
 #include <stemfuse/terms/dualisable_term.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// f(x) = sum ( w r - m log r ) over elements and pixels, r = s_i x_i + b: the negative logarithm of the probability of
 /// the counts m, without the part log m! that no map changes, where an element's map 1 gives s_i counts in a pixel and
@@ -241,4 +241,4 @@ template <class A, class First, class... Rest>
     requires detail::refused_array<A, 3>
 count_likelihood(A&&, First&&, Rest&&...) -> count_likelihood<xt::xtensor<double, 3>>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

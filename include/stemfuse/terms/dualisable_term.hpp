@@ -11,7 +11,7 @@
 #include <stemfuse/simd/square_root.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A convex pixel-local term f that couples no elements and offers, in closed form,
 ///     row_dual_prox(segment, z, y, steps, scale)
@@ -42,4 +42,4 @@ Pack poisson_dual_prox(Pack a, Pack counts, Pack c) {
 }
 
 }  // namespace detail
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

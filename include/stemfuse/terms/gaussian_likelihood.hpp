@@ -14,7 +14,7 @@
 #include <stemfuse/terms/dualisable_term.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// f(x) = 1/2 sum ( (x_i - b_i) / sigma_i )^2 over elements and pixels, for maps x and measured maps b of shape
 /// (n_elements, n_y, n_x), b of any sign, as after background subtraction. sigma_i > 0: one number, or one per element.
@@ -134,4 +134,4 @@ template <class A, class First, class... Rest>
     requires detail::refused_array<A, 3>
 gaussian_likelihood(A&&, First&&, Rest&&...) -> gaussian_likelihood<xt::xtensor<double, 3>>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

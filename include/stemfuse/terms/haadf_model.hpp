@@ -17,7 +17,7 @@
 #include <stemfuse/terms/haadf_response.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// f(x) = 1/2 || sum_i w_i x_i^gamma - b_H ||^2 for maps x >= 0 of shape (n_elements, n_y, n_x) and a HAADF image b_H
 /// of shape (n_y, n_x), both in the same, usually normalised, units. Not convex where the image is brighter than the
@@ -240,4 +240,4 @@ template <class A, class First, class... Rest>
     requires detail::refused_array<A, 2>
 haadf_model(A&&, First&&, Rest&&...) -> haadf_model<xt::xtensor<double, 2>>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

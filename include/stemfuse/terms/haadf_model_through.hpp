@@ -16,7 +16,7 @@
 #include <stemfuse/terms/haadf_response.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// f(x) = 1/2 || A s(x) - b_H ||^2 with s(x) = sum_i w_i x_i^gamma, for maps x >= 0 of shape (n_elements, n_y, n_x), a
 /// linear operator A from (1, n_y, n_x) to (1, m_y, m_x), and a HAADF image b_H of shape (m_y, m_x). With the identity
@@ -139,4 +139,4 @@ private:
 template <image A, class Operator>
 haadf_model_through(A&&, haadf_response, Operator) -> haadf_model_through<held_t<std::remove_cvref_t<A>, 2>, Operator>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

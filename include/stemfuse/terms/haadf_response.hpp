@@ -13,7 +13,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/elements/elements.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The published choices of w_i, from the atomic numbers Z_i.
 enum class weighting {
@@ -75,4 +75,4 @@ private:
     double gamma_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

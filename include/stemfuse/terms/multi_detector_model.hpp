@@ -16,7 +16,7 @@
 #include <stemfuse/simd/elementary.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// f(x) = 1/2 sum_d || sum_i A_di x_i^gamma_d - b_d ||^2 for maps x >= 0 of shape (n_elements, n_y, n_x), detector
 /// images b of shape (n_detectors, n_y, n_x), a mixing matrix A of shape (n_detectors, n_elements) and one exponent a
@@ -163,4 +163,4 @@ template <stack A>
 multi_detector_model(A&&, const xt::xtensor<double, 2>&, const std::vector<double>&)
     -> multi_detector_model<held_t<std::remove_cvref_t<A>, 3>>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

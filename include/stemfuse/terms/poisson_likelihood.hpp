@@ -13,7 +13,7 @@
 #include <stemfuse/terms/dualisable_term.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// f(x) = sum ( x_i - b_i log(x_i + eps_i) ) over elements and pixels, for maps x >= 0 and measured maps b >= 0 of
 /// shape (n_elements, n_y, n_x). eps_i >= 0 is the background rate, in the units of b: one number, or one per element.
@@ -166,4 +166,4 @@ template <class A, class First, class... Rest>
     requires detail::refused_array<A, 3>
 poisson_likelihood(A&&, First&&, Rest&&...) -> poisson_likelihood<xt::xtensor<double, 3>>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

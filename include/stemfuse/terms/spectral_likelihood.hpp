@@ -14,7 +14,7 @@
 #include <stemfuse/simd/elementary.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// f(x) = sum over pixels and bins of r - y log r, r_k = sum_i a_ki x_i + b_k c, the negative logarithm of the Poisson
 /// likelihood of counts y, shape (n_bins, n_y, n_x), but for a constant. Maps x >= 0, shape (n_elements, n_y, n_x), are
@@ -154,4 +154,4 @@ template <stack A, image B>
 spectral_likelihood(A&&, const xt::xtensor<double, 2>&, const B&)
     -> spectral_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -14,7 +14,7 @@
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -192,4 +192,4 @@ private:
 template <class... Terms>
 sum_of_terms(std::array<double, sizeof...(Terms)>, Terms...) -> sum_of_terms<Terms...>;
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -11,7 +11,7 @@
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/core/rows.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A smooth term f of the element maps x, a stack of its shape(): value(x) returns f(x); value_and_gradient(x, g)
 /// returns f(x) and writes grad f(x) to g. This is all that a solver needs of a term.
@@ -210,4 +210,4 @@ private:
     }
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

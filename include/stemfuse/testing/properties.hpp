@@ -11,7 +11,7 @@
 #include <stemfuse/priors/prior.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -159,4 +159,4 @@ prox_check check_prox(const Prior& r, const stack_shape& shape, double t, std::u
     return report;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

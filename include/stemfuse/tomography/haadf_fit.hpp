@@ -12,7 +12,7 @@
 #include <stemfuse/tomography/tilt_counts.hpp>
 #include <stemfuse/tomography/tilt_projector.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// b is about sum_e weights[e] A x_e^gamma + offset.
 struct haadf_fit {
@@ -124,4 +124,4 @@ haadf_fit fit_haadf(const tilt_geometry& geometry, const stack_view<const T>& b,
     return fit;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

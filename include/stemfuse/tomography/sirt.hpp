@@ -9,7 +9,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/tomography/tilt_projector.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A 1, what each bin sees of a volume of ones, (tilts bins): it is the same for every x.
 inline std::vector<double> ray_lengths(const tilt_geometry& geometry) {
@@ -58,4 +58,4 @@ auto sirt(const tilt_projector& a, const B& projections, std::size_t iterations,
     return x;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

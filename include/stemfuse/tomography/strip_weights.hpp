@@ -9,7 +9,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/tomography/tilt_geometry.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The weights of one line of voxels, z and tilt fixed. Voxel k, first <= k < last, falls on bins bin[k] to bin[k] + 2
 /// of a detector with strip_weights::margin more bins on either side; the others miss the detector.
@@ -105,4 +105,4 @@ private:
     std::vector<T> part_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

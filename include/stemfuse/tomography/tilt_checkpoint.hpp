@@ -18,7 +18,7 @@
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/tomography/tilt_duals.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Where a fusion is: `segment` and the iterations `done` in it are the recipe's, as are the numbers.
 template <scalar T>
@@ -138,4 +138,4 @@ bool load_progress(const std::filesystem::path& path, tilt_progress<T>& p, std::
     return true;
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

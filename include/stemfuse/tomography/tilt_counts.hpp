@@ -12,7 +12,7 @@
 #include <stemfuse/simd/square_root.hpp>
 #include <stemfuse/tomography/tilt_projector.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// sum over elements and pixels of m - b log m, m = A x_e + background: the Poisson likelihood of tilt series of
 /// counts, x in counts per voxel. A smooth_term of volumes (n_e, n_z n_y, n_x); convex. Where A x_e is negative it
@@ -110,4 +110,4 @@ private:
     double background_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Counts that a voxel of an element typically gives: the mean count that a count meets, less its own one, over a
 /// quarter of the thickness n_z; at least 1e-6. `counts` has shape (n_e, rows, n_x).
@@ -55,4 +55,4 @@ inline double haadf_weight(const std::vector<double>& variation, const std::vect
     return std::min(1 / (sigma * sigma), 1.6 * cheapest / (sigma * std::sqrt(static_cast<double>(tilts))));
 }
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

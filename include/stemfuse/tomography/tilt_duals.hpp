@@ -5,7 +5,7 @@
 
 #include <stemfuse/core/array.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The state of tilt_scheme between two solves, all empty before the first. With the relaxed iterate, a solve that goes
 /// on has the same bits as one that never stopped.
@@ -17,4 +17,4 @@ struct tilt_duals {
     xt::xtensor<T, 3> variation;  ///< (3 n_e, n_z n_y, n_x): along z of all elements, along y, along x
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 
 #include <stemfuse/core/check.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// Angles in radians, from degrees.
 inline std::vector<double> radians(std::vector<double> degrees) {
@@ -65,4 +65,4 @@ private:
     std::vector<double> angles_, shifts_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -14,7 +14,7 @@
 #include <stemfuse/terms/haadf_response.hpp>
 #include <stemfuse/tomography/tilt_projector.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// 1/2 || A s(x) - b ||^2 with the voxel-wise model s = sum_e w_e x_e^gamma and A the projections of a HAADF tilt
 /// series. A smooth_term of volumes (n_e, n_z n_y, n_x). gamma = 1 makes it convex.
@@ -140,4 +140,4 @@ private:
     powers<T> power_{response_.gamma()}, slope_{response_.gamma() - 1};
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -16,7 +16,7 @@
 #include <stemfuse/tomography/strip_weights.hpp>
 #include <stemfuse/tomography/tilt_geometry.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
@@ -327,4 +327,4 @@ private:
     std::size_t images_, n_x_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

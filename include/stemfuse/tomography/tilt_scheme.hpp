@@ -20,7 +20,7 @@
 #include <stemfuse/tomography/tilt_sweep.hpp>
 #include <stemfuse/tomography/volume_variation.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// How the steps of tilt_scheme are chosen.
 struct tilt_steps {
@@ -369,4 +369,4 @@ private:
     Communicator communicator_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -12,7 +12,7 @@
 #include <stemfuse/tomography/variation_rows.hpp>
 #include <stemfuse/tomography/volume_variation.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // The columns of the neighbouring slabs, (n_e, n_z n_y) each; left.data() is null at the volume's border.
 template <class T>
@@ -199,4 +199,4 @@ private:
     bool with_haadf_;
 };
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

@@ -8,7 +8,7 @@
 #include <stemfuse/simd/simd.hpp>
 #include <stemfuse/simd/square_root.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // A row and the rows of its neighbours one further along z, y and x; the row itself past the volume's border.
 template <class T>
@@ -76,4 +76,4 @@ void extend(std::size_t n, const T* factors, T* dual, T* out, T relaxation) {
     });
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

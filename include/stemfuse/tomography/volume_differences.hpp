@@ -8,7 +8,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// K: volumes (n, n_z n_y, n_x) -> (3 n, n_z n_y, n_x): the differences along z of all n volumes, then those along y,
 /// then those along x. ||K||^2 < 12.
@@ -72,4 +72,4 @@ private:
     std::size_t n_, n_z_, n_y_, n_x_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

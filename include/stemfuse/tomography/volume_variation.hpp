@@ -16,7 +16,7 @@
 #include <stemfuse/tomography/variation_rows.hpp>
 #include <stemfuse/tomography/volume_differences.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// How the elements' edges weigh together. `joint`: one root over elements and axes, which favours edges that elements
 /// share (default); `separate`: the sum of the elements' own variations.
@@ -180,4 +180,4 @@ private:
     variation_coupling coupling_;
 };
 
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -11,7 +11,7 @@
 #include <stemfuse/io/base/array_layout.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What comes of an array: images (one for each place of a stack, or one of several frames), spectra, or none with the
 /// reason.
@@ -106,4 +106,4 @@ inline array_content content_of(const file_contents& contents, const array_info&
     return content;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

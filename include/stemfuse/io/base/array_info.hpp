@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
-namespace stemfuse::io {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What a file says about one array.
 struct array_info {
@@ -24,4 +26,4 @@ inline std::string joined(const std::vector<std::string>& names, std::size_t mos
     return names.empty() ? "nothing" : text;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

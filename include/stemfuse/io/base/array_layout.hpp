@@ -16,7 +16,7 @@
 #include <stemfuse/io/base/calibration.hpp>
 #include <stemfuse/io/base/element_label.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What a file says about one axis of an array; all of it may be missing.
 struct array_axis {
@@ -191,4 +191,4 @@ inline std::string place_name(const std::vector<std::string>& labels, std::size_
     return labels.size() == count && !labels[k].empty() ? labels[k] : std::to_string(k);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

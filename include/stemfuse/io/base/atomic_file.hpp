@@ -16,7 +16,7 @@
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/io/base/file_lock.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The name of a file or folder in the making: remove_leftovers() knows it again.
 inline std::filesystem::path temporary_name() {
@@ -145,4 +145,4 @@ inline void write_file(const std::filesystem::path& path, std::string_view conte
     file.commit();
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -17,7 +17,7 @@
 
 #include <stemfuse/core/error.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// read fills the buffer with the next bytes and returns how many there were; remaining is how many can still come at
 /// most; finish checks what can only be checked at the end; fail throws a read_error that names the input.
@@ -132,4 +132,4 @@ std::vector<std::byte> read_exactly(S& source, std::uint64_t count) {
     return bytes;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -10,7 +10,9 @@
 #include <string_view>
 #include <utility>
 
-namespace stemfuse::io {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -144,4 +146,4 @@ struct pixel_calibration {
     }
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -33,7 +33,7 @@
 #include <stemfuse/io/base/sandbox.hpp>
 #include <stemfuse/io/base/wire.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What a child process may take: `memory` bytes and `seconds` of processor time beyond what it does for every byte of
 /// the file and of the result; `wall_factor` times as long in all.
@@ -403,4 +403,4 @@ private:
     std::unique_ptr<state> state_;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -12,7 +12,7 @@
 
 #include <stemfuse/elements/elements.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -136,4 +136,4 @@ inline std::string element_of(std::string_view label) {
     return others_tell || first_two ? std::string(alone[0]) : "";
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -8,7 +8,7 @@
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 inline constexpr std::size_t most_windows = 64;
 
@@ -49,4 +49,4 @@ inline channel_range channels_in(const energy_window& window, const spectrum_inf
     return channels_in(window, s.first, channel_step(s), s.channels);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

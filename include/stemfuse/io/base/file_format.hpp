@@ -14,7 +14,7 @@
 #include <stemfuse/io/base/element_label.hpp>
 #include <stemfuse/io/base/number_table.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 enum class file_format { npy, npz, hdf5, dm, tiff, mrc, rpl, csv };
 
@@ -95,4 +95,4 @@ inline file_format recognise(const std::filesystem::path& path) {
     detail::throw_unknown_format(path, start);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -10,7 +10,9 @@
 #include <filesystem>
 #include <utility>
 
-namespace stemfuse::io {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Holds a file or folder by an advisory lock (flock), until the object goes or the process ends. It leaves nothing on
 /// the disk.
@@ -63,4 +65,4 @@ private:
     outcome state_ = outcome::absent;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

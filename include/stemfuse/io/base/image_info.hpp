@@ -18,7 +18,7 @@
 #include <stemfuse/io/base/element_label.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// How stored numbers become intensities: stored * scale + offset, in `unit` (empty where the file names none).
 struct intensity_calibration {
@@ -136,4 +136,4 @@ void apply(const intensity_calibration& intensity, xt::xtensor<T, 2>& image) {
     for (T& v : image) v = static_cast<T>(static_cast<double>(v) * intensity.scale + intensity.offset);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

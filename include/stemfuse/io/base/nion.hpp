@@ -13,7 +13,7 @@
 #include <stemfuse/io/base/array_layout.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 struct nion_description {
     std::string title;
@@ -75,4 +75,4 @@ inline std::optional<nion_description> read_nion(std::string_view text) {
     return std::nullopt;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -8,7 +8,7 @@
 
 #include <stemfuse/core/number_text.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -50,4 +50,4 @@ inline bool is_number_table(std::string_view start) {
     return false;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -21,7 +21,7 @@
 #include <stemfuse/io/base/file_lock.hpp>
 #include <stemfuse/io/base/sha256.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A file that was written, with its SHA-256 in hexadecimal digits.
 struct output_record {
@@ -253,4 +253,4 @@ private:
     bool exchanges_ = false;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -5,8 +5,10 @@
 #include <string>
 #include <variant>
 
-namespace stemfuse::io {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 using parameter_value = std::variant<bool, std::int64_t, double, std::string>;
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

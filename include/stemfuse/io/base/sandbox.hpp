@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/core/abi.hpp>
+
 #if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
 #define STEMFUSE_SANDBOX 1
 #include <fcntl.h>
@@ -25,9 +27,10 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
+
 #endif
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Beyond what the process has already.
 struct process_limits {
@@ -148,4 +151,4 @@ inline bool enter_sandbox(int, const std::string&) { return false; }
 
 #endif
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

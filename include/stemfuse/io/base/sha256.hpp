@@ -18,7 +18,7 @@
 
 #include <stemfuse/io/base/byte_source.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// SHA-256 (FIPS 180-4, section 6.2), fed in pieces of any length.
 class sha256 {
@@ -126,4 +126,4 @@ inline std::string sha256_of_file(const std::filesystem::path& path) {
     return sum.finish();
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

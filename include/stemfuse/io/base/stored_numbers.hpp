@@ -15,7 +15,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/base/byte_source.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A numeric type as stored: kind 'b' (bool), 'i', 'u' or 'f' as in numpy, of 1, 2, 4 or 8 bytes.
 struct stored_type {
@@ -116,4 +116,4 @@ void read_numbers(S& source, const stored_type& type, std::uint64_t count, Put&&
     }
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -8,7 +8,9 @@
 #include <string>
 #include <string_view>
 
-namespace stemfuse::io {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -181,4 +183,4 @@ inline std::string file_name(std::string_view text) {
     return name.empty() ? "unnamed" : name;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

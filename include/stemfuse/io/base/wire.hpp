@@ -13,7 +13,7 @@
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Bytes that are no message of wire_writer's.
 class wire_error : public error {
@@ -162,4 +162,4 @@ void transfer(Wire& wire, P& parts) {
     wire(format, images, spectra, others, warnings);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

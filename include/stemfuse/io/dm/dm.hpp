@@ -15,7 +15,7 @@
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/dm/dm_tags.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -217,4 +217,4 @@ private:
     std::vector<stored> spectra_;  // by spectrum_info::index
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

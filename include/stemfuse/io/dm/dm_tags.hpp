@@ -17,7 +17,7 @@
 #include <stemfuse/io/base/byte_source.hpp>
 #include <stemfuse/io/base/stored_numbers.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A tag: a group of tags, or one of number, text and array. Of structs only their place is known.
 struct dm_tag {
@@ -245,4 +245,4 @@ dm_file read_dm_tags(S& source) {
     return detail::dm_parser<S>(source).parse();
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

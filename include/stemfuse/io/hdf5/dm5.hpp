@@ -11,7 +11,7 @@
 #include <stemfuse/io/hdf5/hdf5_axes.hpp>
 #include <stemfuse/io/hdf5/hdf5_images.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 inline bool is_dm5(const hdf5_reader& file) { return file.object("ImageList") && file.object("DocumentObjectList"); }
 
@@ -78,4 +78,4 @@ inline void list_dm5(hdf5_images& images) {
     name_by_labels(images.contents().images);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -8,7 +8,7 @@
 #include <stemfuse/io/hdf5/hdf5_axes.hpp>
 #include <stemfuse/io/hdf5/hdf5_images.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 inline bool is_emd(const hdf5_reader& file) {
     return H5Aexists(file.root(), "version_major") > 0 && H5Aexists(file.root(), "version_minor") > 0;
@@ -84,4 +84,4 @@ inline void list_emd(hdf5_images& images) {
     name_by_labels(images.contents().images);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -8,7 +8,7 @@
 #include <stemfuse/io/hdf5/hdf5_axes.hpp>
 #include <stemfuse/io/hdf5/hdf5_images.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 inline bool is_h5oina(const hdf5_reader& file) {
     if (!file.object("Format Version") || !file.object("Manufacturer")) return false;
@@ -97,4 +97,4 @@ inline void list_h5oina(hdf5_images& images) {
     name_by_labels(images.contents().images);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

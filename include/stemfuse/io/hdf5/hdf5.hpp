@@ -19,7 +19,7 @@
 #include <stemfuse/io/hdf5/hdf5_data_set.hpp>
 #include <stemfuse/io/hdf5/hdf5_handle.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Which two axes of a data set are y and x of an image, and where it is cut along the others.
 struct hdf5_plane {
@@ -306,4 +306,4 @@ private:
     hdf5_handle file_;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

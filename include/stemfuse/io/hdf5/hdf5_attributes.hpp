@@ -10,7 +10,7 @@
 
 #include <stemfuse/io/hdf5/hdf5_handle.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// "float32", "uint16"; none for what is no plain number.
 inline std::optional<std::string> hdf5_type_name(hid_t type) {
@@ -110,4 +110,4 @@ inline std::optional<bool> hdf5_flag_attribute(hid_t object, const std::string& 
     return H5Aread(attribute.get(), stored.get(), &value) < 0 ? std::nullopt : std::optional(value != 0);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -12,7 +12,7 @@
 
 #include <stemfuse/io/hdf5/hdf5_images.hpp>
 
-namespace stemfuse::io::detail {
+namespace stemfuse::inline STEMFUSE_ABI::io::detail {
 
 // "y" and "x" of "y:x", "[y,x]" and "y x".
 inline std::vector<std::string> split_names(const std::string& text) {
@@ -144,4 +144,4 @@ inline described_axes axes_of_array(const hdf5_reader& file, const array_info& a
     return found;
 }
 
-}  // namespace stemfuse::io::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::io::detail

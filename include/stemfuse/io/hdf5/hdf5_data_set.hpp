@@ -14,7 +14,7 @@
 #include <stemfuse/io/hdf5/hdf5_filters.hpp>
 #include <stemfuse/io/hdf5/hdf5_handle.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -149,4 +149,4 @@ private:
     H5D_layout_t kind_ = H5D_LAYOUT_ERROR;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

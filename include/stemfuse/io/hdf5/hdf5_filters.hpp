@@ -15,7 +15,7 @@
 
 #include <stemfuse/io/hdf5/hdf5_handle.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Decodes LZF, the compression of Marc Lehmann's LibLZF that h5py offers: a control byte below 32 is followed by so
 /// many bytes and one more, any other tells how long (3 to 264) and how far back (up to 8192) a piece is repeated. None
@@ -116,4 +116,4 @@ inline std::string missing_filter(hid_t layout) {
 
 }  // namespace detail
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

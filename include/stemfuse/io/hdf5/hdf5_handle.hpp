@@ -9,7 +9,7 @@
 
 #include <stemfuse/core/array.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A file, data set, data space, type, attribute or property list of the HDF5 library. Not for use on several threads
 /// at once: the library is not made for it.
@@ -78,4 +78,4 @@ hid_t hdf5_type() {
     }
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

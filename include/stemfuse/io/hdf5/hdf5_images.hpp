@@ -16,7 +16,7 @@
 #include <stemfuse/io/hdf5/hdf5.hpp>
 #include <stemfuse/io/hdf5/hdf5_spectra.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The images of an HDF5 file: a layout's list_ function fills it, then they are read.
 class hdf5_images {
@@ -176,4 +176,4 @@ inline array_axis axis_of(std::string name, std::string_view unit, const std::ve
 
 }  // namespace detail
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

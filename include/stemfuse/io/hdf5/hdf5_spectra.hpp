@@ -11,7 +11,7 @@
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/hdf5/hdf5.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The axes of spectra in a data set; of the others the first place is taken.
 struct hdf5_spectrum_axes {
@@ -84,4 +84,4 @@ xt::xtensor<T, 3> read_hdf5_windows(const hdf5_reader& file, const spectrum_info
     return maps;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

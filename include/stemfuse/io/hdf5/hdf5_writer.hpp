@@ -15,7 +15,7 @@
 #include <stemfuse/io/base/parameter.hpp>
 #include <stemfuse/io/hdf5/hdf5_handle.hpp>
 
-namespace stemfuse::io::detail {
+namespace stemfuse::inline STEMFUSE_ABI::io::detail {
 
 // Builds the groups, data sets and attributes of one HDF5 file in memory: where a disk is full, the HDF5 library (1.10)
 // can neither close a file nor end the program cleanly. Every call throws write_error of the target where it fails.
@@ -162,4 +162,4 @@ private:
     hdf5_handle file_;
 };
 
-}  // namespace stemfuse::io::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::io::detail

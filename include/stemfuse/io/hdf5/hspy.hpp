@@ -9,7 +9,7 @@
 #include <stemfuse/core/number_text.hpp>
 #include <stemfuse/io/hdf5/hdf5_images.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 inline bool is_hspy(const hdf5_reader& file) { return hdf5_text_attribute(file.root(), "file_format") == "HyperSpy"; }
 
@@ -129,4 +129,4 @@ inline void list_hspy(hdf5_images& images) {
     name_by_labels(images.contents().images);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

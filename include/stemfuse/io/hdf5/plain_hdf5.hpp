@@ -13,7 +13,7 @@
 #include <stemfuse/io/base/nion.hpp>
 #endif
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -85,4 +85,4 @@ inline void list_plain_hdf5(hdf5_images& images) {
     }
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

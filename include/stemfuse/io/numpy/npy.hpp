@@ -15,7 +15,7 @@
 #include <stemfuse/io/base/stored_numbers.hpp>
 #include <stemfuse/io/numpy/npy_header.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -152,4 +152,4 @@ void write_npy(const std::filesystem::path& path, const A& array) {
     write_file(path, npy_bytes(array));
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

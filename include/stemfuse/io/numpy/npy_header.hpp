@@ -17,7 +17,7 @@
 #include <stemfuse/io/base/byte_source.hpp>
 #include <stemfuse/io/base/stored_numbers.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What the header of an npy file says.
 struct npy_header {
@@ -206,4 +206,4 @@ npy_header read_npy_header(S& source) {
     return *header;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -22,7 +22,7 @@
 #include <stemfuse/io/base/byte_source.hpp>
 #include <stemfuse/io/numpy/npy.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -310,4 +310,4 @@ private:
     detail::zip_handle archive_;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

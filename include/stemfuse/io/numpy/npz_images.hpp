@@ -14,7 +14,7 @@
 #include <stemfuse/io/base/nion.hpp>
 #endif
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Reads an npz file: its two-dimensional arrays, and three-dimensional ones as their slices "name[0]", "name[1]", ...,
 /// by element symbols where an array of texts called elements or labels has one for each; pixel_size_<unit>, one number
@@ -121,4 +121,4 @@ private:
     std::vector<array_layout> spectra_;  // by spectrum_info::index
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -13,7 +13,7 @@
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/numpy/npy.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -140,4 +140,4 @@ private:
     file_contents contents_;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

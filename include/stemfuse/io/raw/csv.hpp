@@ -12,7 +12,7 @@
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/base/number_table.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Reads a table of numbers: one image by the file's name. Lines before the first one of numbers are a heading; then
 /// all have to have as many numbers. Throws read_error for any other text.
@@ -84,4 +84,4 @@ private:
     file_contents contents_;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

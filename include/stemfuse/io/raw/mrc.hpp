@@ -20,7 +20,7 @@
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/base/stored_numbers.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -115,4 +115,4 @@ private:
     file_contents contents_;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

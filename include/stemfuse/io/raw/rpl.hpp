@@ -19,7 +19,7 @@
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/base/stored_numbers.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -185,4 +185,4 @@ private:
     file_contents contents_;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

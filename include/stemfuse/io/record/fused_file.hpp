@@ -12,7 +12,7 @@
 #include <stemfuse/io/hdf5/hdf5_writer.hpp>
 #include <stemfuse/io/record/record.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The root attributes file_format and version of a fused file.
 inline constexpr std::string_view fused_file_format = "stemfuse", fused_file_version = "1";
@@ -157,4 +157,4 @@ void write_fused_file(const std::filesystem::path& path, const fusion_record<T>&
     target.commit();
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

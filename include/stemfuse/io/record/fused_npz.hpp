@@ -8,7 +8,7 @@
 #include <stemfuse/io/numpy/npz.hpp>
 #include <stemfuse/io/record/record.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Writes the arrays HAADF and ELEMENT as they were read, fused_HAADF (re-projected) and fused_ELEMENT, all (n_y,
 /// n_x) in T, ELEMENT_background where there is one, and pixel_size_UNIT = [y, x], such as pixel_size_nm, where
@@ -32,4 +32,4 @@ void write_fused_npz(const std::filesystem::path& path, const fusion_record<T>& 
     file.commit();
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -12,7 +12,7 @@
 #include <stemfuse/io/hdf5/hdf5_writer.hpp>
 #include <stemfuse/io/record/record.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -95,4 +95,4 @@ void write_hspy(const std::filesystem::path& path, const fusion_record<T>& recor
     target.commit();
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -11,7 +11,7 @@
 #include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/hdf5/hdf5_writer.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Writes the images of `maps`, shape (n, n_y, n_x), to the root of an HDF5 file, as /<names[i]>. Throws shape_error
 /// for an empty stack and another number of names, value_error for names that are empty, repeated or have a "/",
@@ -40,4 +40,4 @@ void write_image_set(const std::filesystem::path& path, const std::vector<std::s
     target.commit();
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -14,7 +14,7 @@
 #include <stemfuse/io/base/output_transaction.hpp>
 #include <stemfuse/io/record/record.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Writes {"title", "elements", "shape": [n_y, n_x], "unit", "inputs": [{"file", "sha256"}, ...], "parameters": {...}},
 /// "request", if there is one, and "outputs": [{"file", "sha256"}, ...], if any are given, in the order of the record.
@@ -104,4 +104,4 @@ inline std::vector<std::string> changed_outputs(const std::filesystem::path& fol
     return changed;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

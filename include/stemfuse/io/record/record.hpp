@@ -12,7 +12,7 @@
 #include <stemfuse/quantify/quantification.hpp>
 #include <stemfuse/recipes/count_setting.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The unweighted terms of the objective and its weighted total, at the start and after every iteration.
 struct fusion_history {
@@ -88,4 +88,4 @@ struct fusion_record {
     std::vector<std::pair<std::string, parameter_value>> parameters;  ///< in the order in which they are shown
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

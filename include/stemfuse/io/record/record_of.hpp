@@ -16,7 +16,7 @@
 #include <stemfuse/recipes/counts.hpp>
 #include <stemfuse/recipes/published.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 using parameter_list = std::vector<std::pair<std::string, parameter_value>>;
 
@@ -207,4 +207,4 @@ fusion_record<T> record_of(count_recipe_result<T> result, const count_recipe_opt
     return record;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

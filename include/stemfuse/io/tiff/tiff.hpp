@@ -18,7 +18,7 @@
 #include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/base/calibration.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -239,4 +239,4 @@ void write_tiff(const std::filesystem::path& path, const A& image, const pixel_c
                      pixel, labels);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

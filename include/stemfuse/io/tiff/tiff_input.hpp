@@ -15,7 +15,7 @@
 
 #include <stemfuse/io/base/byte_source.hpp>
 
-namespace stemfuse::io::detail {
+namespace stemfuse::inline STEMFUSE_ABI::io::detail {
 
 // An input as libtiff reads it: any part at any time, by sources that only go forwards.
 template <class Input>
@@ -108,4 +108,4 @@ private:
     std::unique_ptr<TIFF, close_read_tiff> file_;
 };
 
-}  // namespace stemfuse::io::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::io::detail

@@ -19,7 +19,7 @@
 #include <stemfuse/io/base/calibration.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
-namespace stemfuse::io::detail {
+namespace stemfuse::inline STEMFUSE_ABI::io::detail {
 
 template <class Value>
 std::optional<Value> tiff_field(TIFF* file, std::uint32_t tag) {
@@ -232,4 +232,4 @@ inline std::string page_label(TIFF* file) {
     return plain ? text : "";
 }
 
-}  // namespace stemfuse::io::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::io::detail

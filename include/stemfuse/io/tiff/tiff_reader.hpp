@@ -20,7 +20,7 @@
 #include <stemfuse/io/tiff/tiff_input.hpp>
 #include <stemfuse/io/tiff/tiff_metadata.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Reads a TIFF file; its pages are images by their labels, else 0, 1, ...; samples of a page that are no colours are
 /// images of their own, and so are the slices of an ImageJ stack that has one directory for all. Where white is 0,
@@ -258,4 +258,4 @@ private:
     file_contents contents_;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -13,7 +13,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/base/atomic_file.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The bytes of an MRC file (MRC2014, mode 2: float, x fastest): Cheng et al., J. Struct. Biol. 192, 146 (2015), doi
 /// 10.1016/j.jsb.2015.04.002. `shape` is (n_z, n_y, n_x). Throws shape_error for an extent above 2^31 - 1.
@@ -52,4 +52,4 @@ inline std::string mrc_bytes(const float* values, const stack_shape& shape) {
     return bytes;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

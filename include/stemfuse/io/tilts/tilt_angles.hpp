@@ -15,7 +15,7 @@
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/io/base/byte_source.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -98,4 +98,4 @@ inline void check_tilt_angles(const std::vector<double>& degrees, std::size_t ti
     }
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -16,7 +16,7 @@
 #include <stemfuse/io/image_file.hpp>
 #include <stemfuse/io/numpy/npz.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A stack of images, one a tilt.
 struct tilt_stack {
@@ -216,4 +216,4 @@ inline std::vector<tilt_stack> read_tilt_stacks(const std::filesystem::path& pat
     return stacks;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -9,7 +9,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Counts the events of one detector in windows. In the stream 65535 stands for "next pixel", any other number for one
 /// count in that channel; pixels go row by row, x fastest, and after the last comes the first of the next frame.
@@ -49,4 +49,4 @@ private:
     std::vector<std::uint64_t> windows_of_;  // by channel, a bit a window
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -14,7 +14,7 @@
 #include <stemfuse/io/velox/velox_json.hpp>
 #include <stemfuse/io/velox/velox_spectra.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -141,4 +141,4 @@ private:
     hdf5_images images_;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

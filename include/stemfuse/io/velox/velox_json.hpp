@@ -15,7 +15,7 @@
 #include <stemfuse/core/number_text.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A parsed text; asked for what is not there, or is of another kind, it answers with nothing.
 class velox_json {
@@ -100,4 +100,4 @@ inline velox_metadata read_velox_metadata(std::string_view text) {
     return m;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

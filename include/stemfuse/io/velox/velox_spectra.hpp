@@ -14,7 +14,7 @@
 #include <stemfuse/io/velox/event_stream.hpp>
 #include <stemfuse/io/velox/velox_json.hpp>
 
-namespace stemfuse::io::detail {
+namespace stemfuse::inline STEMFUSE_ABI::io::detail {
 
 inline std::string velox_text_at(const hdf5_reader& file, const std::string& path) {
     const auto texts = file.texts(path);
@@ -223,4 +223,4 @@ void add_velox_losses(const hdf5_reader& file, const std::string& group, std::si
     }
 }
 
-}  // namespace stemfuse::io::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::io::detail

@@ -11,7 +11,7 @@
 #include <stemfuse/priors/prior.hpp>
 #include <stemfuse/priors/tv/tv_tiles.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // min_u 1/2 ||u - v||^2 + t TV(u) for one image v (n_y, n_x).
 template <class T>
@@ -80,4 +80,4 @@ prox_report tv_chunks(const tv_kernels<T>& kernels, const tv_problem<T>& problem
     return report;
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

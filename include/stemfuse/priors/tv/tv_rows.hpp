@@ -7,7 +7,7 @@
 #include <stemfuse/simd/simd.hpp>
 #include <stemfuse/simd/square_root.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 enum class tv_norm {
     isotropic,    ///< sqrt(dy^2 + dx^2): independent of the direction of an edge
@@ -205,4 +205,4 @@ struct tv_kernels {
 };
 
 }  // namespace detail
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -12,7 +12,7 @@
 #include <stemfuse/priors/tv/tv_rows.hpp>
 #include <stemfuse/simd/padded_rows.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // The duals p, and r, from which the next iteration starts. Each is a pair of images, y (its last row always 0) and x
 // (its last column always 0). Null views of p stand for zero, null views of r for r = p.
@@ -148,4 +148,4 @@ private:
     padded_rows<T> rows_;
 };
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

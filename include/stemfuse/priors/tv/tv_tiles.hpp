@@ -12,7 +12,7 @@
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/priors/tv/tv_sweep.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // A cut into columns of `width` and bands of `height` pixels. Results do not depend on it; the order in which sums over
 // segments are added depends on the width, which therefore is the same for any number of threads.
@@ -69,4 +69,4 @@ void tv_sweep(const tv_kernels<T>& kernels, std::span<const tv_image<T>> images,
     });
 }
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

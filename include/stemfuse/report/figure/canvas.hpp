@@ -12,7 +12,7 @@
 #include <stemfuse/report/figure/font.hpp>
 #include <stemfuse/report/figure/rgb_image.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// How a text is drawn.
 struct text_style {
@@ -127,4 +127,4 @@ private:
     rgb_image image_;
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -10,7 +10,7 @@
 
 #include <stemfuse/report/figure/rgb_image.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Where a number is NaN or infinite.
 inline constexpr rgb not_a_number{128, 128, 128};
@@ -138,4 +138,4 @@ inline rgb on_white(rgb hue) {
     return mix(hue, black, share);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -17,7 +17,7 @@
 #include <stemfuse/report/figure/png.hpp>
 #include <stemfuse/report/figure/profile_plot.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A figure as an image, with its resolution.
 struct figure {
@@ -169,4 +169,4 @@ void write_figure(const std::filesystem::path& path, const fusion_record<T>& rec
     write_png(path, drawn.picture, drawn.dots_per_inch);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

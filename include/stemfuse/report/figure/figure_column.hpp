@@ -13,7 +13,7 @@
 #include <stemfuse/report/figure/map_image.hpp>
 #include <stemfuse/report/figure/profile_plot.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What the limits of raw and fused, which are the same, are taken from: the raw map; the wider ones of both, so that a
 /// fused map brighter than the raw one is not cut off; or, of an element, the fused map, beside which single counts
@@ -131,4 +131,4 @@ inline std::string profile_heading(std::size_t n_y, std::size_t rows) {
 
 }  // namespace detail
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -16,7 +16,7 @@
 #include <stemfuse/report/figure/colormap.hpp>
 #include <stemfuse/report/figure/map_image.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The longest of ... 0.1, 0.2, 0.5, 1, 2, 5, 10 ... that is not above `most`, which is above 0.
 inline double round_length(double most) {
@@ -114,4 +114,4 @@ inline void draw_legend(figure_page& page, point at, const std::vector<std::stri
     }
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -11,7 +11,9 @@
 #include <string_view>
 #include <vector>
 
-namespace stemfuse::io {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Pixels; x to the right, y down.
 struct point {
@@ -245,4 +247,4 @@ inline std::vector<polyline> text_strokes(std::string_view text, point start, co
     return strokes;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

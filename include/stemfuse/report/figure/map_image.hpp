@@ -13,7 +13,7 @@
 #include <stemfuse/report/figure/colormap.hpp>
 #include <stemfuse/report/figure/rgb_image.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The values shown as the first and the last colour.
 struct display_limits {
@@ -108,4 +108,4 @@ inline rgb_image overlay(const std::vector<xt::xtensor<double, 2>>& numbers, con
     return picture;
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

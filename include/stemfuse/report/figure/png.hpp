@@ -17,7 +17,7 @@
 #include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/report/figure/rgb_image.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -88,4 +88,4 @@ inline void write_png(const std::filesystem::path& path, const rgb_image& image,
     write_file(path, encode_png(image, dots_per_inch));
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -14,7 +14,7 @@
 #include <stemfuse/io/record/record.hpp>
 #include <stemfuse/report/figure/figure_column.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Writes comma-separated columns, a row a pixel along x, below a row of names: the position of the pixel's middle in
 /// the unit of the record's scale (or pixels), then "HAADF raw" and "HAADF fused", "<element> raw" and "<element>
@@ -46,4 +46,4 @@ void write_profile(const std::filesystem::path& path, const fusion_record<T>& re
     write_file(path, text);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -11,7 +11,7 @@
 
 #include <stemfuse/report/figure/figure_parts.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// One element along x: a value a pixel.
 struct element_profile {
@@ -106,4 +106,4 @@ inline void draw_profiles(figure_page& page, const box& area, const std::vector<
     page.drawing.text({plot.x + plot.width + page.pt(7), bottom + page.pt(9)}, scale.shown_unit(), page.regular(6.5));
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -10,7 +10,7 @@
 #include <stemfuse/report/figure/figure_column.hpp>
 #include <stemfuse/report/figure/map_image.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// (fused - raw) / sqrt(raw) of element i, shape (n_y, n_x): standard deviations where the maps are counts. Where raw
 /// is below its mean, its mean stands under the root: most pixels of a sparse map hold no count. The background of raw
@@ -45,4 +45,4 @@ inline display_limits limits_of_residual(const xt::xtensor<double, 2>& residual)
     return {-most, most};
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

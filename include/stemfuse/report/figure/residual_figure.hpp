@@ -13,7 +13,7 @@
 #include <stemfuse/report/figure/figure.hpp>
 #include <stemfuse/report/figure/residual.hpp>
 
-namespace stemfuse::io {
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
@@ -105,4 +105,4 @@ void write_residual_figure(const std::filesystem::path& path, const fusion_recor
     write_png(path, drawn.picture, drawn.dots_per_inch);
 }
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

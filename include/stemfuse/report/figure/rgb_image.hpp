@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace stemfuse::io {
+#include <stemfuse/core/abi.hpp>
+
+namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A colour: red, green, blue, 0 to 255.
 struct rgb {
@@ -29,4 +31,4 @@ struct rgb_image {
     const rgb& operator()(std::size_t y, std::size_t x) const { return pixels[y * width + x]; }
 };
 
-}  // namespace stemfuse::io
+}  // namespace stemfuse::inline STEMFUSE_ABI::io

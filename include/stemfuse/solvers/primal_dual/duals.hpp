@@ -10,7 +10,7 @@
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/solvers/primal_dual/leaf_terms.hpp>
 
-namespace stemfuse {
+namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The prior's duals p, as its dual_kernels take them; those of every term after an operator, in the shape of its
 /// measurement, in the order of the terms; the scale of every map that steps and stationarity take; and by how much the
@@ -54,4 +54,4 @@ void require_primal_dual_duals(const Objective& f, const primal_dual_duals<T>& d
 }
 
 }  // namespace detail
-}  // namespace stemfuse
+}  // namespace stemfuse::inline STEMFUSE_ABI

@@ -10,7 +10,7 @@
 #include <stemfuse/terms/sum_of_terms.hpp>
 #include <stemfuse/terms/term.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 template <class>
 inline constexpr bool is_sum = false;
@@ -116,4 +116,4 @@ private:
     std::size_t tangent_images_ = 0;
 };
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

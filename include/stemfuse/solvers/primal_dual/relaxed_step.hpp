@@ -15,7 +15,7 @@
 #include <stemfuse/solvers/pixel_newton.hpp>
 #include <stemfuse/solvers/primal_dual/leaf_terms.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // y <- before + relaxation (y - before)
 template <class T>
@@ -227,4 +227,4 @@ private:
     xt::xtensor<T, 3> part_;
 };
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail

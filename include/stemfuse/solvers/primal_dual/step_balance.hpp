@@ -12,7 +12,7 @@
 #include <stemfuse/solvers/primal_dual/duals.hpp>
 #include <stemfuse/solvers/primal_dual/relaxed_step.hpp>
 
-namespace stemfuse::detail {
+namespace stemfuse::inline STEMFUSE_ABI::detail {
 
 // sum (a - b)^2 weight of the image, the weights again and again where there are fewer than images.
 template <class T>
@@ -64,4 +64,4 @@ private:
     std::size_t iterations_ = 0;
 };
 
-}  // namespace stemfuse::detail
+}  // namespace stemfuse::inline STEMFUSE_ABI::detail
