@@ -22,6 +22,7 @@ EXAMPLE_PATH = \"${source_dir}/examples\"
 FULL_PATH_NAMES = YES
 STRIP_FROM_PATH = \"${source_dir}/include\" \"${source_dir}\"
 STRIP_FROM_INC_PATH = \"${source_dir}/include\"
+FILTER_PATTERNS = *.hpp=\"sed 's/::inline STEMFUSE_ABI//'\"
 MACRO_EXPANSION = YES
 EXPAND_ONLY_PREDEF = YES
 PREDEFINED = DOXYGEN [[gnu::flatten]]= [[gnu::always_inline]]= __attribute__(x)=
