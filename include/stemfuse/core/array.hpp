@@ -16,43 +16,50 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// The numbers that maps are computed in.
 template <class T>
 concept scalar = std::same_as<T, float> || std::same_as<T, double>;
 
 /// A non-owning view of an N-dimensional array whose last axis is contiguous. Strides count elements.
 template <class T, std::size_t N>
 struct array_view {
-    using value_type = std::remove_const_t<T>;
-    static constexpr std::size_t rank = N;
+    using value_type = std::remove_const_t<T>;  ///< T, without const
+    static constexpr std::size_t rank = N;      ///< 2 for an image, 3 for a stack
 
-    T* data = nullptr;
-    std::array<std::size_t, N> shape{};
+    T* data = nullptr;                   ///< the first element
+    std::array<std::size_t, N> shape{};  ///< (n_y, n_x), or (n, n_y, n_x)
+    /// Of each axis, in elements. The last is 1 in views that the library makes.
     std::array<std::ptrdiff_t, N> strides{};
 
+    /// The same memory, to be read only.
     operator array_view<const T, N>() const
         requires(!std::is_const_v<T>)
     {
         return {data, shape, strides};
     }
 
+    /// The number of elements.
     std::size_t size() const {
         std::size_t n = 1;
         for (const auto extent : shape) n *= extent;
         return n;
     }
 
+    /// The n_x elements of row y of an image. Indices are not checked, here and below.
     T* row(std::size_t y) const
         requires(N == 2)
     {
         return data + static_cast<std::ptrdiff_t>(y) * strides[0];
     }
 
+    /// The n_x elements of row y of image i of a stack.
     T* row(std::size_t i, std::size_t y) const
         requires(N == 3)
     {
         return data + static_cast<std::ptrdiff_t>(i) * strides[0] + static_cast<std::ptrdiff_t>(y) * strides[1];
     }
 
+    /// Image i of a stack, (n_y, n_x), in place.
     array_view<T, 2> image(std::size_t i) const
         requires(N == 3)
     {
@@ -60,12 +67,16 @@ struct array_view {
     }
 };
 
+/// A view of an image, (n_y, n_x).
 template <class T>
 using image_view = array_view<T, 2>;
+/// A view of a stack, (n, n_y, n_x).
 template <class T>
 using stack_view = array_view<T, 3>;
 
+/// (n, n_y, n_x): images, rows, columns.
 using stack_shape = std::array<std::size_t, 3>;
+/// (n_y, n_x): rows, columns.
 using image_shape = std::array<std::size_t, 2>;
 
 /// An image as a stack of one.
@@ -82,10 +93,12 @@ stack_view<T> as_stack(const image_view<T>& image) {
 template <class A>
 struct array_traits;
 
+/// Views are arrays themselves.
 template <class T, std::size_t N>
 struct array_traits<array_view<T, N>> {
-    using value_type = std::remove_const_t<T>;
-    static constexpr std::size_t rank = N;
+    using value_type = std::remove_const_t<T>;  ///< as that of the view
+    static constexpr std::size_t rank = N;      ///< as that of the view
+    /// The view itself.
     static array_view<T, N> view(const array_view<T, N>& a) { return a; }
 };
 
@@ -138,6 +151,7 @@ concept accepted_value = std::is_arithmetic_v<V> && !std::same_as<V, long double
 
 }  // namespace detail
 
+/// The type of the elements of an array, without const.
 template <class A>
 using value_type_t = typename detail::value_type_of<std::remove_cvref_t<A>>::type;
 

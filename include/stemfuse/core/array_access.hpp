@@ -18,6 +18,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <scalar T, std::size_t N>
 class readable {
 public:
+    /// Views or copies `a`. It must outlive this object, which may point into it.
     template <class A>
     explicit readable(const A& a, std::string_view name = "array") {
         if constexpr (detail::viewable<A>) {
@@ -31,6 +32,7 @@ public:
     readable(const readable&) = delete;
     readable& operator=(const readable&) = delete;
 
+    /// The array, or its copy. Valid as long as this object.
     const array_view<const T, N>& view() const { return view_; }
 
 private:
@@ -39,7 +41,7 @@ private:
 };
 
 /// Writes to the caller's array as contiguous rows of T: in place where its memory allows, else through a buffer that
-/// commit() copies back. Starts with the array's content if `load`. Throws shape_error for another number of
+/// commit() copies back. The buffer starts with the array's content. Throws shape_error for another number of
 /// dimensions.
 template <scalar T, std::size_t N, class A>
 class writable {
@@ -48,6 +50,7 @@ class writable {
                   "float or double");
 
 public:
+    /// Views `a`, which must outlive this object.
     explicit writable(A& a, std::string_view name = "output") : array_(a), view_(detail::view_in_place<N>(a, name)) {
         if (view_.data == nullptr) {
             buffer_ = detail::packed_copy<T, N>(a, name);
@@ -57,8 +60,10 @@ public:
     writable(const writable&) = delete;
     writable& operator=(const writable&) = delete;
 
+    /// Where to write: the array's memory, or the buffer.
     const array_view<T, N>& view() const { return view_; }
 
+    /// Copies the buffer to the array. Does nothing where the array is written in place.
     void commit() {
         if (buffer_.size() == 0) return;
         if constexpr (detail::has_traits<A>) {
@@ -81,10 +86,13 @@ private:
 template <class A, std::size_t N>
 class held_array {
 public:
+    /// float or double.
     using value_type = value_type_t<A>;
     static_assert(scalar<value_type>,
                   "stemfuse: a term holds float or double arrays; convert others by xt::cast<double>(a)");
 
+    /// Takes an A as it is, moved where it can be, and packs any other array. `name` stands in the messages. Throws
+    /// shape_error for another number of dimensions.
     template <class B>
     explicit held_array(B&& array, std::string_view name) : array_(hold(std::forward<B>(array), name)) {
         layout_ = detail::view_in_place<N>(std::as_const(array_), name);

@@ -33,21 +33,29 @@ concept communicator = requires(const C& c, std::span<const std::byte> out, std:
     c.agree(text);
 };
 
-/// One process on its own.
+/// One process on its own: rank 0 of 1, without neighbours.
 class serial_communicator {
 public:
-    struct exchange {};
+    struct exchange {};  ///< nothing to wait for
 
+    /// Always 0.
     std::size_t rank() const noexcept { return 0; }
+    /// Always 1.
     std::size_t size() const noexcept { return 1; }
+    /// Sends and receives nothing: there are no neighbours, and the memory stays as it is.
     exchange begin_exchange(std::span<const std::byte>, std::span<const std::byte>, std::span<std::byte>,
                             std::span<std::byte>) const {
         return {};
     }
+    /// Returns at once.
     void end_exchange(exchange&) const {}
+    /// A copy of its own numbers.
     std::vector<double> gather(std::span<const double> own) const { return {own.begin(), own.end()}; }
+    /// Does nothing; no rank above 0 calls it.
     void send_to_root(std::span<const std::byte>) const {}
+    /// Does nothing; there is no rank to receive from.
     void receive_from(std::size_t, std::span<std::byte>) const {}
+    /// Throws error with the message unless it is empty.
     void agree(const std::string& failure) const {
         if (!failure.empty()) throw error(failure);
     }

@@ -20,8 +20,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// and priors are no templates of the executor. One indirect call per block of rows is all that this erasure costs.
 class execution {
 public:
+    /// Serial: the calling thread alone.
     execution() = default;
 
+    /// Runs on e. Asks it once for concurrency(), and for a stop where it is a stoppable_executor.
     template <executor E>
         requires(!std::same_as<std::remove_cv_t<E>, execution>)
     execution(E& e)
@@ -35,11 +37,12 @@ public:
         }
     }
 
-    // Says what an executor misses.
+    /// Never called: for a type that is half an executor, it fails to compile with the name of what is missing.
     template <class E>
         requires(!executor<E> && !std::same_as<std::remove_cv_t<E>, execution> && detail::refuse_executor<E>())
     execution(E&);
 
+    /// The number of threads that the executor named; 1 for serial.
     std::size_t concurrency() const noexcept { return concurrency_; }
 
     /// Whether the executor asks for the end of the work; false where it cannot ask.
@@ -51,6 +54,8 @@ public:
         if (stop_requested()) throw cancelled();
     }
 
+    /// Calls f(0) .. f(n - 1), each once, and returns when all are done: in order on the calling thread where it is
+    /// serial or n < 2, else as the executor does. What f throws is thrown again here.
     template <class F>
     void for_each(std::size_t n, F&& f) const {
         if (run_ == nullptr || n < 2) {
@@ -70,7 +75,8 @@ private:
     bool (*stop_)(const void*) = nullptr;
 };
 
-/// Rows in one block: about 16 thousand pixels, whatever the number of threads.
+/// Rows in one block: about 16 thousand pixels, so that handing out a block costs little beside the work in it. The
+/// number of threads has no part in it: blocks are the same for any.
 inline std::size_t rows_per_block(std::size_t nx) {
     return std::max<std::size_t>(1, 16384 / std::max<std::size_t>(1, nx));
 }

@@ -54,7 +54,9 @@ concept stoppable_executor = executor<E> && requires(const E& e) {
 
 /// The calling thread alone.
 struct serial_executor {
+    /// Always 1.
     std::size_t concurrency() const noexcept { return 1; }
+    /// Calls f(0) .. f(n - 1) in order. What f throws ends the loop.
     template <class F>
     void for_each(std::size_t n, F&& f) const {
         for (std::size_t i = 0; i < n; ++i) f(i);
@@ -67,11 +69,16 @@ struct serial_executor {
 template <executor Executor, std::predicate Stop>
 class stoppable {
 public:
+    /// Keeps a pointer to the executor and a copy of `stop`.
     stoppable(Executor& executor, Stop stop) : executor_(&executor), stop_(std::move(stop)) {}
 
+    /// The number of threads of the executor.
     std::size_t concurrency() const { return executor_->concurrency(); }
+    /// What `stop` returns now.
     bool stop_requested() const { return stop_(); }
 
+    /// Calls f(0) .. f(n - 1) on the executor. All are called, also after a stop request: the loops over iterations
+    /// look at it.
     template <class F>
     void for_each(std::size_t n, F&& f) const {
         executor_->for_each(n, std::forward<F>(f));

@@ -10,8 +10,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The items first .. last - 1.
 struct index_range {
-    std::size_t first, last;
+    std::size_t first,  ///< the first item
+        last;           ///< one past the last item
 
+    /// The number of items.
     std::size_t size() const { return last - first; }
 };
 
@@ -19,6 +21,7 @@ struct index_range {
 /// ranges cover 0 .. n - 1; their lengths differ by at most one.
 class partition {
 public:
+    /// Cuts n items into `parts` ranges; 0 parts are taken as 1.
     partition(std::size_t n, std::size_t parts) : n_(n), parts_(n == 0 ? 0 : std::clamp<std::size_t>(parts, 1, n)) {}
 
     /// The number of ranges: at least 1, unless there are no items.

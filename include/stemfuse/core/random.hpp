@@ -14,7 +14,9 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// The counter of philox4x32, and the four words that it makes of it.
 using philox_counter = std::array<std::uint32_t, 4>;
+/// The key of philox4x32.
 using philox_key = std::array<std::uint32_t, 2>;
 
 /// Philox4x32-10: four random words, a pure function of counter and key. Salmon et al., SC '11,
@@ -70,6 +72,7 @@ inline double log_binomial_ratio(double k, double n, double p) {
 /// so images can be filled in any order and on any number of threads.
 class random_stream {
 public:
+    /// `stream` is a number such as stream_of() gives. Of y and x the lowest 32 bits count.
     random_stream(std::uint64_t seed, std::uint32_t stream, std::size_t y = 0, std::size_t x = 0)
         : counter_{0, static_cast<std::uint32_t>(x), static_cast<std::uint32_t>(y), stream},
           key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)} {}

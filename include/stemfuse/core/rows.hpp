@@ -11,7 +11,9 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// n pixels of image row y, from column x0 on.
 struct row_segment {
-    std::size_t y, x0, n;
+    std::size_t y,  ///< row of the image
+        x0,         ///< first column
+        n;          ///< number of pixels
 };
 
 namespace detail {
@@ -49,8 +51,10 @@ private:
 template <class T>
 class row_pointers {
 public:
+    /// The memory of the stack must outlive this object.
     explicit row_pointers(const stack_view<T>& stack) : stack_(stack), pointers_(stack.shape[0]) {}
 
+    /// For every image i a pointer, [i], to its pixel (y, x0). Valid until the next call.
     T* const* at(std::size_t y, std::size_t x0 = 0) {
         for (std::size_t i = 0; i < stack_.shape[0]; ++i) pointers_[i] = stack_.row(i, y) + x0;
         return pointers_.data();

@@ -14,14 +14,22 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// A dense row-major matrix of doubles.
 class small_matrix {
 public:
+    /// An empty matrix, 0 x 0.
     small_matrix() = default;
+    /// A matrix of zeros.
     small_matrix(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns), values_(rows * columns) {}
 
+    /// The number of rows.
     std::size_t rows() const { return rows_; }
+    /// The number of columns.
     std::size_t columns() const { return columns_; }
+    /// The entry in row i and column j. Indices are not checked, here and below.
     double& operator()(std::size_t i, std::size_t j) { return values_[i * columns_ + j]; }
+    /// The entry in row i and column j.
     double operator()(std::size_t i, std::size_t j) const { return values_[i * columns_ + j]; }
+    /// The entries of row i, one after another.
     double* row(std::size_t i) { return values_.data() + i * columns_; }
+    /// The entries of row i, one after another.
     const double* row(std::size_t i) const { return values_.data() + i * columns_; }
 
 private:
@@ -30,8 +38,8 @@ private:
 };
 
 /// Solves A x = b for a symmetric positive definite A of shape (n, n), of which the lower half is read, by Cholesky's
-/// factors; b becomes x. A pivot below 1e-14 of its diagonal, of unknowns that depend on others, leaves its unknown at
-/// 0.
+/// factors; b becomes x. A pivot below 1e-14 of its diagonal is no more than rounding: its unknown depends on others
+/// and stays at 0.
 inline void solve_positive_definite(small_matrix a, std::vector<double>& b) {
     const std::size_t n = b.size();
     for (std::size_t j = 0; j < n; ++j) {
@@ -71,7 +79,9 @@ inline small_matrix inverse_positive_definite(const small_matrix& a) {
 
 /// argmin_{x >= 0} 1/2 x^T G x - h^T x for a symmetric positive semi-definite G: non-negative least squares from the
 /// normal equations G = A^T A, h = A^T b. Lawson & Hanson, Solving Least Squares Problems (1974), chapter 23, on
-/// unknowns that are scaled to a diagonal of 1. Unknowns without a diagonal stay 0.
+/// unknowns that are scaled to a diagonal of 1. Unknowns without a diagonal stay 0. A gradient up to 1e-11 of the
+/// largest one, and an unknown up to 1e-14, are taken as rounding of 0; the limit of 10 n rounds ends a cycle that
+/// rounding could cause.
 inline std::vector<double> non_negative_least_squares(const small_matrix& g, const std::vector<double>& h) {
     const std::size_t n = h.size();
     std::vector<double> scale(n), x(n), gradient(n);

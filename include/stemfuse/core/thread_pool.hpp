@@ -27,7 +27,8 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// forked child, which has no workers, the calling thread does all the work.
 class thread_pool {
 public:
-    /// As many threads as the machine runs at once for 0. Throws value_error above 1024.
+    /// `threads` counts the calling thread; 0 is as many as the machine runs at once. Throws value_error above 1024,
+    /// which is taken for a mistake.
     explicit thread_pool(std::size_t threads = 0) : workers_(std::make_unique<crew>()) {
         if (threads > 1024) throw value_error("threads", "is " + std::to_string(threads) + ", must be at most 1024");
         if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
@@ -42,7 +43,8 @@ public:
     thread_pool(const thread_pool&) = delete;
     thread_pool& operator=(const thread_pool&) = delete;
 
-    /// In a forked child the threads and who waits for what are only a picture of the parent's: they are left alone.
+    /// Ends the workers and waits for them. In a forked child there are none, and the locks are copies in whatever
+    /// state the parent's had: all of it is left alone.
     ~thread_pool() {
         if (in_forked_child()) {
             static_cast<void>(workers_.release());
@@ -51,8 +53,11 @@ public:
         }
     }
 
+    /// The number of threads, with the calling one.
     std::size_t concurrency() const noexcept { return workers_->threads.size() + 1; }
 
+    /// Calls f(0) .. f(n - 1), each once, and returns when all are done; see thread_pool for nested calls and
+    /// exceptions.
     template <class F>
     void for_each(std::size_t n, F&& f) {
         std::unique_lock in_use(workers_->in_use, std::defer_lock);

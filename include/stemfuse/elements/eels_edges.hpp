@@ -9,13 +9,15 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// The subshells whose edges are known here: K, and L2 with L3.
 enum class eels_shell { k, l23 };
 
-/// An edge: its onset in eV; for L23 also the onset of L1, from which on electrons of that subshell add to it.
+/// An edge in a spectrum of energy losses.
 struct eels_edge {
-    std::string_view element;
-    eels_shell shell;
-    double onset, l1_onset = 0;
+    std::string_view element;  ///< symbol
+    eels_shell shell;          ///< whose electrons make it
+    double onset,              ///< eV
+        l1_onset = 0;          ///< eV: for L23 that of L1, whose electrons add to the edge from there on; for K 0
 };
 
 namespace detail {
@@ -37,8 +39,8 @@ inline constexpr eels_edge eels_edge_table[] = {
 
 }  // namespace detail
 
-/// The edge of an element by which maps are made here: K from B to Si, L23 from P to Se but for gases; nothing for
-/// others, whose edges a hydrogenic model does not describe. Throws value_error for what is no symbol.
+/// The edge of an element by which maps are made here: K from B to Si, L23 from P to Se, without the rare gases;
+/// nothing for others, whose edges a hydrogenic model does not describe. Throws value_error for what is no symbol.
 inline std::optional<eels_edge> eels_edge_of(std::string_view element) {
     atomic_number(element);
     for (const eels_edge& edge : detail::eels_edge_table) {

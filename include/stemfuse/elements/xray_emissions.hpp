@@ -19,10 +19,11 @@ enum class xray_shell { k, l1, l2, l3, m3, m4, m5 };
 /// 'K', 'L' or 'M'.
 inline char family_of(xray_shell shell) { return shell == xray_shell::k ? 'K' : shell <= xray_shell::l3 ? 'L' : 'M'; }
 
-/// A line: its energy in keV, and how many photons an atom emits in it, relative to all other lines of all elements.
+/// A line, or several of one subshell that lie within 1 eV.
 struct xray_emission {
-    xray_shell shell;
-    double energy, weight;
+    xray_shell shell;  ///< the vacancy that it fills
+    double energy,     ///< keV
+        weight;        ///< photons of an atom, relative to all other lines of all elements
 };
 
 namespace detail {
@@ -636,8 +637,9 @@ inline constexpr auto xray_emission_table =
 /// The lines of an element that detectors can see, with weights for a beam of `beam_energy` keV; none for H, He, Li and
 /// from Np on. The table's weights are for 200 kV; for another beam they are multiplied by the ratio of Bethe's
 /// cross-sections, ln(0.65 E0 / E) / E0, Powell, Rev. Mod. Phys. 48, 33 (1976), doi 10.1103/RevModPhys.48.33, with the
-/// line's energy for the edge's. Lines above beam_energy / 1.2 are left out. Throws value_error for what is no symbol
-/// and for a beam energy outside of 5 to 1000 keV.
+/// line's energy for the edge's. Lines above beam_energy / 1.2 are left out: the beam hardly exceeds their edge,
+/// which lies higher still. Above 0.6 E0 the formula falls to 0 and below: there its value at 0.6 E0 is taken. Throws
+/// value_error for what is no symbol and for a beam energy outside of 5 to 1000 keV.
 inline std::vector<xray_emission> xray_emissions(std::string_view element, double beam_energy = 200) {
     atomic_number(element);
     require_in_range(beam_energy, 5, 1000, "beam_energy");

@@ -12,10 +12,10 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// "K alpha" and its energy in keV.
+/// A line of an element.
 struct xray_line {
-    std::string_view name;
-    double energy;
+    std::string_view name;  ///< "K alpha", "K beta", "L alpha" or "M alpha"
+    double energy;          ///< keV
 };
 
 namespace detail {

@@ -18,7 +18,8 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
-// exp(x) for x <= 0, 0 below -80. The rounding of x log2(e) makes a relative error of up to 1e-5 far from 0.
+// exp(x) for x <= 0; 0 below -80, where it is under 2e-35 and counts in no sum of weights. The rounding of x log2(e)
+// makes a relative error of up to 1e-5 far from 0.
 [[gnu::always_inline]] inline pack<float> exponential(pack<float> x) {
     using constants = elementary<float>;
     const pack<float> y = pack_max(x, broadcast(-80.0f)) * 1.44269504f;
@@ -48,7 +49,9 @@ public:
         slope_ = static_cast<float>(-1 / (softness * noise));
     }
 
+    /// (n, n_y, n_x), with the rows and columns of the list.
     stack_shape domain_shape() const { return {n_, list_->ny, list_->nx}; }
+    /// As domain_shape().
     stack_shape range_shape() const { return domain_shape(); }
 
     /// out = K in, shapes (n, n_y, n_x). Throws shape_error.

@@ -17,21 +17,25 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of the search for neighbours.
 struct neighbour_options {
-    std::size_t half_window = 40;  ///< neighbours are at most this far along y and x, up to 127
+    std::size_t half_window = 40;  ///< farthest neighbour along y and x, in pixels; up to 127: offsets are bytes
     std::size_t neighbours = 64;   ///< with the pixel itself
 };
 
 /// Where a neighbour lies, in pixels from the pixel itself.
 struct neighbour_offset {
-    std::int8_t dy, dx;
+    std::int8_t dy,  ///< rows down
+        dx;          ///< columns to the right
 };
 
 /// `count` neighbours of every pixel, in row-major order of the pixels: 6 bytes each. The pixel itself comes first, the
 /// others in no order.
 struct neighbour_list {
-    std::size_t ny = 0, nx = 0, count = 0;
+    std::size_t ny = 0,  ///< rows of the image
+        nx = 0,          ///< columns of the image
+        count = 0;       ///< neighbours of every pixel, itself included
+    /// Of neighbour k of pixel (y, x) at (y n_x + x) count + k, here and below.
     std::vector<neighbour_offset> offsets;
-    std::vector<float> distances;  ///< squared
+    std::vector<float> distances;  ///< squared, between the descriptors: in units of the noise's variance
 };
 
 /// Bytes of the list for an image of this shape.
@@ -216,8 +220,8 @@ inline void search_pack(const descriptor_rows& rows, const displacements& window
 }  // namespace detail
 
 /// The nearest of all pixels in the window around every pixel, itself included; among equally near ones those that lie
-/// closer. Exact, and the same for any number of threads. Every pixel gets as many neighbours as fit into the part of
-/// the window that is inside the image in its corners. Throws value_error for no neighbour and a half_window above 127.
+/// closer. Exact, and the same for any number of threads. Every pixel gets options.neighbours of them, but no more than
+/// the window of a corner pixel has inside the image. Throws value_error for no neighbour and a half_window above 127.
 inline neighbour_list find_neighbours(const patch_descriptors& descriptors, const neighbour_options& options = {},
                                       const execution& exec = {}) {
     const std::size_t ny = descriptors.values.shape(1), nx = descriptors.values.shape(2);

@@ -23,7 +23,8 @@ template <scalar T>
 class patch_components {
 public:
     /// Patches have 2 half + 1 pixels a side, mirrored at the borders; `most` components are kept, at most those there
-    /// are. Throws shape_error for no channel, value_error for NaN or infinity, no component and a half above 16.
+    /// are. Throws shape_error for no channel, value_error for NaN or infinity, a `most` outside of 1 to 1e6 and a half
+    /// above 16: patches wider than 33 pixels.
     patch_components(const stack_view<const T>& channels, std::size_t half, std::size_t most,
                      const execution& exec = {})
         : shape_(channels.shape), half_(half), side_(2 * half + 1) {
@@ -36,6 +37,7 @@ public:
         score(exec);
     }
 
+    /// The number of components that were kept: at least 1, at most the pixels of a patch times the channels.
     std::size_t components() const noexcept { return scores_.shape(0); }
 
     /// Channel c, shape (n_y, n_x), of the first `rank` components, or of all where these are fewer.

@@ -17,11 +17,11 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// An image (n_y, n_x) to compare places by, and the standard deviation of a pixel's noise.
+/// An image to compare places by, and its noise.
 template <scalar T>
 struct guide_image {
-    image_view<const T> image;
-    T standard_deviation;
+    image_view<const T> image;  ///< (n_y, n_x)
+    T standard_deviation;       ///< of a pixel's noise, in the units of the image; above 0
 };
 
 /// The options of the description of patches.
@@ -40,7 +40,8 @@ struct patch_descriptors {
 
 namespace detail {
 
-// A pixel of the patches; those of less weight than 0.02 are left out.
+// A pixel of the patches. Those of less weight than 0.02 take time and change the distance of two patches little: they
+// are left out.
 struct patch_tap {
     std::size_t guide;
     std::ptrdiff_t dy, dx;

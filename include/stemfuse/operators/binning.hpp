@@ -34,15 +34,20 @@ public:
         }
     }
 
+    /// (n, n_y, n_x), the fine maps.
     stack_shape domain_shape() const { return fine_; }
+    /// (n, n_y / f_y, n_x / f_x), the coarse maps.
     stack_shape range_shape() const { return {fine_[0], fine_[1] / factors_[0], fine_[2] / factors_[1]}; }
 
+    /// ||K||, exactly.
     double norm_bound() const {
         const double norm = std::sqrt(static_cast<double>(factors_[0] * factors_[1]));
         return block_ == binned::sum ? norm : 1 / norm;
     }
+    /// Always true: entries are 0 and 1, or 0 and 1 / (f_y f_x).
     static bool non_negative() { return true; }
 
+    /// out = K x: the sum or mean of each block. See linear_operator for what it throws.
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {
         using T = value_type_t<Out>;
@@ -69,6 +74,7 @@ public:
         });
     }
 
+    /// out = K^T y: every pixel of a block gets its value, over f_y f_x for means. See linear_operator.
     template <stack Y, stack Out>
     void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         using T = value_type_t<Out>;

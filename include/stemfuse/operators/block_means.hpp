@@ -9,6 +9,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// The shape at half the resolution, rows and columns rounded up.
 inline stack_shape halved(const stack_shape& shape) { return {shape[0], (shape[1] + 1) / 2, (shape[2] + 1) / 2}; }
 
 /// The means over blocks of 2 x 2 pixels of every image of a stack (n, n_y, n_x), shape (n, (n_y + 1) / 2, (n_x + 1) /
@@ -31,6 +32,7 @@ xt::xtensor<T, 3> block_means(const stack_view<const T>& fine, const execution& 
     return coarse;
 }
 
+/// The same of one image (n_y, n_x).
 template <scalar T>
 xt::xtensor<T, 2> block_means(const image_view<const T>& fine) {
     const auto coarse = block_means(as_stack(fine));

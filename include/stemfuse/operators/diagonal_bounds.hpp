@@ -16,7 +16,8 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// domain. They bound sum_i s_i ( K x )_i^2 / rows_i by sum_j columns_j / l_j x_j^2, with s_i and l_j the scales of
 /// the images and maps that pixels i and j belong to.
 struct diagonal_bounds {
-    std::vector<double> rows, columns;
+    std::vector<double> rows,  ///< one for each image of the range
+        columns;               ///< one for each map of the domain
 };
 
 namespace detail {

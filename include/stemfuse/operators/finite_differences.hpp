@@ -15,19 +15,24 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// The constructor throws shape_error for an extent of 0.
 class finite_differences {
 public:
+    /// For maps of shape (n, n_y, n_x). Throws shape_error for an extent of 0.
     explicit finite_differences(const stack_shape& domain) : domain_(domain) {
         detail::require_extents(domain, "maps");
     }
 
+    /// (n, n_y, n_x).
     stack_shape domain_shape() const { return domain_; }
+    /// (2 n, n_y, n_x): the n differences along y, then those along x.
     stack_shape range_shape() const { return {2 * domain_[0], domain_[1], domain_[2]}; }
 
-    /// ||K||: sqrt(4 cos^2(pi / 2 n_y) + 4 cos^2(pi / 2 n_x)).
+    /// ||K||, exactly: sqrt(4 cos^2(pi / 2 n_y) + 4 cos^2(pi / 2 n_x)), without the part of
+    /// an axis of one pixel.
     double norm_bound() const {
         const auto along = [](std::size_t n) { return 2 * std::cos(std::numbers::pi / (2 * static_cast<double>(n))); };
         return std::hypot(domain_[1] > 1 ? along(domain_[1]) : 0.0, domain_[2] > 1 ? along(domain_[2]) : 0.0);
     }
 
+    /// out = K x. See linear_operator for what it throws.
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {
         using T = value_type_t<Out>;
@@ -46,6 +51,7 @@ public:
         });
     }
 
+    /// out = K^T y, the negative divergence. See linear_operator.
     template <stack Y, stack Out>
     void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         using T = value_type_t<Out>;

@@ -21,8 +21,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// and for another number of sigmas than maps.
 class gaussian_blur {
 public:
+    /// The same sigma for all maps, in pixels.
     gaussian_blur(const stack_shape& maps, double sigma) : gaussian_blur(maps, std::vector<double>(maps[0], sigma)) {}
 
+    /// One sigma for each map, in pixels.
     gaussian_blur(const stack_shape& maps, const std::vector<double>& sigmas) : shape_(maps) {
         detail::require_extents(maps, "maps");
         if (sigmas.size() != maps[0]) {
@@ -35,11 +37,16 @@ public:
         }
     }
 
+    /// (n, n_y, n_x), as range_shape().
     stack_shape domain_shape() const { return shape_; }
+    /// (n, n_y, n_x), as domain_shape().
     stack_shape range_shape() const { return shape_; }
+    /// ||K|| = 1: constant maps stay as they are.
     double norm_bound() const { return 1; }
+    /// Always true: no weight of a Gaussian is negative.
     static bool non_negative() { return true; }
 
+    /// out = K x. See linear_operator for what it throws.
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {
         using T = value_type_t<Out>;
@@ -51,6 +58,7 @@ public:
         });
     }
 
+    /// out = K^T y = K y.
     template <stack Y, stack Out>
     void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         apply(y, out, exec);

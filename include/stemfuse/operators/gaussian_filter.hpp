@@ -80,6 +80,7 @@ xt::xtensor<T, 3> smoothed(const stack_view<const T>& in, const std::vector<T>& 
     return result;
 }
 
+/// The same of one image (n_y, n_x).
 template <scalar T>
 xt::xtensor<T, 2> smoothed(const image_view<const T>& in, const std::vector<T>& window, const execution& exec = {}) {
     const xt::xtensor<T, 3> stack = smoothed(as_stack(in), window, exec);
@@ -88,7 +89,8 @@ xt::xtensor<T, 2> smoothed(const image_view<const T>& in, const std::vector<T>& 
     return image;
 }
 
-/// The same with a Gaussian of standard deviation sigma >= 0 pixels, cut at 4 sigma; 0 copies.
+/// The same with a Gaussian of standard deviation sigma >= 0 pixels, cut at 4 sigma; 0 copies. Throws value_error for a
+/// sigma that is negative or not finite.
 template <scalar T, std::size_t N>
 xt::xtensor<T, N> gaussian_filter(const array_view<const T, N>& in, double sigma, const execution& exec = {}) {
     require_non_negative(sigma, "sigma");

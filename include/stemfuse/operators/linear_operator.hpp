@@ -13,7 +13,9 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// A linear operator K on stacks of T: apply(x, out) writes out = K x, adjoint(y, out) writes out = K^T y.
+/// A linear operator K on stacks of T: apply(x, out) writes out = K x, adjoint(y, out) writes out = K^T y. x has the
+/// shape domain_shape(), K x and y have the shape range_shape(). The operators of the library throw shape_error for
+/// other shapes and value_error where input and output share memory.
 template <class Op, class T>
 concept linear_operator = requires(const Op& op, stack_view<const T> in, stack_view<T> out, execution exec) {
     { op.domain_shape() } -> std::convertible_to<stack_shape>;
@@ -107,7 +109,7 @@ double operator_norm(const Op& op, std::size_t max_iterations = 1000, double tol
     const auto xv = as_view(x);
     const auto yv = as_view(y);
     require_not_empty(xv, "operator domain");
-    std::uint32_t state = 1;
+    std::uint32_t state = 1;  // linear congruential generator of Numerical Recipes
     for (auto& v : x) {
         state = state * 1664525u + 1013904223u;
         v = static_cast<T>(state >> 8) / T(1 << 24) - T(0.5);

@@ -53,28 +53,35 @@ double matrix_norm_bound(const xt::xtensor<T, 2>& matrix) {
 template <scalar T>
 class mixing_operator {
 public:
+    /// matrix: shape (m, k); image: (n_y, n_x).
     mixing_operator(xt::xtensor<T, 2> matrix, const image_shape& image) : matrix_(std::move(matrix)), image_(image) {
         require_not_empty(as_view(matrix_), "matrix");
         require_finite(as_view(matrix_), "matrix");
         detail::require_extents(domain_shape(), "maps");
     }
 
+    /// The matrix, shape (m, k).
     const xt::xtensor<T, 2>& matrix() const noexcept { return matrix_; }
+    /// (k, n_y, n_x).
     stack_shape domain_shape() const { return {matrix_.shape(1), image_[0], image_[1]}; }
+    /// (m, n_y, n_x).
     stack_shape range_shape() const { return {matrix_.shape(0), image_[0], image_[1]}; }
 
     /// The largest singular value of the matrix, to 1e-5 from above.
     double norm_bound() const { return detail::matrix_norm_bound(matrix_); }
+    /// Whether every entry of the matrix is 0 or more.
     bool non_negative() const {
         return std::all_of(matrix_.begin(), matrix_.end(), [](T entry) { return entry >= 0; });
     }
 
+    /// out = A x. See linear_operator for what it throws.
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {
         detail::map_stack(x, domain_shape(), out, range_shape(),
                           [&](const auto& in, const auto& result) { multiply(in, result, false, exec); });
     }
 
+    /// out = A^T y, pixel by pixel with the transposed matrix. See linear_operator.
     template <stack Y, stack Out>
     void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         detail::map_stack(y, range_shape(), out, domain_shape(),

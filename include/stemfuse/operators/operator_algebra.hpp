@@ -14,13 +14,19 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// K x = x on stacks of a shape.
 class identity_operator {
 public:
+    /// For stacks of shape (n, n_y, n_x).
     explicit identity_operator(const stack_shape& maps) : shape_(maps) {}
 
+    /// The shape it was made for, as range_shape().
     stack_shape domain_shape() const { return shape_; }
+    /// The shape it was made for, as domain_shape().
     stack_shape range_shape() const { return shape_; }
+    /// ||K|| = 1.
     double norm_bound() const { return 1; }
+    /// Always true: entries are 0 and 1.
     static bool non_negative() { return true; }
 
+    /// Copies x to out. See linear_operator for what it throws.
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {
         detail::map_stack(x, shape_, out, shape_, [&](const auto& in, const auto& result) {
@@ -30,6 +36,7 @@ public:
         });
     }
 
+    /// Copies y to out.
     template <stack Y, stack Out>
     void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         apply(y, out, exec);
@@ -44,23 +51,29 @@ private:
 template <class Operator>
 class scaled {
 public:
+    /// Throws value_error for a factor that is not finite.
     scaled(Operator op, double factor) : operator_(std::move(op)), factor_(factor) {
         if (!std::isfinite(factor)) throw value_error("factor", "is " + to_string(factor) + ", must be finite");
     }
 
+    /// That of K.
     stack_shape domain_shape() const { return operator_.domain_shape(); }
+    /// That of K.
     stack_shape range_shape() const { return operator_.range_shape(); }
+    /// |factor| times the norm of K; only where K knows its own.
     double norm_bound() const
         requires has_norm_bound<Operator>
     {
         return std::abs(factor_) * operator_.norm_bound();
     }
+    /// Whether factor and all entries of K are 0 or more; only where K says it.
     bool non_negative() const
         requires knows_its_signs<Operator>
     {
         return factor_ >= 0 && operator_.non_negative();
     }
 
+    /// out = factor K x. See linear_operator for what it throws.
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {
         detail::map_stack(x, domain_shape(), out, range_shape(), [&](const auto& in, const auto& result) {
@@ -69,6 +82,7 @@ public:
         });
     }
 
+    /// out = factor K^T y.
     template <stack Y, stack Out>
     void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         detail::map_stack(y, range_shape(), out, domain_shape(), [&](const auto& in, const auto& result) {
@@ -96,25 +110,30 @@ private:
 template <class A, class B>
 class operator_product {
 public:
+    /// Throws shape_error unless the range of b has the shape of the domain of a.
     operator_product(A a, B b) : a_(std::move(a)), b_(std::move(b)) {
         require_shape(stack_shape(b_.range_shape()), stack_shape(a_.domain_shape()), "range of the inner operator",
                       "the domain of the outer one");
     }
 
+    /// That of B, which acts first.
     stack_shape domain_shape() const { return b_.domain_shape(); }
+    /// That of A.
     stack_shape range_shape() const { return a_.range_shape(); }
-    /// The product of the two norms.
+    /// The product of the two norms, which is a bound; only where both know theirs.
     double norm_bound() const
         requires(has_norm_bound<A> && has_norm_bound<B>)
     {
         return a_.norm_bound() * b_.norm_bound();
     }
+    /// Whether both say so: then no entry of A B is negative. Only where both say it.
     bool non_negative() const
         requires(knows_its_signs<A> && knows_its_signs<B>)
     {
         return a_.non_negative() && b_.non_negative();
     }
 
+    /// out = A (B x). See linear_operator for what it throws.
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {
         xt::xtensor<value_type_t<Out>, 3> between(b_.range_shape());
@@ -124,6 +143,7 @@ public:
         });
     }
 
+    /// out = B^T (A^T y).
     template <stack Y, stack Out>
     void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         xt::xtensor<value_type_t<Out>, 3> between(b_.range_shape());

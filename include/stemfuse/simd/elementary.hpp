@@ -70,7 +70,7 @@ struct elementary<double> {
 template <class T>
 using word_pack = typename unsigned_simd<typename elementary<T>::word>::type;
 
-// c[0] + c[1] x + c[2] x^2 + ... by so many chains
+// c[0] + c[1] x + c[2] x^2 + ..., in elementary::chains independent chains of Horner
 template <const auto& c, class Pack>
 [[gnu::always_inline]] inline Pack polynomial_in_chains(Pack x) {
     if constexpr (elementary<lane_t<Pack>>::chains == 1) {
@@ -242,6 +242,7 @@ class powers {
     static constexpr T infinity = std::numeric_limits<T>::infinity();
 
 public:
+    /// Powers with the exponent a. Throws value_error outside of [0, 2].
     explicit powers(double a) {
         if (!(a >= 0 && a <= 2)) throw value_error("exponent", "is " + to_string(a) + ", must be in [0, 2]");
         constexpr double unit = detail::exponent_unit<T>;
@@ -257,6 +258,7 @@ public:
         beyond_ = a == 1 ? T(0) : infinity;
     }
 
+    /// x^a, lane by lane.
     [[gnu::always_inline]] pack<T> operator()(pack<T> x) const {
         using detail::as_written;
         const auto [e, t] = detail::parts_of(x);

@@ -61,6 +61,7 @@ struct lane_of<Number> {
 /// portable code), which chooses in `mask ? a : b`.
 template <class T>
 using pack = typename detail::simd<T>::pack;
+/// What a comparison of two packs gives: signed integers as wide as T.
 template <class T>
 using bits_pack = typename detail::simd<T>::bits;
 
@@ -103,6 +104,7 @@ pack<T> broadcast(T x) {
     return pack<T>{} + x;
 }
 
+/// The pack of the numbers from `from` on, of any alignment.
 template <class T>
 pack<T> load(const T* from) {
     pack<T> x;
@@ -110,12 +112,13 @@ pack<T> load(const T* from) {
     return x;
 }
 
+/// Writes a pack to `to`, of any alignment.
 template <class T>
 void store(T* to, std::type_identity_t<pack<T>> x) {
     std::memcpy(to, &x, sizeof(x));
 }
 
-/// The larger, or the smaller, of the two; b where one is NaN. One instruction on x86, which compilers do not find.
+/// The larger of the two, lane by lane; b where one is NaN. One instruction on x86, which compilers do not find.
 template <class Pack>
 Pack pack_max(Pack a, Pack b) {
 #if defined(STEMFUSE_HAS_AVX512)
@@ -131,11 +134,13 @@ Pack pack_max(Pack a, Pack b) {
     return a > b ? a : b;
 #endif
 }
+/// The smaller of the two, lane by lane; b where one is NaN.
 template <class Pack>
 Pack pack_min(Pack a, Pack b) {
     return -pack_max(-a, -b);
 }
 
+/// The absolute value, lane by lane.
 template <class Pack>
 Pack magnitude(Pack x) {
     return pack_max(x, -x);
@@ -143,11 +148,13 @@ Pack magnitude(Pack x) {
 
 #if defined(STEMFUSE_PORTABLE)
 
-/// The pack that begins one lane before b, where a comes before b; the one that begins one lane after a.
+/// The pack that begins one lane before b, in a row where a comes just before b: the last lane of a, then b.
 template <class Pack>
 Pack shift_in(Pack a, Pack) {
     return a;
 }
+/// The pack that begins one lane after a, in a row where b comes just after a: a without its first lane, then the first
+/// of b.
 template <class Pack>
 Pack shift_out(Pack, Pack b) {
     return b;
@@ -168,7 +175,7 @@ Pack select_lanes(Pack a, Pack b) {
 
 }  // namespace detail
 
-/// The pack that begins one lane before b, where a comes before b; the one that begins one lane after a.
+/// The pack that begins one lane before b, in a row where a comes just before b: the last lane of a, then b.
 template <class Pack>
 Pack shift_in(Pack a, Pack b) {
     constexpr int n = lanes<lane_t<Pack>>;
@@ -182,6 +189,8 @@ Pack shift_in(Pack a, Pack b) {
         }(std::make_integer_sequence<int, n>{});
     }
 }
+/// The pack that begins one lane after a, in a row where b comes just after a: a without its first lane, then the first
+/// of b.
 template <class Pack>
 Pack shift_out(Pack a, Pack b) {
     constexpr int n = lanes<lane_t<Pack>>;
@@ -197,23 +206,29 @@ Pack shift_out(Pack a, Pack b) {
 
 #endif
 
-/// One pack of a row, from column c on: the whole of it, or its first n lanes. Lanes past the row's end read 0.
+/// One pack of a row, from column c on, all of whose lanes lie in the row.
 template <class T>
 struct whole_pack {
-    std::size_t c;
+    std::size_t c;  ///< column of the first lane
+    /// The numbers of a row in the columns of this pack.
     pack<T> load(const T* row) const { return stemfuse::load(row + c); }
+    /// Writes x to the columns of this pack.
     void store(T* row, pack<T> x) const { stemfuse::store(row + c, x); }
+    /// x: all lanes count.
     pack<T> keep(pack<T> x) const { return x; }
 };
-/// The last pack of a row, of which only the first n lanes lie in the row.
+/// The last pack of a row, of which only the first n lanes lie in the row. It touches no memory past the row's end.
 template <class T>
 struct part_pack {
-    std::size_t c, n;
+    std::size_t c,  ///< column of the first lane
+        n;          ///< lanes that lie in the row, fewer than a pack has
+    /// The numbers of a row in the columns of this pack; 0 in the lanes past the row's end.
     pack<T> load(const T* row) const {
         pack<T> x{};
         std::memcpy(&x, row + c, n * sizeof(T));
         return x;
     }
+    /// Writes the first n lanes of x to the columns of this pack.
     void store(T* row, pack<T> x) const { std::memcpy(row + c, &x, n * sizeof(T)); }
     /// x with 0 in the lanes past the row's end.
     pack<T> keep(pack<T> x) const {
@@ -232,15 +247,17 @@ void for_each_pack(std::size_t n, F&& f) {
     if (c < n) f(part_pack<T>{c, n - c});
 }
 
-/// A sum over packs in T that moves to double every few packs. In float it differs from a sum in double by about 1e-7
-/// of the sum of magnitudes, for a third of the instructions.
+/// A sum over packs in T that moves to double after every 8 packs. In float it differs from a sum in double by about
+/// 1e-7 of the sum of magnitudes, for a third of the instructions.
 template <class T>
 class pack_sum {
 public:
+    /// Adds every lane of x.
     void add(pack<T> x) {
         part_ += x;
         if (++count_ == 8) flush();
     }
+    /// The sum of all that was added.
     double total() {
         flush();
         return total_;

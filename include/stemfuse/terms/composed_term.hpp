@@ -20,22 +20,26 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <class Term, class Operator>
 class composed_term {
 public:
+    /// Scalar that the term is computed in, that of f: float or double.
     using value_type = typename Term::value_type;
     static_assert(detail::require_smooth_term<Term, value_type>());
     static_assert(detail::require_linear_operator<Operator, value_type>());
 
+    /// f and K. Throws shape_error unless K's range has the shape of f's maps.
     composed_term(Term term, Operator op) : term_(std::move(term)), operator_(std::move(op)) {
         require_shape(stack_shape(operator_.range_shape()), stack_shape(term_.shape()), "operator range",
                       "the term's maps");
     }
 
+    /// The shape of x: the operator's domain.
     stack_shape shape() const { return operator_.domain_shape(); }
 
-    /// f
+    /// The term f of K x.
     const Term& term() const noexcept { return term_; }
-    /// K
+    /// The operator K.
     const Operator& op() const noexcept { return operator_; }
 
+    /// f(K x). Throws shape_error unless x has the shape of the operator's domain.
     template <stack X>
     double value(const X& x, const execution& exec = {}) const {
         const readable<value_type, 3> in(x, "maps");
@@ -44,7 +48,8 @@ public:
         return term_.value(as_view(kx), exec);
     }
 
-    /// Writes K^T grad f(K x) to `gradient` and returns f(K x).
+    /// Writes K^T grad f(K x) to `gradient` and returns f(K x). Throws shape_error unless both have the shape of the
+    /// operator's domain.
     template <stack X, stack G>
     double value_and_gradient(const X& x, G&& gradient, const execution& exec = {}) const {
         const readable<value_type, 3> in(x, "maps");
@@ -59,6 +64,7 @@ public:
         return value;
     }
 
+    /// Writes K^T grad f(K x) to `gradient`; throws as value_and_gradient().
     template <stack X, stack G>
     void gradient(const X& x, G&& gradient, const execution& exec = {}) const {
         value_and_gradient(x, gradient, exec);

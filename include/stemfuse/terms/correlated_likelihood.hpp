@@ -21,6 +21,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <stack Stack>
 class correlated_likelihood : public pixel_local<correlated_likelihood<Stack>, value_type_t<Stack>> {
 public:
+    /// Scalar that the term is computed in, that of b: float or double.
     using value_type = value_type_t<Stack>;
 
     /// covariance: shape (n (n + 1) / 2, n_y, n_x), the lower half row by row: (0, 0), (1, 0), (1, 1), (2, 0) ...
@@ -42,15 +43,18 @@ public:
         for_each_row(b.shape[1], b.shape[2], exec, [&](std::size_t y) { invert_row(c, y); });
     }
 
+    /// (n_elements, n_y, n_x).
     stack_shape shape() const { return maps_.view().shape; }
 
     /// The measured maps b.
     stack_view<const value_type> measured() const { return maps_.view(); }
 
+    /// See pixel_local_term.
     double row_value(row_segment segment, const value_type* const* x) const {
         return visit(segment, x, [](auto&&...) {});
     }
 
+    /// See pixel_local_term.
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
         return visit(segment, x, [&](std::size_t i, auto at, pack<value_type> slope) {
@@ -58,6 +62,7 @@ public:
         });
     }
 
+    /// Writes the diagonal of H; x has no part in it. See pixel_local.
     void row_curvature(row_segment segment, const value_type* const*, value_type* const* curvature) const {
         for (std::size_t i = 0; i < shape()[0]; ++i)
             std::copy_n(&precision_(place(i, i), segment.y, segment.x0), segment.n, curvature[i]);

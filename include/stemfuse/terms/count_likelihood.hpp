@@ -27,12 +27,15 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <stack Stack>
 class count_likelihood : public pixel_local<count_likelihood<Stack>, value_type_t<Stack>> {
 public:
+    /// Scalar that the term is computed in, that of m: float or double.
     using value_type = value_type_t<Stack>;
 
+    /// One background for all elements, in counts in a pixel.
     template <stack A>
     count_likelihood(A&& counts, const std::vector<double>& scales, double background)
         : count_likelihood(std::forward<A>(counts), scales, std::vector<double>(scales.size(), background)) {}
 
+    /// One background for each element, in counts in a pixel.
     template <stack A>
     count_likelihood(A&& counts, const std::vector<double>& scales, const std::vector<double>& background)
         : counts_(std::forward<A>(counts), "counts") {
@@ -44,6 +47,7 @@ public:
         }
     }
 
+    /// background: counts in each pixel, a stack of the counts' shape, which is copied.
     template <stack A, stack B>
     count_likelihood(A&& counts, const std::vector<double>& scales, B&& background)
         : counts_(std::forward<A>(counts), "counts"),
@@ -74,13 +78,16 @@ public:
         });
     }
 
+    /// (n_elements, n_y, n_x).
     stack_shape shape() const { return counts_.view().shape; }
 
     /// The measured counts m.
     stack_view<const value_type> measured() const { return counts_.view(); }
 
+    /// s_i, one for each element: the counts in a pixel that a map of 1 gives.
     const std::vector<value_type>& scales() const noexcept { return scales_; }
 
+    /// See pixel_local_term.
     double row_value(row_segment segment, const value_type* const* x) const {
         double value = 0;
         visit(
@@ -92,6 +99,7 @@ public:
         return value;
     }
 
+    /// See pixel_local_term.
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
         double value = 0;
@@ -106,6 +114,7 @@ public:
         return value;
     }
 
+    /// Writes m (s_i / r)^2. See pixel_local.
     void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
         visit(segment, x, [&](std::size_t i, auto at, auto m, auto, auto rate, auto&) {
             const pack<value_type> slope = scales_[i] / rate;
@@ -165,6 +174,7 @@ public:
             });
         }
     }
+    /// s_i. See dualisable_term.
     double dual_scale(std::size_t i) const { return static_cast<double>(scales_[i]); }
 
     /// The same term for block means of the counts and of the background.

@@ -23,29 +23,35 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <stack Stack>
 class gaussian_likelihood : public pixel_local<gaussian_likelihood<Stack>, value_type_t<Stack>> {
 public:
+    /// Scalar that the term is computed in, that of b: float or double.
     using value_type = value_type_t<Stack>;
 
+    /// One standard deviation for each element, in the units of the maps.
     template <stack A>
     gaussian_likelihood(A&& maps, const std::vector<double>& sigma) : maps_(std::forward<A>(maps), "maps") {
         check_maps();
         set_sigma(sigma);
     }
 
+    /// One standard deviation for all elements, in the units of the maps.
     template <stack A>
     gaussian_likelihood(A&& maps, double sigma) : maps_(std::forward<A>(maps), "maps") {
         check_maps();
         set_sigma(std::vector<double>(maps_.view().shape[0], sigma));
     }
 
+    /// (n_elements, n_y, n_x).
     stack_shape shape() const { return maps_.view().shape; }
 
     /// The measured maps b.
     stack_view<const value_type> measured() const { return maps_.view(); }
 
+    /// See pixel_local_term.
     double row_value(row_segment segment, const value_type* const* x) const {
         return visit(segment, x, [](auto&&...) {});
     }
 
+    /// See pixel_local_term.
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
         return visit(segment, x, [&](std::size_t i, auto at, pack<value_type> r) {
@@ -53,10 +59,12 @@ public:
         });
     }
 
+    /// Writes 1 / sigma_i^2; x has no part in it. See pixel_local.
     void row_curvature(row_segment segment, const value_type* const*, value_type* const* curvature) const {
         for (std::size_t i = 0; i < precision_.size(); ++i) std::fill_n(curvature[i], segment.n, precision_[i]);
     }
 
+    /// See separable_convex_term. A quadratic: a step may be of any length, so that `lowest` stays.
     void row_newton(row_segment segment, const value_type* const* x, value_type* const* g, value_type* const* d,
                     value_type* const*, value_type scale) const {
         visit(segment, x, [&](std::size_t i, auto at, pack<value_type> r) {
@@ -82,6 +90,7 @@ public:
                 segment.n, [=](auto at) { at.store(yi, factor * (at.load(yi) + step * (at.load(zi) - at.load(b)))); });
         }
     }
+    /// 1 / sigma_i. See dualisable_term.
     double dual_scale(std::size_t i) const { return std::sqrt(static_cast<double>(precision_[i])); }
 
     /// The same term for block means of the maps.

@@ -27,8 +27,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <image Image>
 class haadf_model : public pixel_local<haadf_model<Image>, value_type_t<Image>> {
 public:
+    /// Scalar that the term is computed in, that of b_H: float or double.
     using value_type = value_type_t<Image>;
 
+    /// haadf: b_H. response: weights w_i, one for each element, and gamma.
     template <image A>
     haadf_model(A&& haadf, haadf_response response)
         : haadf_(std::forward<A>(haadf), "haadf"),
@@ -39,17 +41,20 @@ public:
         require_finite(haadf_.view(), "haadf");
     }
 
+    /// (n_elements, n_y, n_x): as many elements as weights.
     stack_shape shape() const {
         const auto view = haadf_.view();
         return {weights_.size(), view.shape[0], view.shape[1]};
     }
 
+    /// Weights w_i and exponent gamma.
     const haadf_response& response() const noexcept { return response_; }
 
     /// The measured image b_H.
     image_view<const value_type> measured() const { return haadf_.view(); }
 
-    /// Writes the re-projected image sum_i w_i x_i^gamma to `image`, of shape (n_y, n_x).
+    /// Writes the re-projected image sum_i w_i x_i^gamma to `image`, of shape (n_y, n_x). Throws shape_error for other
+    /// shapes of x and image.
     template <stack X, image Out>
     void project(const X& x, Out&& image, const execution& exec = {}) const {
         const readable<value_type, 3> in(x, "maps");
@@ -67,6 +72,7 @@ public:
         out.commit();
     }
 
+    /// See pixel_local_term.
     double row_value(row_segment segment, const value_type* const* x) const {
         const value_type* const b = measured_row(segment);
         pack_sum<value_type> sum;
@@ -77,6 +83,7 @@ public:
         return sum.total() / 2;
     }
 
+    /// See pixel_local_term.
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
         const value_type* const b = measured_row(segment);
@@ -109,11 +116,13 @@ public:
         });
     }
 
-    /// The convex majoriser M(x | a) = 1/2 || max(s(x) - b_H, 0) ||^2 + 1/2 || max(b_H - t(x), 0) ||^2 of s(x) = sum_i
-    /// w_i x_i^gamma with its tangent t at a. s is convex and t <= s, so that M >= f; M = f where gamma is 1. Stored of
-    /// a are the slopes of t and, in the last image, t(0); nothing where gamma is 1.
+    /// The images of a tangent, see majorised_term. The convex majoriser M(x | a) = 1/2 || max(s(x) - b_H, 0) ||^2 +
+    /// 1/2 || max(b_H - t(x), 0) ||^2 of s(x) = sum_i w_i x_i^gamma with its tangent t at a. s is convex and t <= s, so
+    /// that M >= f; M = f where gamma is 1. Stored of a are the slopes of t and, in the last image, t(0); nothing where
+    /// gamma is 1.
     std::size_t tangent_images() const { return response_.gamma() == 1 ? 0 : weights_.size() + 1; }
 
+    /// Writes the slopes of t, gamma w_i a_i^(gamma-1), and t(0) at the anchor a. See majorised_term.
     [[gnu::flatten]] void row_tangent(row_segment segment, const value_type* const* a,
                                       value_type* const* tangent) const {
         if (tangent_images() == 0) return;

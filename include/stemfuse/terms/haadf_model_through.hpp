@@ -25,9 +25,11 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <image Image, class Operator>
 class haadf_model_through {
 public:
+    /// Scalar that the term is computed in, that of b_H: float or double.
     using value_type = value_type_t<Image>;
     static_assert(detail::require_linear_operator<Operator, value_type>());
 
+    /// haadf: b_H. response: weights w_i, one for each element, and gamma. op: A.
     template <image A>
     haadf_model_through(A&& haadf, haadf_response response, Operator op)
         : haadf_(std::forward<A>(haadf), "haadf"),
@@ -43,17 +45,20 @@ public:
         require_shape(domain, {1, domain[1], domain[2]}, "operator domain", "one image, sum_i w_i x_i^gamma");
     }
 
+    /// (n_elements, n_y, n_x): rows and columns of the operator's domain.
     stack_shape shape() const {
         const stack_shape domain = operator_.domain_shape();
         return {response_.weights().size(), domain[1], domain[2]};
     }
 
+    /// Weights w_i and exponent gamma.
     const haadf_response& response() const noexcept { return response_; }
-    /// A
+    /// The operator A.
     const Operator& op() const noexcept { return operator_; }
     /// The measured image b_H.
     image_view<const value_type> measured() const { return haadf_.view(); }
 
+    /// f(x). Throws shape_error unless x has the shape of the term.
     template <stack X>
     double value(const X& x, const execution& exec = {}) const {
         const readable<value_type, 3> in(x, "maps");
@@ -61,6 +66,7 @@ public:
         return residual(in.view(), exec).value;
     }
 
+    /// Writes grad f(x) to `gradient` and returns f(x). Throws shape_error unless both have the shape of the term.
     template <stack X, stack G>
     double value_and_gradient(const X& x, G&& gradient, const execution& exec = {}) const {
         const readable<value_type, 3> in(x, "maps");
@@ -82,6 +88,7 @@ public:
         return value;
     }
 
+    /// Writes grad f(x) to `gradient`; throws as value_and_gradient().
     template <stack X, stack G>
     void gradient(const X& x, G&& gradient, const execution& exec = {}) const {
         value_and_gradient(x, gradient, exec);

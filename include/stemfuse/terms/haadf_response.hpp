@@ -24,6 +24,7 @@ enum class weighting {
     z_gamma_over_sum,   ///< Z^gamma / sum(Z^gamma)
 };
 
+/// The names of the weightings, as options and records spell them.
 inline constexpr std::array<std::pair<std::string_view, weighting>, 5> weighting_names{
     {{"unit", weighting::unit},
      {"z-over-mean", weighting::z_over_mean},
@@ -37,15 +38,19 @@ inline constexpr std::array<std::pair<std::string_view, weighting>, 5> weighting
 /// where no weight is positive; shape_error for no element.
 class haadf_response {
 public:
+    /// Weights by the atomic numbers of element symbols, such as "Dy".
     explicit haadf_response(const std::vector<std::string>& elements, weighting choice = weighting::z_over_mean,
                             double gamma = 1.6)
         : haadf_response(weights_of(elements, choice, gamma), gamma) {}
 
+    /// Weights as they are given, one for each element, such as those of a calibration.
     static haadf_response from_weights(std::vector<double> weights, double gamma = 1.6) {
         return haadf_response(std::move(weights), gamma);
     }
 
+    /// w_i, one for each element.
     const std::vector<double>& weights() const noexcept { return weights_; }
+    /// The exponent gamma, in [1, 3].
     double gamma() const noexcept { return gamma_; }
 
 private:

@@ -26,8 +26,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <stack Stack>
 class multi_detector_model : public pixel_local<multi_detector_model<Stack>, value_type_t<Stack>> {
 public:
+    /// Scalar that the term is computed in, that of b: float or double.
     using value_type = value_type_t<Stack>;
 
+    /// images: b. mixing: A, shape (n_detectors, n_elements). gammas: one for each detector.
     template <stack A>
     multi_detector_model(A&& images, const xt::xtensor<double, 2>& mixing, const std::vector<double>& gammas)
         : images_(std::forward<A>(images), "images"), n_elements_(mixing.shape(1)) {
@@ -58,15 +60,18 @@ public:
         }
     }
 
+    /// (n_elements, n_y, n_x): as many elements as columns of A.
     stack_shape shape() const {
         const auto view = images_.view();
         return {n_elements_, view.shape[1], view.shape[2]};
     }
 
+    /// See pixel_local_term.
     double row_value(row_segment segment, const value_type* const* x) const {
         return for_each_piece(segment, x, [](auto&&...) {});
     }
 
+    /// See pixel_local_term.
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
         buffer back(n_elements_ * piece);

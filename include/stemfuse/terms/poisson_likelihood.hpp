@@ -24,8 +24,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <stack Stack>
 class poisson_likelihood : public pixel_local<poisson_likelihood<Stack>, value_type_t<Stack>> {
 public:
+    /// Scalar that the term is computed in, that of b: float or double.
     using value_type = value_type_t<Stack>;
 
+    /// One background rate eps_i for each element, in the units of the maps.
     template <stack A>
     poisson_likelihood(A&& maps, const std::vector<double>& background) : maps_(std::forward<A>(maps), "maps") {
         require_not_empty(maps_.view(), "maps");
@@ -33,6 +35,7 @@ public:
         set_background(background);
     }
 
+    /// One background rate for all elements, in the units of the maps.
     template <stack A>
     poisson_likelihood(A&& maps, double background) : maps_(std::forward<A>(maps), "maps") {
         require_not_empty(maps_.view(), "maps");
@@ -40,15 +43,18 @@ public:
         set_background(std::vector<double>(maps_.view().shape[0], background));
     }
 
+    /// (n_elements, n_y, n_x).
     stack_shape shape() const { return maps_.view().shape; }
 
     /// The measured maps b.
     stack_view<const value_type> measured() const { return maps_.view(); }
 
+    /// See pixel_local_term.
     double row_value(row_segment segment, const value_type* const* x) const {
         return visit(segment, x, [](auto&&...) {});
     }
 
+    /// See pixel_local_term.
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
         return visit(segment, x, [&](std::size_t i, auto at, pack<value_type> b, pack<value_type> rate) {
@@ -56,6 +62,7 @@ public:
         });
     }
 
+    /// Writes b / (x + eps)^2. See pixel_local.
     void row_curvature(row_segment segment, const value_type* const* x, value_type* const* curvature) const {
         const auto maps = maps_.view();
         for (std::size_t i = 0; i < maps.shape[0]; ++i) {
@@ -112,6 +119,7 @@ public:
             });
         }
     }
+    /// 1 for every element. See dualisable_term.
     double dual_scale(std::size_t) const { return 1; }
 
     /// The same term for block means of the maps.

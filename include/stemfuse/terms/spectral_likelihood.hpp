@@ -19,15 +19,18 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// f(x) = sum over pixels and bins of r - y log r, r_k = sum_i a_ki x_i + b_k c, the negative logarithm of the Poisson
 /// likelihood of counts y, shape (n_bins, n_y, n_x), but for a constant. Maps x >= 0, shape (n_elements, n_y, n_x), are
 /// expected counts of the elements in all bins together; a_ki >= 0, matrix (n_bins, n_elements + 1), are their
-/// signatures, with that of the background in the last column; the background c > 0, shape (n_y, n_x), is expected
-/// counts in all bins. Stack is the type that holds y. Couples elements, not pixels: overlapping lines are separated by
-/// all bins that they share. The constructor throws shape_error where shapes disagree, value_error for negative or not
-/// finite counts, signatures and background, and for an element without a signature.
+/// signatures, with that of the background in the last column; the background c, shape (n_y, n_x), is expected
+/// counts in all bins, taken as 1e-4 where it is less. Stack is the type that holds y. Couples elements, not pixels:
+/// overlapping lines are separated by all bins that they share. The constructor throws shape_error where shapes
+/// disagree, value_error for negative or not finite counts, signatures and background, and for an element without a
+/// signature.
 template <stack Stack>
 class spectral_likelihood : public pixel_local<spectral_likelihood<Stack>, value_type_t<Stack>> {
 public:
+    /// Scalar that the term is computed in, that of y: float or double.
     using value_type = value_type_t<Stack>;
 
+    /// counts: y. signatures: a_ki, the background in the last column. background: c, which is copied.
     template <stack A, image B>
     spectral_likelihood(A&& counts, const xt::xtensor<double, 2>& signatures, const B& background)
         : counts_(std::forward<A>(counts), "counts"),
@@ -54,6 +57,7 @@ public:
         for (const value_type t : totals_) require_positive(static_cast<double>(t), "signatures");
     }
 
+    /// (n_elements, n_y, n_x).
     stack_shape shape() const {
         const auto y = counts_.view();
         return {signatures_.shape(1) - 1, y.shape[1], y.shape[2]};
@@ -64,10 +68,12 @@ public:
     /// The sum of an element's signature over the bins: 1 where all of its counts are in them.
     double total(std::size_t element) const { return static_cast<double>(totals_[element]); }
 
+    /// See pixel_local_term.
     double row_value(row_segment segment, const value_type* const* x) const {
         return visit(segment, x, [](std::size_t, std::size_t, const value_type*) {});
     }
 
+    /// See pixel_local_term.
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const {
         return visit(segment, x, [&](std::size_t first, std::size_t n, const value_type* back) {

@@ -90,6 +90,7 @@ inline constexpr bool is_array<std::array<T, N>> = true;
 template <class... Terms>
 class sum_of_terms : public detail::sum_calls<sum_of_terms<Terms...>, Terms...> {
 public:
+    /// Scalar that all terms are computed in: float or double.
     using value_type = detail::first_value_type<Terms...>;
     static_assert((std::same_as<typename Terms::value_type, value_type> && ...),
                   "stemfuse: the terms of a sum must have the same scalar type (all float, or all double)");
@@ -105,14 +106,18 @@ public:
         check();
     }
 
+    /// weights: one for each term, in their order.
     sum_of_terms(const std::array<double, sizeof...(Terms)>& weights, Terms... terms)
         requires(!(detail::is_array<Terms> || ...))
         : weights_(weights), terms_(std::move(terms)...) {
         check();
     }
 
+    /// (n_elements, n_y, n_x), the same for all terms.
     stack_shape shape() const { return std::get<0>(terms_).shape(); }
+    /// The terms f_k, in order.
     const std::tuple<Terms...>& terms() const noexcept { return terms_; }
+    /// The weights, in the order of the terms.
     const std::array<double, sizeof...(Terms)>& weights() const noexcept { return weights_; }
 
     /// Calls f(term, weight) for every term, in order.
@@ -126,6 +131,7 @@ public:
             terms_);
     }
 
+    /// See pixel_local_term; only where all terms are pixel-local.
     double row_value(row_segment segment, const value_type* const* x) const
         requires detail::all_pixel_local<Terms...>
     {
@@ -134,6 +140,7 @@ public:
         return sum;
     }
 
+    /// See pixel_local_term; only where all terms are pixel-local.
     double row_value_and_gradient(row_segment segment, const value_type* const* x, value_type* const* g,
                                   value_type scale) const
         requires detail::all_pixel_local<Terms...>
@@ -145,6 +152,7 @@ public:
         return sum;
     }
 
+    /// See separable_convex_term; only where all terms are. Terms of weight 0 take no part.
     void row_newton(row_segment segment, const value_type* const* x, value_type* const* g, value_type* const* d,
                     value_type* const* lowest, value_type scale) const
         requires(separable_convex_term<Terms, value_type> && ...)
@@ -154,6 +162,7 @@ public:
         });
     }
 
+    /// The weighted sum of the bounds of all terms of weight above 0; only where all terms have one.
     double curvature_bound(const execution& exec = {}) const
         requires(bounded_curvature<Terms> && ...)
     {

@@ -152,8 +152,10 @@ double max_over_rows(std::size_t n_rows, std::size_t nx, const execution& exec, 
 template <class Derived, scalar T>
 class pixel_local {
 public:
+    /// Scalar that the term is computed in: float or double.
     using value_type = T;
 
+    /// f(x), the same bits for any number of threads.
     template <stack X>
     double value(const X& x, const execution& exec = {}) const {
         const readable<T, 3> in(x, "maps");
@@ -167,6 +169,7 @@ public:
         return std::accumulate(sums.begin(), sums.end(), 0.0);
     }
 
+    /// Writes grad f(x) to `gradient` and returns f(x).
     template <stack X, stack G>
     double value_and_gradient(const X& x, G&& gradient, const execution& exec = {}) const {
         return map_rows(x, gradient, "gradient", exec, [this](row_segment segment, const T* const* in, T* const* out) {
@@ -175,6 +178,7 @@ public:
         });
     }
 
+    /// Writes grad f(x) to `gradient`.
     template <stack X, stack G>
     void gradient(const X& x, G&& gradient, const execution& exec = {}) const {
         value_and_gradient(x, gradient, exec);
