@@ -102,6 +102,7 @@ inline std::string describe(const image_file& file) {
     return text;
 }
 
+/// describe() of the file at a path. Throws read_error for a file that is not read.
 inline std::string describe_file(const std::filesystem::path& path) { return describe(image_file(path)); }
 
 }  // namespace stemfuse::inline STEMFUSE_ABI::io

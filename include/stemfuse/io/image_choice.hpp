@@ -15,15 +15,15 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// An image of file number `file` of several.
 struct image_reference {
-    std::size_t file = 0;
-    image_info image{};
+    std::size_t file = 0;  ///< counted from 0
+    image_info image{};    ///< as the file's contents list it
 };
 
 /// Which images of a file are HAADF and maps.
 struct image_choice {
     std::optional<image_reference> haadf{};  ///< of the maps' shape, or of a whole multiple of it
-    std::vector<image_reference> maps{};
-    std::vector<std::string> notes{};  ///< what was not clear, one line each
+    std::vector<image_reference> maps{};     ///< one an element, all of one shape
+    std::vector<std::string> notes{};        ///< what was not clear, one line each
 };
 
 namespace detail {

@@ -140,11 +140,14 @@ inline any_reader open_rpl_images(const std::filesystem::path& path) {
 /// A file of any format that is read. Throws read_error for any other, and for a damaged one.
 class image_file {
 public:
+    /// Recognises the format by the first bytes and lists what the file holds. Throws read_error, see the class.
     explicit image_file(const std::filesystem::path& path, const read_options& options = {})
         : path_(path), reader_(open(path, options)) {}
 
+    /// The path as it was given.
     const std::filesystem::path& path() const noexcept { return path_; }
 
+    /// Images, spectra, what is left out, and warnings.
     const file_contents& contents() const {
         return std::visit([](const auto& reader) -> const file_contents& { return reader.contents(); }, reader_);
     }
@@ -164,8 +167,8 @@ public:
         return std::visit([&](const auto& reader) { return reader.template read<T>(image, frames); }, reader_);
     }
 
-    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
-    /// that are none, read_error.
+    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for invalid
+    /// windows (see require_windows()), and read_error.
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
         return std::visit(

@@ -17,7 +17,8 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 /// Counts a pixel, shape (n_lines, n_y, n_x).
 template <scalar T>
 struct line_counts {
-    xt::xtensor<T, 3> counts, background;
+    xt::xtensor<T, 3> counts;      ///< in the window of each line
+    xt::xtensor<T, 3> background;  ///< of these, expected from what lies beside the line
 };
 
 /// Reads the counts in the windows of lines, whole numbers where the spectra are, and their background by the counts in

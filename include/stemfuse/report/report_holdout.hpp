@@ -19,20 +19,23 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 /// A fit: by how much it predicts the counts held out worse than the best one does (log-likelihood), and the standard
 /// error of that.
 struct holdout_point {
-    double smoothing = 0, deficit = 0, standard_error = 0;
+    double smoothing = 0;       ///< see count_setting
+    double deficit = 0;         ///< log-likelihood below that of the best fit; 0: the best
+    double standard_error = 0;  ///< of the deficit
 };
 
 /// The fits that differ by their smoothing alone.
 struct holdout_curve {
-    std::string variant;
+    std::string variant;                ///< in words: what the fits have in common
     std::vector<holdout_point> points;  ///< by smoothing
 };
 
 /// The deficits for one element, or for all together; `curves[chosen_curve].points[chosen_point]` was taken.
 struct holdout_panel {
-    std::string name;
-    std::vector<holdout_curve> curves;
-    std::size_t chosen_curve = 0, chosen_point = 0;
+    std::string name;                   ///< a symbol, or "all elements"
+    std::vector<holdout_curve> curves;  ///< one a variant
+    std::size_t chosen_curve = 0;       ///< of `curves`
+    std::size_t chosen_point = 0;       ///< of the points of that curve
 };
 
 namespace detail {

@@ -29,8 +29,8 @@ inline std::string trust_pair(const trust_record& trust, const std::string& elem
     };
     const std::string range = short_number(most);
     return "<section class=\"pair\"><h3>" + escape_html(element) + "</h3>\n<div class=\"panels\">\n" +
-           panel_html(shown(share, {0, 1}, grey_map()), "share from elsewhere, 0 to 1",
-                      element + ": share of the counts that averaging brought from elsewhere", scale_bar) +
+           panel_html(shown(share, {0, 1}, grey_map()), "nonlocal fraction, 0 to 1",
+                      element + ": fraction of the weights that lies more than 3 pixels away", scale_bar) +
            panel_html(shown(deviation, {-most, most}, diverging_map()),
                       "counts \u2212 map, \u00b1" + range + " std. dev.",
                       element + ": deviation of the counts from the map, from -" + range + " to " + range +
@@ -49,10 +49,9 @@ inline std::string trust_html(const trust_record& section, const std::vector<std
     for (std::size_t i = 0; i < elements.size(); ++i)
         maps += detail::trust_pair(section, elements[i], i, size, scale_bar);
     return "<h2>How far to trust the maps</h2>\n<p>Averaging takes counts from places that look alike. What the image "
-           "does not show may be copied with them: left, how much of a pixel comes from more than 3 pixels away; "
-           "right, "
-           "where the counts around a pixel are fewer (blue) or more (red) than the map expected before it was "
-           "balanced with them. Beyond " +
+           "does not show may be copied with them. Left: the fraction of a pixel's weights that lies more than 3 "
+           "pixels away. Right: where the counts around a pixel are fewer (blue) or more (red) than the map says; over "
+           "wide windows the map before it was balanced with the counts, over small windows the map as it is. Beyond " +
            short_number(section.threshold) + " standard deviations, either way, chance is no explanation.</p>\n<ul>\n" +
            sentences + "</ul>\n<div class=\"maps\">\n" + maps + "</div>\n";
 }

@@ -19,19 +19,22 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What the report shows. Volumes are (n_e, n_z n_y, n_x).
 struct tilt_report {
-    std::string title, request;
-    std::vector<std::string> elements;
-    std::array<std::size_t, 3> shape;  ///< n_z, n_y, n_x
-    const xt::xtensor<float, 3>& start;
-    const xt::xtensor<float, 3>& maps;
+    std::string title;                   ///< heading: what was fused
+    std::string request;                 ///< the command or job, shown at the end; may be empty
+    std::vector<std::string> elements;   ///< symbols, n_e of them
+    std::array<std::size_t, 3> shape;    ///< n_z, n_y, n_x
+    const xt::xtensor<float, 3>& start;  ///< by SIRT of the counts, in counts per voxel; must outlive the report
+    const xt::xtensor<float, 3>& maps;   ///< the fused volumes, likewise
+    /// An image that was measured, beside what the fused volumes give at its tilt.
     struct projection {
-        std::string name;  ///< "HAADF at -3 degrees"
-        xt::xtensor<float, 2> measured, reprojected;
+        std::string name;                   ///< "HAADF at -3 degrees"
+        xt::xtensor<float, 2> measured;     ///< (detector bins, n_x)
+        xt::xtensor<float, 2> reprojected;  ///< same shape and unit
     };
-    std::vector<projection> projections;
-    std::vector<double> objective;
-    std::vector<std::pair<std::string, std::string>> parameters;
-    std::vector<std::string> warnings;
+    std::vector<projection> projections;                          ///< a choice of all, in the order shown
+    std::vector<double> objective;                                ///< its value at the start and after every iteration
+    std::vector<std::pair<std::string, std::string>> parameters;  ///< names and values, in the order shown
+    std::vector<std::string> warnings;                            ///< one sentence each, shown first
 };
 
 namespace detail {

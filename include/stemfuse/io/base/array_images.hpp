@@ -16,14 +16,15 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 /// What comes of an array: images (one for each place of a stack, or one of several frames), spectra, or none with the
 /// reason.
 struct array_content {
-    array_layout layout{};
-    std::vector<image_info> images{};
+    array_layout layout{};                 ///< where the axes lie; layout.problem says why not
+    std::vector<image_info> images{};      ///< listed, not read; all of one shape
     std::vector<spectrum_info> spectra{};  ///< one or none
     std::string reason{};                  ///< why there is nothing
 };
 
 namespace detail {
 
+// Every slice is an entry of the listing: this is far beyond any stack of element maps.
 inline constexpr std::size_t most_slices = 10000;
 
 // The unit of energies that a text calls for: EELS is in eV, EDS in keV; empty for any other.

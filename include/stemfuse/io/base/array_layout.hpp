@@ -20,13 +20,15 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What a file says about one axis of an array; all of it may be missing.
 struct array_axis {
-    std::string name{};
+    std::string name{};                 ///< "y", "Energy loss"; empty where the file gives none
     std::string unit{};                 ///< plain, see plain_unit
-    double step = 0, first = 0;         ///< between two coordinates, and the first of them; step 0: not known
+    double step = 0;                    ///< from one coordinate to the next, in `unit`; 0: not known
+    double first = 0;                   ///< the first coordinate, in `unit`
     bool uniform = true;                ///< whether all steps are alike
     std::optional<bool> navigates{};    ///< HyperSpy: whether the axis is of the scan, not of the signal
     std::vector<std::string> labels{};  ///< of its places, such as element symbols
 
+    /// The size of a pixel along the axis; not known where the steps differ.
     axis_calibration scale() const { return {uniform ? std::abs(step) : 0, unit}; }
 };
 
@@ -43,13 +45,16 @@ struct layout_hints {
     std::vector<std::string> elements{};  ///< names of a stack's images, beside
 };
 
-/// Numbers of axes; all that are none of these have the extent 1 or are taken at their first place.
+/// Numbers of axes. Every other axis has the extent 1, or only its first place is read.
 struct array_layout {
-    std::size_t y = 0, x = 1;
-    std::optional<std::size_t> energy{}, stack{};
+    std::size_t y = 0;                    ///< rows of an image
+    std::size_t x = 1;                    ///< columns of an image
+    std::optional<std::size_t> energy{};  ///< channels of spectra; none for images
+    std::optional<std::size_t> stack{};   ///< one place an image; none for a single image
     std::string problem{};  ///< why the array is neither an image, nor a stack of them, nor spectra; else empty
 };
 
+/// Whether energies are in this unit: eV, keV or meV.
 inline bool is_energy_unit(std::string_view unit) { return unit == "eV" || unit == "keV" || unit == "meV"; }
 
 namespace detail {

@@ -87,6 +87,7 @@ public:
         if (!committed_) std::filesystem::remove(temporary_, ignored);
     }
 
+    /// Where the content is until it is renamed to the target: in the same folder.
     const std::filesystem::path& temporary() const noexcept { return temporary_; }
 
     /// Fills the temporary file. Throws write_error, e.g. for a full disk.
@@ -120,6 +121,7 @@ public:
         sync_to_disk(target_.has_parent_path() ? target_.parent_path() : std::filesystem::path("."));
     }
 
+    /// Throws write_error that names the target.
     [[noreturn]] void fail(std::string_view message) const { throw write_error(target_.string(), message); }
 
     /// The same with the reason that the system gave last.

@@ -33,18 +33,24 @@ concept byte_source = requires(S& source, std::span<std::byte> buffer, std::uint
 /// Bytes in memory, which must outlive the source; `name` stands for the path in messages.
 class memory_source {
 public:
+    /// A source at the first byte.
     explicit memory_source(std::span<const std::byte> bytes, std::string name = "memory")
         : rest_(bytes), name_(std::move(name)) {}
 
+    /// The next bytes; fewer than the buffer holds only at the end. Returns how many.
     std::size_t read(std::span<std::byte> buffer) {
         const auto part = rest_.first(std::min(buffer.size(), rest_.size()));
         std::copy(part.begin(), part.end(), buffer.begin());
         rest_ = rest_.subspan(part.size());
         return part.size();
     }
+    /// How many bytes are left.
     std::uint64_t remaining() const { return rest_.size(); }
+    /// Passes over n bytes, or all that are left.
     void skip(std::uint64_t n) { rest_ = rest_.subspan(std::min<std::size_t>(n, rest_.size())); }
+    /// Nothing is left to check.
     void finish() {}
+    /// Throws read_error that names the source.
     [[noreturn]] void fail(std::string_view message) const { throw read_error(name_, message); }
 
 private:
@@ -70,25 +76,31 @@ inline std::uint64_t input_file_size(const std::filesystem::path& path) {
 /// A file. Throws read_error where input_file_size does, and where it cannot be opened.
 class file_source {
 public:
+    /// Opens the file. Throws read_error, see the class.
     explicit file_source(const std::filesystem::path& path) : path_(path), remaining_(input_file_size(path)) {
         errno = 0;
         stream_.open(path, std::ios::binary);
         if (!stream_) fail("cannot be opened: " + std::generic_category().message(errno));
     }
 
+    /// The next bytes; fewer than the buffer holds at the end, or where the disk fails. Returns how many.
     std::size_t read(std::span<std::byte> buffer) {
         stream_.read(reinterpret_cast<char*>(buffer.data()), static_cast<std::streamsize>(buffer.size()));
         const auto count = static_cast<std::size_t>(stream_.gcount());
         remaining_ -= std::min<std::uint64_t>(count, remaining_);
         return count;
     }
+    /// How many bytes are left, by the size that the file had when it was opened.
     std::uint64_t remaining() const { return remaining_; }
+    /// Passes over n bytes, or all that are left, without reading them.
     void skip(std::uint64_t n) {
         n = std::min(n, remaining_);
         stream_.seekg(static_cast<std::streamoff>(n), std::ios::cur);
         remaining_ -= n;
     }
+    /// Nothing is left to check.
     void finish() {}
+    /// Throws read_error that names the path.
     [[noreturn]] void fail(std::string_view message) const { throw read_error(path_.string(), message); }
 
 private:
@@ -100,18 +112,22 @@ private:
 /// Where a reader finds its bytes again and again: open() gives a source at the first of them, stem() the name of what
 /// is unnamed in it.
 struct file_input {
-    std::filesystem::path path;
+    std::filesystem::path path;  ///< of a regular file
 
+    /// Opens the file anew. Throws read_error as file_source does.
     file_source open() const { return file_source(path); }
+    /// The file's name without its folder and extension.
     std::string stem() const { return path.stem().string(); }
 };
 
 /// A file in memory, for the readers.
 struct memory_input {
     std::span<const std::byte> bytes;  ///< must outlive the reader
-    std::string name = "memory";
+    std::string name = "memory";       ///< stands for a path in messages
 
+    /// A new source at the first byte.
     memory_source open() const { return memory_source(bytes, name); }
+    /// The name as it is.
     std::string stem() const { return name; }
 };
 

@@ -93,7 +93,7 @@ inline std::optional<int> length_exponent(std::string_view plain) {
 
 /// The size of a pixel along one axis; 0 where it is not known.
 struct axis_calibration {
-    double pixel;
+    double pixel;      ///< the size of a pixel in `unit`; 0: not known
     std::string unit;  ///< plain, see plain_unit
 
     /// No aggregate: g++ 12 warns of uninitialised strings where aggregates with default strings nest. Known is a
@@ -103,7 +103,9 @@ struct axis_calibration {
         if (unit.empty()) pixel = 0;
     }
 
+    /// Whether the size is known; the unit may be any, not only one of length.
     bool known() const { return pixel > 0; }
+    /// Same number and same unit: 1000 nm is not 1 um here.
     bool operator==(const axis_calibration&) const = default;
 
     /// The same length in another unit; unchanged where one of the two is no unit of length.
@@ -123,18 +125,24 @@ inline std::string shown_unit(const axis_calibration& axis) {
 
 /// The size of a pixel along x and y.
 struct pixel_calibration {
-    axis_calibration x, y;
+    axis_calibration x;  ///< width of a pixel
+    axis_calibration y;  ///< height of a pixel
 
     pixel_calibration() = default;
+    /// Pixels that may be wider than high.
     pixel_calibration(axis_calibration along_x, axis_calibration along_y)
         : x(std::move(along_x)), y(std::move(along_y)) {}
+    /// Square pixels of this size and unit (see axis_calibration for what counts as known).
     pixel_calibration(double square_pixel, std::string_view unit) : x(square_pixel, unit), y(square_pixel, unit) {}
 
+    /// Whether the size along x is known.
     bool known() const { return x.known(); }
+    /// Same numbers and same units.
     bool operator==(const pixel_calibration&) const = default;
 
     /// Lengths along x for a scale bar: in pixels where the size of one is not known.
     double pixel() const { return known() ? x.pixel : 1; }
+    /// The unit of pixel() as readers see it; "px" where the size is not known.
     std::string shown_unit() const { return known() ? io::shown_unit(x) : "px"; }
 
     /// In nm, or in um from 1000 nm on, of a length of n pixels; pm, A and units that are no lengths stay.

@@ -38,8 +38,9 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 /// What a child process may take: `memory` bytes and `seconds` of processor time beyond what it does for every byte of
 /// the file and of the result; `wall_factor` times as long in all.
 struct child_limits {
-    std::uint64_t memory = std::uint64_t{512} << 20;
-    double seconds = 2, wall_factor = 4;
+    std::uint64_t memory = std::uint64_t{512} << 20;  ///< bytes: what libraries and metadata take beside pixels
+    double seconds = 2;                               ///< of processor time, to open the file and for each request
+    double wall_factor = 4;  ///< the time by the clock, as a multiple: a slow disk or a busy machine makes it wait
 };
 
 namespace detail {
@@ -296,6 +297,7 @@ public:
         : state_(std::make_unique<state>(path, limits, detail::child_process(path, [&](int in, int out) {
                                              detail::serve_reader(path, in, out, open);
                                          }))) {
+        // Far more than has_room() lets a listing take.
         constexpr std::uint64_t most_contents = std::uint64_t{1} << 28;
         const std::string answer = wait(most_contents, 0);
         wire_reader wire(answer);
@@ -307,6 +309,7 @@ public:
         });
     }
 
+    /// What the child listed when the file was opened.
     const file_contents& contents() const noexcept { return state_->contents; }
 
     /// As hdf5_images has it.
@@ -348,7 +351,7 @@ private:
     // Allows what the next answer may take, and waits for it.
     std::string wait(std::uint64_t most, std::uint64_t result_bytes) const {
         auto& s = *state_;
-        constexpr double bytes_a_second = 2e7;
+        constexpr double bytes_a_second = 2e7;  // below the pace of any format: only what hangs meets the limit
         const double seconds = s.limits.seconds + static_cast<double>(s.file_size + 4 * result_bytes) / bytes_a_second;
         s.seconds_given += seconds;  // the system counts from the child's start
         s.child.allow({s.address_space + s.limits.memory + 2 * s.file_size + 6 * result_bytes,

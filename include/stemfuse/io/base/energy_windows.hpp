@@ -10,6 +10,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
+/// Windows that one pass over spectra serves: a channel's windows are the bits of a 64-bit number, see event_decoder.
 inline constexpr std::size_t most_windows = 64;
 
 /// Throws value_error for no window, more than 64, and one that is empty.
@@ -25,7 +26,8 @@ inline void require_windows(const std::vector<energy_window>& windows) {
 
 /// Channels first <= i < last.
 struct channel_range {
-    std::size_t first, last;
+    std::size_t first;  ///< the first channel inside
+    std::size_t last;   ///< one past the last channel inside
 };
 
 /// The channels of the energies offset + i step in a window; first == last where there is none.
@@ -45,6 +47,7 @@ inline double channel_step(const spectrum_info& s) {
     return s.channels < 2 ? 0 : (s.last - s.first) / static_cast<double>(s.channels - 1);
 }
 
+/// The same for the channels of a listed spectrum; the window is in its unit.
 inline channel_range channels_in(const energy_window& window, const spectrum_info& s) {
     return channels_in(window, s.first, channel_step(s), s.channels);
 }

@@ -16,6 +16,8 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
+/// What a file is read as. hdf5 is every layout on HDF5 (EMD, DM5, hspy, h5oina, ...), dm is DM3 and DM4, rpl is a
+/// Lispix .raw with its .rpl, csv any table of numbers.
 enum class file_format { npy, npz, hdf5, dm, tiff, mrc, rpl, csv };
 
 namespace detail {

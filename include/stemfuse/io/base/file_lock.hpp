@@ -18,6 +18,7 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 /// the disk.
 class file_lock {
 public:
+    /// What came of the attempt: the lock is held; another process has it; the path could not be opened.
     enum class outcome { held, busy, absent };
 
     file_lock() = default;
@@ -36,8 +37,10 @@ public:
         }
         state_ = outcome::held;
     }
+    /// Takes over the lock; the other one holds nothing.
     file_lock(file_lock&& other) noexcept
         : descriptor_(std::exchange(other.descriptor_, -1)), state_(std::exchange(other.state_, outcome::absent)) {}
+    /// Exchanges the two locks.
     file_lock& operator=(file_lock&& other) noexcept {
         std::swap(descriptor_, other.descriptor_);
         std::swap(state_, other.state_);
@@ -45,8 +48,11 @@ public:
     }
     ~file_lock() { close(); }
 
+    /// absent by default, before any path is given.
     outcome state() const noexcept { return state_; }
+    /// Whether this object has the lock.
     bool held() const noexcept { return state_ == outcome::held; }
+    /// Of the open file or folder; -1 where none is held. It stays this object's.
     int descriptor() const noexcept { return descriptor_; }
 
     /// Whether the path leads to what is held.

@@ -22,39 +22,45 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// How stored numbers become intensities: stored * scale + offset, in `unit` (empty where the file names none).
 struct intensity_calibration {
-    double scale, offset;
-    std::string unit;
+    double scale;      ///< intensity of one step of the stored numbers
+    double offset;     ///< intensity of a stored 0
+    std::string unit;  ///< "e-", "counts"; empty where the file names none
 
+    /// By default, stored numbers are intensities of no known unit.
     intensity_calibration(double factor = 1, double added = 0, std::string of = "")
         : scale(factor), offset(added), unit(std::move(of)) {}
 
+    /// Whether stored numbers are the intensities already.
     bool identity() const { return scale == 1 && offset == 0; }
 };
 
 /// What a file says about one image.
 struct image_info {
-    std::string name;     ///< unique in its file: what it is asked for by
-    std::string label;    ///< what the file calls it, "HAADF" or "Fe-EELS"; not always unique
-    std::string element;  ///< a symbol, where label or file say so; else empty
-    image_shape shape{};
-    std::size_t frames = 1;  ///< images of the same thing, one after another
-    std::string type;        ///< as stored: "float32", "uint16"
-    pixel_calibration scale{};
-    intensity_calibration intensity{};
-    std::string place;      ///< where in the file: a path, "ImageList/1", "page 0"
-    std::size_t index = 0;  ///< of the image among those of its reader
-    double background = 0;  ///< counts in a pixel that are none of the element's, where the file says so
+    std::string name;                   ///< unique in its file: what it is asked for by
+    std::string label;                  ///< what the file calls it, "HAADF" or "Fe-EELS"; not always unique
+    std::string element;                ///< a symbol, where label or file say so; else empty
+    image_shape shape{};                ///< n_y, n_x
+    std::size_t frames = 1;             ///< images of the same thing, one after another
+    std::string type;                   ///< as stored: "float32", "uint16"
+    pixel_calibration scale{};          ///< size of a pixel
+    intensity_calibration intensity{};  ///< applied by read()
+    std::string place;                  ///< where in the file: a path, "ImageList/1", "page 0"
+    std::size_t index = 0;              ///< of the image among those of its reader
+    double background = 0;              ///< of a map: background counts in a pixel, where the file says so
 };
 
 /// Spectra of every pixel, of which maps of energy windows can be read.
 struct spectrum_info {
-    std::string name;            ///< "EDS", "EELS 1"
-    std::string unit;            ///< of energies: "keV" or "eV"
-    double first = 0, last = 0;  ///< the energies of the first and the last channel
-    std::size_t channels = 0, detectors = 1, frames = 1;
-    image_shape shape{};
-    std::string type;
-    pixel_calibration scale{};
+    std::string name;                 ///< "EDS", "EELS 1"
+    std::string unit;                 ///< of energies: "keV" or "eV"
+    double first = 0;                 ///< the energy of the first channel
+    double last = 0;                  ///< the energy of the last channel
+    std::size_t channels = 0;         ///< numbers of one spectrum, evenly spaced from first to last
+    std::size_t detectors = 1;        ///< whose counts are added up
+    std::size_t frames = 1;           ///< scans of the same pixels, added up
+    image_shape shape{};              ///< n_y, n_x: one spectrum a pixel
+    std::string type;                 ///< as stored: "uint16"
+    pixel_calibration scale{};        ///< size of a pixel
     std::vector<std::string> places;  ///< of every detector's data
     double resolution = 0;            ///< full width of Mn K alpha at half maximum in eV, where the file says so
     std::size_t index = 0;            ///< among the spectra of its file
@@ -62,7 +68,8 @@ struct spectrum_info {
 
 /// Energies low <= E < high, in the unit of the spectrum.
 struct energy_window {
-    double low, high;
+    double low;   ///< included
+    double high;  ///< not included
 };
 
 /// What a file has and is not read.
@@ -71,16 +78,17 @@ struct left_out {
     std::string reason;                ///< "complex numbers", "is a link to gone.h5, which is not there"
     std::vector<std::size_t> shape{};  ///< slowest axis first; empty where not known
 
+    /// "name (shape): reason", for people.
     std::string line() const { return name + (shape.empty() ? "" : " " + to_string(shape)) + ": " + reason; }
 };
 
 /// What a file holds.
 struct file_contents {
-    std::string format;  ///< "Velox EMD, version 11"
-    std::vector<image_info> images;
-    std::vector<spectrum_info> spectra;
-    std::vector<left_out> others;       ///< what is there and is no image
-    std::vector<std::string> warnings;  ///< what was not as expected, one line each
+    std::string format;                  ///< "Velox EMD, version 11"
+    std::vector<image_info> images;      ///< no two of one name
+    std::vector<spectrum_info> spectra;  ///< of which maps of windows can be read
+    std::vector<left_out> others;        ///< what is there and is no image
+    std::vector<std::string> warnings;   ///< what was not as expected, one line each
 };
 
 /// Whether `count` more images like this one are listed: about 130000 in all, fewer where their texts are long, so that

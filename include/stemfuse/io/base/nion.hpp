@@ -15,10 +15,11 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
+/// What the JSON of Nion Swift says of an array, as in .ndata, .h5 and exported files.
 struct nion_description {
-    std::string title;
-    std::vector<array_axis> axes;
-    intensity_calibration intensity{};
+    std::string title;                  ///< empty where there is none
+    std::vector<array_axis> axes;       ///< slowest first, without names: units, steps and first coordinates
+    intensity_calibration intensity{};  ///< the identity where the file gives none
 };
 
 namespace detail {
@@ -47,7 +48,7 @@ inline double nion_number(const nlohmann::json& object, const char* key, double 
 /// exported ones at the top; the calibrations of the axes are called dimensional or spatial.
 inline std::optional<nion_description> read_nion(std::string_view text) {
     using namespace detail;
-    constexpr std::size_t longest = 1 << 22;
+    constexpr std::size_t longest = 1 << 22;  // bytes; the metadata of an image are some kilobytes
     if (text.size() > longest) return std::nullopt;
     const nlohmann::json root = nlohmann::json::parse(text, nullptr, false);
     const nlohmann::json* source = nion_member(root, "data_source");

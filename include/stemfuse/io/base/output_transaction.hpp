@@ -25,8 +25,10 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A file that was written, with its SHA-256 in hexadecimal digits.
 struct output_record {
-    std::string file, sha256;
+    std::string file;    ///< its name, without a folder
+    std::string sha256;  ///< 64 digits
 
+    /// Same name and same content.
     bool operator==(const output_record&) const = default;
 };
 
@@ -106,6 +108,7 @@ public:
         detail::finish_outputs(path_);
     }
 
+    /// The folder, absolute and without links.
     const std::filesystem::path& path() const noexcept { return path_; }
 
     /// Goes on with the lock of what lies at the path now; returns that of what lay there.
@@ -137,6 +140,7 @@ public:
     output_transaction& operator=(const output_transaction&) = delete;
     ~output_transaction() { discard(); }
 
+    /// Where the files are written to, before they are moved to the folder.
     const std::filesystem::path& staging() const noexcept { return staging_; }
 
     /// Brings all that was written to the disk; its names, in order, and hashes. Throws write_error.

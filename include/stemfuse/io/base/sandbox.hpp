@@ -34,8 +34,8 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Beyond what the process has already.
 struct process_limits {
-    std::uint64_t memory_bytes;
-    std::uint64_t cpu_seconds;
+    std::uint64_t memory_bytes;  ///< of address space
+    std::uint64_t cpu_seconds;   ///< of processor time
 };
 
 /// The address space and processor time that a process has taken, for limits beyond them; 0 where not known.
@@ -147,6 +147,7 @@ inline bool enter_sandbox(int file, const std::string& path) {
 
 #else
 
+/// Elsewhere there is no such filter: nothing is restricted, the result is false.
 inline bool enter_sandbox(int, const std::string&) { return false; }
 
 #endif

@@ -23,6 +23,7 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 /// SHA-256 (FIPS 180-4, section 6.2), fed in pieces of any length.
 class sha256 {
 public:
+    /// Takes the next bytes of the message.
     void update(std::span<const std::byte> bytes) {
         length_ += bytes.size();
         while (!bytes.empty()) {

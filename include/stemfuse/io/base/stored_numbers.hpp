@@ -19,9 +19,9 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A numeric type as stored: kind 'b' (bool), 'i', 'u' or 'f' as in numpy, of 1, 2, 4 or 8 bytes.
 struct stored_type {
-    char kind;
-    std::size_t size;  ///< bytes of one element
-    std::endian order;
+    char kind;          ///< 'b', 'i', 'u' or 'f'
+    std::size_t size;   ///< bytes of one element
+    std::endian order;  ///< of the bytes of one element
 };
 
 /// "float64", "uint16", "bool"

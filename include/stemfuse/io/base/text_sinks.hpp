@@ -164,7 +164,7 @@ inline std::string file_name(std::string_view text) {
     std::string name = detail::visible_text(text, "_", [](std::uint32_t code) {
         return code >= 0x80 || std::string_view("/\\:*?\"<>|").find(static_cast<char>(code)) == std::string_view::npos;
     });
-    constexpr std::size_t most = 100;
+    constexpr std::size_t most = 100;  // file systems take 255: room for what is added to the name
     if (name.size() > most) {
         std::size_t end = most;
         while ((static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;

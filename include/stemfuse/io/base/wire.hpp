@@ -21,14 +21,17 @@ public:
     wire_error() : error("the message is damaged") {}
 };
 
+/// Builds a message of numbers, texts, arrays, lists and structs that have a transfer(). Numbers have the machine's own
+/// bytes: it is for two processes on one machine.
 class wire_writer {
 public:
+    /// Appends the values, in order.
     template <class... Values>
     void operator()(const Values&... values) {
         (put(values), ...);
     }
 
-    std::string bytes;
+    std::string bytes;  ///< the message so far
 
 private:
     template <class N>
@@ -59,13 +62,16 @@ private:
 /// Throws wire_error where the bytes end too early; takes memory for what is there, not for what is announced.
 class wire_reader {
 public:
+    /// Reads from the first byte; the message must outlive the reader.
     explicit wire_reader(std::string_view bytes) : rest_(bytes) {}
 
+    /// Fills the values, in the order in which they were written. Throws wire_error.
     template <class... Values>
     void operator()(Values&... values) {
         (take(values), ...);
     }
 
+    /// Whether all bytes are used.
     bool at_end() const { return rest_.empty(); }
 
 private:
@@ -105,8 +111,6 @@ private:
     std::string_view rest_;
 };
 
-// One function for each struct and both ways. The bindings name every member: a new one does not compile until it is
-// here, too.
 namespace detail {
 
 template <class Part, class Whole>
@@ -114,6 +118,10 @@ concept is_a = std::same_as<std::remove_const_t<Part>, Whole>;
 
 }  // namespace detail
 
+/// @name Structs on the wire
+/// transfer(wire, parts) sends the members of a struct by a wire_writer, or fills them by a wire_reader (then it throws
+/// wire_error). The bindings name every member: a new one does not compile until it is here, too.
+/// @{
 template <class Wire, detail::is_a<axis_calibration> P>
 void transfer(Wire& wire, P& parts) {
     auto& [pixel, unit] = parts;
@@ -161,5 +169,6 @@ void transfer(Wire& wire, P& parts) {
     auto& [format, images, spectra, others, warnings] = parts;
     wire(format, images, spectra, others, warnings);
 }
+/// @}
 
 }  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -59,6 +59,7 @@ inline std::vector<std::size_t> dm_extents(const dm_tag& item) {
 template <class Input = file_input>
 class dm_reader {
 public:
+    /// Lists the images and spectra; pixels are read later. Throws read_error.
     explicit dm_reader(Input input) : input_(std::move(input)) {
         auto source = input_.open();
         const dm_file file = read_dm_tags(source);
@@ -72,6 +73,7 @@ public:
         name_by_labels(contents_.images);
     }
 
+    /// What the file holds, in its order.
     const file_contents& contents() const { return contents_; }
 
     /// An image of contents(), shape (n_y, n_x). Throws read_error.
@@ -92,8 +94,8 @@ public:
         return out;
     }
 
-    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
-    /// that are none, read_error.
+    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for invalid
+    /// windows (see require_windows()), and read_error.
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
         require_windows(windows);

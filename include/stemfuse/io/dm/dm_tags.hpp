@@ -21,12 +21,13 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A tag: a group of tags, or one of number, text and array. Of structs only their place is known.
 struct dm_tag {
-    std::string name;  ///< empty in lists
-    std::vector<dm_tag> tags{};
-    std::optional<double> number{};
-    std::string text{};                   ///< UTF-8, of strings and of short arrays of 16-bit units
-    std::optional<stored_type> type{};    ///< of an array's elements
-    std::uint64_t count = 0, offset = 0;  ///< of an array: its elements, and the first one's place in the file
+    std::string name;                   ///< empty in lists
+    std::vector<dm_tag> tags{};         ///< of a group; empty for a value
+    std::optional<double> number{};     ///< the value, where it is one number
+    std::string text{};                 ///< UTF-8, of strings and of short arrays of 16-bit units
+    std::optional<stored_type> type{};  ///< of an array's elements
+    std::uint64_t count = 0;            ///< of an array: its elements
+    std::uint64_t offset = 0;           ///< of an array: the first element's place in the file, in bytes
 
     /// The tag at a path like "ImageData/Calibrations", a "#3" in it being item 3; nullptr where there is none.
     const dm_tag* find(std::string_view path) const {
@@ -42,10 +43,12 @@ struct dm_tag {
         }
         return found == nullptr || first.size() == path.size() ? found : found->find(path.substr(first.size() + 1));
     }
+    /// The number of the tag at a path; none where there is no tag, or one without a number.
     std::optional<double> number_at(std::string_view path) const {
         const dm_tag* const tag = find(path);
         return tag == nullptr ? std::nullopt : tag->number;
     }
+    /// The text of the tag at a path; empty where there is no tag, or one without a text.
     std::string text_at(std::string_view path) const {
         const dm_tag* const tag = find(path);
         return tag == nullptr ? "" : tag->text;
@@ -54,9 +57,9 @@ struct dm_tag {
 
 /// A parsed DM file.
 struct dm_file {
-    int version;  ///< 3 or 4
-    std::endian order;
-    dm_tag root;
+    int version;        ///< 3 or 4
+    std::endian order;  ///< of the values; the tree itself is big-endian
+    dm_tag root;        ///< without a name; all others are below it
 };
 
 namespace detail {
@@ -113,6 +116,7 @@ public:
     }
 
 private:
+    // Bounds for what a damaged file can take of the stack, of memory and of time.
     static constexpr int deepest = 64;
     static constexpr std::uint64_t longest_text = 4096, most_tags = 1 << 20;
 
@@ -154,7 +158,7 @@ private:
 
     void data(dm_tag& tag) {
         if (big_endian(4) != 0x25252525) source_.fail("has a damaged tag \"" + printable(tag.name) + "\"");
-        constexpr std::uint64_t most_words = 3 + 2 * 1024;
+        constexpr std::uint64_t most_words = 3 + 2 * 1024;  // of a struct with 1024 members
         const std::uint64_t words = long_word();
         if (words == 0 || words > most_words || words > source_.remaining() / long_size_)
             source_.fail("has a damaged tag \"" + printable(tag.name) + "\": of " + std::to_string(words) + " words");

@@ -13,6 +13,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
+/// Whether the file has the groups of a Gatan DM5 file.
 inline bool is_dm5(const hdf5_reader& file) { return file.object("ImageList") && file.object("DocumentObjectList"); }
 
 namespace detail {

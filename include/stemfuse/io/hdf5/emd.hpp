@@ -10,6 +10,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
+/// Whether the file has the version attributes of an NCEM EMD file.
 inline bool is_emd(const hdf5_reader& file) {
     return H5Aexists(file.root(), "version_major") > 0 && H5Aexists(file.root(), "version_minor") > 0;
 }
@@ -32,7 +33,7 @@ inline array_axis emd_axis(const hdf5_reader& file, const std::string& path, boo
     return axis;
 }
 
-// The array of a signal group: its data set that is none of the axes.
+// The array of a signal group: the data set that is not one of the axes.
 inline std::string emd_data(const hdf5_reader& file, const std::string& group) {
     for (const char* const name : {"data", "datacube", "realslice", "diffractionslice"}) {
         if (file.describe(group + "/" + name)) return group + "/" + name;

@@ -10,6 +10,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
+/// Whether the file is one of Oxford Instruments, by its maker and format version.
 inline bool is_h5oina(const hdf5_reader& file) {
     if (!file.object("Format Version") || !file.object("Manufacturer")) return false;
     const auto maker = file.texts("Manufacturer");

@@ -23,19 +23,23 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Which two axes of a data set are y and x of an image, and where it is cut along the others.
 struct hdf5_plane {
-    std::size_t axis_y, axis_x;
+    std::size_t axis_y;       ///< number of the axis of rows
+    std::size_t axis_x;       ///< number of the axis of columns
     std::vector<hsize_t> at;  ///< one for each axis; those of y and x do not count
 };
 
 /// Reads an HDF5 file. Throws read_error for what the HDF5 library cannot open.
 class hdf5_reader {
 public:
+    /// Opens the file for reading. Throws read_error, also for a missing or empty file.
     explicit hdf5_reader(const std::filesystem::path& path) : path_(path), file_size_(input_file_size(path)) {
         file_ = {H5Fopen(path.string().c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose};
         if (!file_) fail("cannot be read as HDF5");
     }
 
+    /// The path as it was given.
     const std::filesystem::path& path() const noexcept { return path_; }
+    /// The open file, for calls of the HDF5 library; it stays this object's.
     hid_t root() const { return file_.get(); }
 
     /// The numeric data sets of any rank, in the order of their paths. Links are followed to data sets, not into
@@ -214,6 +218,7 @@ public:
                              std::to_string(file_size_) + " bytes can hold");
     }
 
+    /// Throws read_error that names the file and the data set at `path`.
     [[noreturn]] void refuse(const std::string& path, const std::string& message) const {
         throw read_error(path_.string(), "data set \"" + path + "\" " + message);
     }

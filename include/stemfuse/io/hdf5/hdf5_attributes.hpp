@@ -22,6 +22,7 @@ inline std::optional<std::string> hdf5_type_name(hid_t type) {
 
 namespace detail {
 
+// More is no list of names: it is not read, so that a damaged file takes little memory.
 inline constexpr std::size_t most_texts = 4096, longest_fixed_text = 1 << 20;
 
 // Texts of an attribute or data set of `count` strings; read(type, memory) fills the memory.

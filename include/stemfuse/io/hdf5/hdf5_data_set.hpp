@@ -66,6 +66,7 @@ inline std::string missing_source(hid_t layout, const std::filesystem::path& fil
 /// An open data set; false where there is none at the path.
 class hdf5_data_set {
 public:
+    /// Opens the data set at a path of the file; does not throw.
     hdf5_data_set(hid_t file, const std::string& path) : set_(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose) {
         if (!set_) return;
         type_ = {H5Dget_type(id()), H5Tclose};
@@ -81,15 +82,22 @@ public:
         if (chunked() && !chunk_.empty()) H5Pget_chunk(layout_.get(), static_cast<int>(chunk_.size()), chunk_.data());
     }
 
+    /// Whether the data set is there.
     explicit operator bool() const noexcept { return static_cast<bool>(set_); }
+    /// The data set, for calls of the HDF5 library. These handles stay this object's.
     hid_t id() const { return set_.get(); }
+    /// Its extents, as HDF5 has them.
     hid_t space() const { return space_.get(); }
+    /// Its type, as the file stores it.
     hid_t type() const { return type_.get(); }
+    /// The extents, slowest axis first; empty for a single value.
     const std::vector<hsize_t>& shape() const { return shape_; }
 
     /// Plain integers, floats or Booleans, "uint16".
     bool holds_numbers() const { return type_name_.has_value(); }
+    /// "float32", "uint16", "bool"; empty where it holds no plain numbers.
     std::string type_name() const { return type_name_.value_or(""); }
+    /// Whether its elements are Booleans as h5py writes them.
     bool holds_booleans() const { return type_name_ == "bool"; }
 
     /// Whether its bytes are said to be in other files.

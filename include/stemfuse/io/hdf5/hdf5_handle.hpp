@@ -16,8 +16,11 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 class hdf5_handle {
 public:
     hdf5_handle() = default;
+    /// Takes over `id`, which `closing` closes at the end; a negative one is none.
     hdf5_handle(hid_t id, herr_t (*closing)(hid_t)) : id_(id), close_(closing) {}
+    /// Takes over; the other one holds nothing.
     hdf5_handle(hdf5_handle&& other) noexcept : id_(std::exchange(other.id_, H5I_INVALID_HID)), close_(other.close_) {}
+    /// Exchanges the two.
     hdf5_handle& operator=(hdf5_handle&& other) noexcept {
         std::swap(id_, other.id_);
         std::swap(close_, other.close_);
@@ -27,7 +30,9 @@ public:
         if (id_ >= 0) close_(id_);
     }
 
+    /// Whether something is open.
     explicit operator bool() const noexcept { return id_ >= 0; }
+    /// The identifier for calls of the HDF5 library; it stays this object's.
     hid_t get() const noexcept { return id_; }
 
 private:
@@ -43,6 +48,7 @@ public:
         H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
         H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
     }
+    /// One more that lives: the old one still counts.
     hdf5_silence(hdf5_silence&&) noexcept : hdf5_silence() {}
     hdf5_silence& operator=(const hdf5_silence&) = delete;
     ~hdf5_silence() {
@@ -69,6 +75,7 @@ inline std::string hdf5_reason() {
     return reason.empty() ? "the HDF5 library gives no reason" : reason;
 }
 
+/// The HDF5 type of float or double in memory.
 template <scalar T>
 hid_t hdf5_type() {
     if constexpr (std::same_as<T, float>) {

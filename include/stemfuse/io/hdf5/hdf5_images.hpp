@@ -26,10 +26,14 @@ public:
     explicit hdf5_images(const std::filesystem::path& path, std::string axes = "")
         : file_(path), axes_(std::move(axes)) {}
 
+    /// The letters given by the user, see layout_hints; empty: none.
     const std::string& axes() const noexcept { return axes_; }
 
+    /// The open file.
     const hdf5_reader& file() const noexcept { return file_; }
+    /// What was listed so far.
     const file_contents& contents() const noexcept { return contents_; }
+    /// The same, for layouts that name the format and add warnings.
     file_contents& contents() noexcept { return contents_; }
 
     /// Lists the image that is this plane of the data set info.place; with its frames along an axis of their own, if
@@ -76,6 +80,7 @@ public:
         }
     }
 
+    /// Lists what is not read, with the reason for people.
     void other(const std::string& name, const std::string& reason, std::vector<std::size_t> shape = {}) {
         contents_.others.push_back({one_line(name), reason, std::move(shape)});
     }
@@ -110,8 +115,8 @@ public:
         return sum;
     }
 
-    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
-    /// that are none, read_error.
+    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for invalid
+    /// windows (see require_windows()), and read_error.
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
         require_windows(windows);

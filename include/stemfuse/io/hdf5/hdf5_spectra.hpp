@@ -15,8 +15,10 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The axes of spectra in a data set; of the others the first place is taken.
 struct hdf5_spectrum_axes {
-    std::size_t y = 0, x = 1, energy = 2;
-    bool flat = false;  ///< y and x lie one after another along the axis y
+    std::size_t y = 0;       ///< number of the axis of rows
+    std::size_t x = 1;       ///< number of the axis of columns
+    std::size_t energy = 2;  ///< number of the axis of channels
+    bool flat = false;       ///< y and x lie one after another along the axis y
 };
 
 namespace detail {
@@ -40,7 +42,7 @@ inline void require_spectra(const hdf5_reader& file, const spectrum_info& s, con
 }  // namespace detail
 
 /// Maps of energy windows, shape (n_windows, n_y, n_x), of the data set places[0] of a spectrum. Rows pass through
-/// memory in blocks. Throws value_error for windows that are none, read_error.
+/// memory in blocks. Throws value_error for invalid windows (see require_windows()), and read_error.
 template <scalar T>
 xt::xtensor<T, 3> read_hdf5_windows(const hdf5_reader& file, const spectrum_info& spectrum,
                                     const std::vector<energy_window>& windows, const hdf5_spectrum_axes& axes = {}) {
@@ -59,6 +61,7 @@ xt::xtensor<T, 3> read_hdf5_windows(const hdf5_reader& file, const spectrum_info
     }
     if (first >= last) return maps;
     const hsize_t n = last - first, row_bytes = nx * n * sizeof(float);
+    // A block of rows in memory, in bytes: whole chunks from 4 MiB on, so that none is inflated twice; 256 MiB at most.
     constexpr hsize_t small = 1 << 22, large = 1 << 28;
     const hsize_t rows_of_chunks = set.in_whole_chunks(axes.y, small / row_bytes);
     const hsize_t rows = std::clamp<hsize_t>(rows_of_chunks, 1, std::max<hsize_t>(large / row_bytes, 1));

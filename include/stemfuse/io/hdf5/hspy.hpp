@@ -11,6 +11,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
+/// Whether HyperSpy wrote the file, by its attribute file_format.
 inline bool is_hspy(const hdf5_reader& file) { return hdf5_text_attribute(file.root(), "file_format") == "HyperSpy"; }
 
 namespace detail {

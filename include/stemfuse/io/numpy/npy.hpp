@@ -96,6 +96,7 @@ xt::xtensor<T, N> read_npy(S& source) {
     return detail::read_npy_elements<T, N>(source, header);
 }
 
+/// The same for a file at a path. Throws read_error.
 template <scalar T, std::size_t N>
 xt::xtensor<T, N> read_npy(const std::filesystem::path& path) {
     file_source source(path);

@@ -23,8 +23,8 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 struct npy_header {
     std::string descr;                ///< as written, e.g. "<f8"
     std::optional<stored_type> type;  ///< none for what is not read: complex numbers, objects, text, records
-    bool fortran_order = false;
-    std::vector<std::size_t> shape;
+    bool fortran_order = false;       ///< the first axis is the fastest
+    std::vector<std::size_t> shape;   ///< empty for a single number
 
     /// The product of the extents; none where it is more than memory can index.
     std::optional<std::uint64_t> count() const {
@@ -171,7 +171,7 @@ inline std::string shown_text(std::string_view text) {
 template <byte_source S>
 npy_header read_npy_header(S& source) {
     constexpr std::string_view magic = "\x93NUMPY";
-    constexpr std::uint64_t longest = 1 << 20;
+    constexpr std::uint64_t longest = 1 << 20;  // of its text, which may announce 4 GiB
     std::array<std::byte, 12> start{};
     const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(start[i]); };
     const std::size_t got = source.read(std::span(start).first(10));

@@ -65,7 +65,8 @@ inline zip_handle open_zip(std::span<const std::byte> bytes, std::string& reason
 /// One member of an archive, inflated as it is read. The archive must outlive it.
 class npz_member_source {
 public:
-    /// Of an archive of so many bytes.
+    /// Opens member number `index` of an archive of `archive_size` bytes; `path` is for messages. Throws read_error
+    /// where its directory entry cannot be true.
     npz_member_source(zip_t* archive, zip_uint64_t index, std::uint64_t archive_size, const std::filesystem::path& path)
         : path_(path), name_(zip_get_name(archive, index, 0)) {
         zip_stat_t stat;
@@ -82,6 +83,7 @@ public:
         if (!member_) fail(std::string("cannot be read: ") + zip_strerror(archive));
     }
 
+    /// The next bytes, inflated; returns how many. Throws read_error where the data are damaged.
     std::size_t read(std::span<std::byte> buffer) {
         const zip_int64_t count = zip_fread(member_.get(), buffer.data(), buffer.size());
         if (count < 0) {
@@ -90,7 +92,9 @@ public:
         remaining_ -= std::min(static_cast<std::uint64_t>(count), remaining_);
         return static_cast<std::size_t>(count);
     }
+    /// How many inflated bytes are left, by the archive's directory.
     std::uint64_t remaining() const { return remaining_; }
+    /// Passes over n bytes, which must be inflated for it. Throws read_error.
     void skip(std::uint64_t n) {
         std::vector<std::byte> sink(1 << 16);
         while (n > 0) {
@@ -106,6 +110,7 @@ public:
         std::array<std::byte, 1> beyond;
         if (read(beyond) > 0) fail("has more bytes than the archive announces");
     }
+    /// Throws read_error that names the archive and the member.
     [[noreturn]] void fail(std::string_view message) const {
         throw read_error(path_.string(), name_ + " " + std::string(message));
     }
@@ -120,11 +125,13 @@ private:
 /// Reads a .npz file. Throws read_error for what is no whole zip archive, and for one without arrays.
 class npz_reader {
 public:
+    /// Opens a file. Throws read_error, see the class.
     explicit npz_reader(const std::filesystem::path& path) : path_(path), size_(input_file_size(path)) {
         std::string reason;
         archive_ = detail::open_zip(path, ZIP_RDONLY, reason);
         require_arrays(reason);
     }
+    /// Opens an archive in memory, which must outlive the reader. Throws read_error.
     explicit npz_reader(const memory_input& input) : path_(input.name), size_(input.bytes.size()) {
         std::string reason;
         archive_ = detail::open_zip(input.bytes, reason);
@@ -149,9 +156,10 @@ public:
         return found;
     }
 
+    /// One member, before its numbers are read.
     struct member_header {
-        std::string name;
-        npy_header header;
+        std::string name;   ///< of the array: without .npy
+        npy_header header;  ///< type, order and shape
     };
 
     /// The headers of all members, also of those that hold no numbers. Throws read_error where one is damaged.

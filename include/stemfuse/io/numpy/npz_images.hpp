@@ -22,6 +22,8 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 /// read_error.
 class npz_images {
 public:
+    /// Lists the members; those that say nothing of their axes are laid out by `axes`, see layout_hints. Throws
+    /// read_error.
     explicit npz_images(npz_reader reader, std::string axes = "") : reader_(std::move(reader)) {
         contents_.format = "npz";
         layout_hints hints;
@@ -36,8 +38,10 @@ public:
         for (const auto& [name, header] : members) add(name, header, hints, scale);
     }
 
+    /// What the archive holds.
     const file_contents& contents() const { return contents_; }
 
+    /// An image of contents(), shape (n_y, n_x), its frames as chosen. Throws read_error.
     template <scalar T>
     xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const {
         const located& found = images_.at(image.index);
@@ -49,8 +53,8 @@ public:
         return sum;
     }
 
-    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
-    /// that are none, read_error.
+    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for invalid
+    /// windows (see require_windows()), and read_error.
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
         require_windows(windows);

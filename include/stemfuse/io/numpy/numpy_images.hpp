@@ -102,6 +102,7 @@ inline std::string npy_foreign_type(const std::string& descr) {
 template <class Input = file_input>
 class npy_reader {
 public:
+    /// Lists what the array holds, laid out by `axes` where they are given, see layout_hints. Throws read_error.
     explicit npy_reader(Input input, std::string axes = "") : input_(std::move(input)) {
         auto source = input_.open();
         const npy_header header = read_npy_header(source);
@@ -124,8 +125,10 @@ public:
         }
     }
 
+    /// The array's images or spectra.
     const file_contents& contents() const { return contents_; }
 
+    /// An image of contents(), shape (n_y, n_x), its frames as chosen. Throws read_error.
     template <scalar T>
     xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const {
         return combine_frames(image.frames, frames, [&](std::size_t k) {

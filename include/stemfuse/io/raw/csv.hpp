@@ -19,6 +19,8 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 template <class Input = file_input>
 class csv_reader {
 public:
+    /// Counts rows and columns; read() parses the numbers again, so that none are kept. Throws read_error for what is
+    /// no table.
     explicit csv_reader(Input input) : input_(std::move(input)) {
         std::size_t rows = 0, columns = 0;
         for_lines([&](std::string_view line) {
@@ -41,6 +43,7 @@ public:
         contents_.images.push_back(std::move(image));
     }
 
+    /// The one image.
     const file_contents& contents() const { return contents_; }
 
     /// The image of contents(), shape (n_y, n_x). Throws read_error.
@@ -58,7 +61,7 @@ public:
     }
 
 private:
-    // Calls f with every line, read in parts of 1 MiB; a line of more than 16 MiB is none of a table.
+    // Calls f with every line, read in parts of 1 MiB; a longer line than 16 MiB belongs to no table.
     template <class F>
     void for_lines(F&& f) const {
         constexpr std::size_t part = 1 << 20, longest = 1 << 24;

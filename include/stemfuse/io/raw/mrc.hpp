@@ -40,6 +40,7 @@ inline std::optional<stored_type> mrc_type(std::int32_t mode, std::endian order)
 template <class Input = file_input>
 class mrc_reader {
 public:
+    /// Reads the header and lists the images. Throws read_error.
     explicit mrc_reader(Input input) : input_(std::move(input)) {
         auto source = input_.open();
         std::array<std::byte, header_bytes> raw{};
@@ -71,6 +72,7 @@ public:
         list({nz, ny, nx}, {array_axis{}, axis(12, 9), axis(11, 8)});
     }
 
+    /// The file's images.
     const file_contents& contents() const { return contents_; }
 
     /// An image of contents(), shape (n_y, n_x). Throws read_error.

@@ -58,9 +58,10 @@ inline std::string rpl_text(const std::map<std::string, std::string>& entries, c
 template <class Input = file_input>
 class rpl_reader {
 public:
+    /// The .rpl text and the .raw bytes that it describes. Throws read_error.
     rpl_reader(const Input& header, Input raw) : raw_(std::move(raw)) {
         auto source = header.open();
-        constexpr std::uint64_t longest = 1 << 16;
+        constexpr std::uint64_t longest = 1 << 16;  // a header has some twenty short lines
         const auto bytes = read_exactly(source, std::min(source.remaining(), longest));
         const auto entries = detail::rpl_entries({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
         const auto extent = [&](const char* key, double otherwise) {
@@ -80,6 +81,7 @@ public:
         list(header.stem(), entries, vector);
     }
 
+    /// The images or spectra of the .raw file.
     const file_contents& contents() const { return contents_; }
 
     /// An image of contents(), shape (n_y, n_x). Throws read_error.
@@ -94,8 +96,8 @@ public:
         });
     }
 
-    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for windows
-    /// that are none, read_error.
+    /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for invalid
+    /// windows (see require_windows()), and read_error.
     template <scalar T>
     xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
         require_windows(windows);

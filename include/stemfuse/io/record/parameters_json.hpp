@@ -46,9 +46,10 @@ void write_parameters(const std::filesystem::path& path, const fusion_record<T>&
 
 /// What parameters.json says of the results beside it.
 struct recorded_results {
-    std::string title, request;
-    std::vector<input_record> inputs;
-    std::vector<output_record> outputs;
+    std::string title;                   ///< what was fused
+    std::string request;                 ///< see fusion_record; empty where none is recorded
+    std::vector<input_record> inputs;    ///< the files that were read
+    std::vector<output_record> outputs;  ///< the files that were written, with their hashes
 
     /// Whether they are of the same measurement: files of the same bytes; of none, the same title.
     bool same_measurement(const std::string& other_title, const std::vector<input_record>& others) const {

@@ -16,12 +16,16 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The unweighted terms of the objective and its weighted total, at the start and after every iteration.
 struct fusion_history {
-    std::vector<double> haadf, chemical, tv, total;
+    std::vector<double> haadf;     ///< misfit of the HAADF image
+    std::vector<double> chemical;  ///< misfit of the maps
+    std::vector<double> tv;        ///< total variation of the maps
+    std::vector<double> total;     ///< what is minimised
 };
 
 /// A file that was read, with the SHA-256 of its bytes in hexadecimal digits; empty where it was not computed.
 struct input_record {
-    std::string file, sha256;
+    std::string file;    ///< its name, without a folder
+    std::string sha256;  ///< 64 digits, or empty
 };
 
 /// What the numbers of maps are.
@@ -42,49 +46,56 @@ inline std::string unit_of(map_kind kind) {
 
 /// How settings were chosen by counts held out.
 struct holdout_record {
-    std::vector<tried_setting> tried;
+    std::vector<tried_setting> tried;    ///< all settings, with how well they predict
     std::vector<count_setting> chosen;   ///< of each element, among those tried
     std::vector<std::string> sentences;  ///< the choices and their reasons
 };
 
 /// How far maps rest on averaging, and where they disagree with their counts, (n_elements, n_y, n_x).
 struct trust_record {
-    xt::xtensor<double, 3> nonlocal_fraction;  ///< of a pixel's counts that is from elsewhere
-    xt::xtensor<double, 3> deviation;          ///< of the counts from the map, in standard deviations
-    double threshold = 0;                      ///< beyond which a deviation is flagged
-    std::vector<std::string> sentences;        ///< the worst places
+    /// The part of the averaging weights of a pixel that lies more than 3 pixels away, 0 to 1, times the weight of
+    /// the averages in the map. Components and fits without averages add nothing to it.
+    xt::xtensor<double, 3> nonlocal_fraction;
+    /// Counts less map in windows around a pixel, in standard deviations: the larger of what wide windows find in the
+    /// map before it is balanced with the counts, and small windows in the map as it is.
+    xt::xtensor<double, 3> deviation;
+    double threshold = 0;                ///< beyond which a deviation is flagged
+    std::vector<std::string> sentences;  ///< the worst places
 };
 
 /// Amounts by counts, and the composition where k-factors are known.
 struct amounts_record {
-    count_totals totals;
-    composition atomic, weight;                ///< of the whole image; empty where not known
-    xt::xtensor<double, 3> fractions, errors;  ///< atomic, of every pixel (n_elements, n_y, n_x); empty where not known
+    count_totals totals;               ///< of the whole image, in counts
+    composition atomic;                ///< atomic fractions of the whole image; empty where not known
+    composition weight;                ///< mass fractions of the whole image; empty where not known
+    xt::xtensor<double, 3> fractions;  ///< atomic, of every pixel (n_elements, n_y, n_x); empty where not known
+    xt::xtensor<double, 3> errors;     ///< their standard errors, same shape
 
+    /// Whether fractions are known, not counts alone.
     bool has_composition() const { return !atomic.fractions.empty(); }
 };
 
 /// Images are (n_y, n_x), stacks (n_elements, n_y, n_x), in the order of `elements`.
 template <scalar T>
 struct fusion_record {
-    std::string title;                  ///< what was fused, e.g. the file's name
-    std::vector<std::string> elements;  ///< symbols
-    xt::xtensor<T, 2> raw_haadf;        ///< as read
-    xt::xtensor<T, 3> raw_maps;
-    xt::xtensor<T, 3> raw_background{};  ///< counts expected in raw_maps that are none of the elements'; may be empty
-    xt::xtensor<T, 2> haadf;             ///< in the recipe's units, as the terms saw them
-    xt::xtensor<T, 3> maps;
-    xt::xtensor<T, 2> fused_haadf;  ///< re-projected: sum of w_i x_i^gamma
-    xt::xtensor<T, 3> fused_maps;
-    std::string unit;                  ///< of maps and fused_maps, e.g. "scaled to [0, 1]"
-    map_kind kind = map_kind::scaled;  ///< of maps and fused_maps; raw_maps of counts are maps
-    pixel_calibration scale{};         ///< of every image
-    fusion_history history;
-    std::optional<holdout_record> holdout{};
-    std::optional<trust_record> trust{};
-    std::optional<amounts_record> amounts{};
-    std::vector<input_record> inputs{};
-    std::string request{};  ///< by which the same work is known again; may be empty
+    std::string title;                        ///< what was fused, e.g. the file's name
+    std::vector<std::string> elements;        ///< symbols
+    xt::xtensor<T, 2> raw_haadf;              ///< as read
+    xt::xtensor<T, 3> raw_maps;               ///< as read
+    xt::xtensor<T, 3> raw_background{};       ///< background counts expected in raw_maps; may be empty
+    xt::xtensor<T, 2> haadf;                  ///< in the recipe's units, as the terms saw them
+    xt::xtensor<T, 3> maps;                   ///< in `unit`, as the terms saw them
+    xt::xtensor<T, 2> fused_haadf;            ///< re-projected: sum of w_i x_i^gamma
+    xt::xtensor<T, 3> fused_maps;             ///< the result, in `unit`
+    std::string unit;                         ///< of maps and fused_maps, e.g. "scaled to [0, 1]"
+    map_kind kind = map_kind::scaled;         ///< of maps and fused_maps; raw_maps of counts are maps
+    pixel_calibration scale{};                ///< of every image
+    fusion_history history;                   ///< of the published recipe; empty for others
+    std::optional<holdout_record> holdout{};  ///< where settings were chosen by counts held out
+    std::optional<trust_record> trust{};      ///< where maps were averaged
+    std::optional<amounts_record> amounts{};  ///< where maps are counts
+    std::vector<input_record> inputs{};       ///< the files that were read
+    std::string request{};                    ///< by which the same work is known again; may be empty
     std::vector<std::pair<std::string, parameter_value>> parameters;  ///< in the order in which they are shown
 };
 

@@ -22,12 +22,12 @@ using parameter_list = std::vector<std::pair<std::string, parameter_value>>;
 
 /// What is known of a measurement beside its images.
 struct measurement_facts {
-    std::string title;  ///< e.g. the file's name
-    pixel_calibration scale{};
-    std::vector<input_record> inputs{};
-    std::string request{};     ///< see fusion_record
-    parameter_list sources{};  ///< of the images: the first of the parameters
-    parameter_list program{};  ///< of who fuses: the last of them
+    std::string title;                   ///< e.g. the file's name
+    pixel_calibration scale{};           ///< size of a pixel
+    std::vector<input_record> inputs{};  ///< the files that were read
+    std::string request{};               ///< see fusion_record
+    parameter_list sources{};            ///< of the images: the first of the parameters
+    parameter_list program{};            ///< of who fuses: the last of them
 };
 
 namespace detail {

@@ -29,6 +29,7 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 template <class Input = file_input>
 class tiff_reader {
 public:
+    /// Walks through the pages and lists their images. Throws read_error.
     explicit tiff_reader(Input input) : input_(std::move(input)) {
         detail::open_tiff<Input> file(input_);
         if (file.get() == nullptr) fail(file);
@@ -46,6 +47,7 @@ public:
         name_images(description);
     }
 
+    /// The file's images, in the order of its pages.
     const file_contents& contents() const { return contents_; }
 
     /// An image of contents(), shape (n_y, n_x). Throws read_error.

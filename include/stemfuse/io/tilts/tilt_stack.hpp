@@ -20,7 +20,7 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A stack of images, one a tilt.
 struct tilt_stack {
-    std::string name;
+    std::string name;              ///< of the image, data set or file
     xt::xtensor<float, 3> images;  ///< (tilts, rows, columns)
     std::vector<double> angles{};  ///< degrees; none where the file does not say
     bool turned = false;           ///< rows run along the tilt axis, as in data sets (x, t, tilt)
@@ -28,7 +28,7 @@ struct tilt_stack {
 
 namespace detail {
 
-// The number of that name in each item of a list, for the first list that has so many items with it; empty for none.
+// The numbers called `name` of the items of a list: the first list in which exactly `items` items have one; else empty.
 inline std::vector<double> numbers_of_items(const dm_tag& tag, std::string_view name, std::size_t items) {
     std::vector<double> found;
     for (const dm_tag& t : tag.tags) {
@@ -42,7 +42,7 @@ inline std::vector<double> numbers_of_items(const dm_tag& tag, std::string_view 
     return {};
 }
 
-// The angles of a DM file with so many images: those of the tracking data, else the stage's of the only image.
+// The angles of a DM file with this number of images: from the tracking data, else, of a single image, the stage's.
 inline std::vector<double> dm_tilt_angles(const std::filesystem::path& path, std::size_t images) {
     file_source source(path);
     const dm_file file = read_dm_tags(source);

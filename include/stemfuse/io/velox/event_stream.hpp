@@ -15,7 +15,7 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 /// count in that channel; pixels go row by row, x fastest, and after the last comes the first of the next frame.
 class event_decoder {
 public:
-    static constexpr std::uint16_t next_pixel = 65535;
+    static constexpr std::uint16_t next_pixel = 65535;  ///< no channel: ends the events of a pixel
 
     /// Channel i has the energy offset + i step, i < channels. There are up to 64 windows, and pixels > 0.
     event_decoder(std::size_t pixels, std::size_t channels, double offset, double step,

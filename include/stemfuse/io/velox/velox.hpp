@@ -18,6 +18,7 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
+// Versions of the format: the last one that is known here, and the first one whose displays refer to shared properties.
 inline constexpr double newest_velox = 13, first_with_shared_properties = 11;
 
 // The label of every image by the path of its group, without a leading "/".
@@ -48,6 +49,7 @@ inline std::map<std::string, std::string> velox_labels(const hdf5_reader& file, 
 
 }  // namespace detail
 
+/// Whether Velox wrote the file, by the JSON of its data set Version.
 inline bool is_velox(const hdf5_reader& file) {
     return velox_json(detail::velox_text_at(file, "Version")).text({"format"}) == "Velox";
 }
@@ -56,8 +58,10 @@ inline bool is_velox(const hdf5_reader& file) {
 /// spectrum images. Throws read_error.
 class velox_reader {
 public:
+    /// Opens the file and lists what it holds. Throws read_error.
     explicit velox_reader(const std::filesystem::path& path) : velox_reader(hdf5_images(path)) {}
 
+    /// Of a file that is open already. Throws read_error.
     explicit velox_reader(hdf5_images opened) : images_(std::move(opened)) {
         const velox_json header(detail::velox_text_at(file(), "Version"));
         const std::string version = header.text({"version"});
@@ -72,6 +76,7 @@ public:
         detail::list_velox_eels(images_);
     }
 
+    /// Images, the EDS of all detectors as one spectrum, and EELS spectrum images.
     const file_contents& contents() const noexcept { return images_.contents(); }
 
     /// An image of contents(), shape (n_y, n_x), its frames as chosen. Throws read_error.

@@ -26,6 +26,7 @@ public:
         if (root_.is_discarded()) root_ = nlohmann::json::object();
     }
 
+    /// What lies at the path of keys; nullptr where there is nothing. It lives as long as this object.
     const nlohmann::json* find(std::initializer_list<std::string_view> keys) const {
         const nlohmann::json* at = &root_;
         for (const std::string_view key : keys) {
@@ -35,6 +36,7 @@ public:
         }
         return at;
     }
+    /// The text at the path of keys; empty where there is none.
     std::string text(std::initializer_list<std::string_view> keys) const {
         const nlohmann::json* const found = find(keys);
         return found != nullptr && found->is_string() ? found->get<std::string>() : "";
@@ -64,13 +66,15 @@ inline std::string_view velox_text(std::span<const std::uint8_t> column) {
 
 /// What the metadata of an image or a spectrum say.
 struct velox_metadata {
-    pixel_calibration scale{};
-    intensity_calibration intensity{};
-    std::string detector;
-    bool measured = false;                      ///< by a detector, not computed
-    double energy_offset = 0, energy_step = 0;  ///< in eV, of the detector; 0 where not known
+    pixel_calibration scale{};          ///< size of a pixel
+    intensity_calibration intensity{};  ///< the identity where the file names no unit
+    std::string detector;               ///< "HAADF", "SuperXG21"; empty where not named
+    bool measured = false;              ///< by a detector, not computed
+    double energy_offset = 0;           ///< of the detector's channel 0, in eV
+    double energy_step = 0;             ///< from channel to channel, in eV; 0: not known
 };
 
+/// Reads the JSON of an image or a spectrum; what it does not say, or is damaged, counts as not known.
 inline velox_metadata read_velox_metadata(std::string_view text) {
     const velox_json json(text);
     velox_metadata m;

@@ -16,19 +16,23 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// How a text is drawn.
 struct text_style {
-    font_style font{};
-    rgb colour{32, 32, 32};
-    double align = 0;  ///< which part of the width lies left of the given point: 0, 0.5 or 1
+    font_style font{};       ///< height and line width
+    rgb colour{32, 32, 32};  ///< nearly black by default
+    double align = 0;        ///< which part of the width lies left of the given point: 0, 0.5 or 1
 };
 
 /// Coordinates are pixels from the top left corner; what lies outside is cut off.
 class canvas {
 public:
+    /// A page of one colour; sizes in pixels.
     canvas(std::size_t height, std::size_t width, rgb background = white) : image_(height, width, background) {}
 
+    /// What was drawn so far.
     const rgb_image& image() const& noexcept { return image_; }
+    /// Gives the drawing away.
     rgb_image image() && noexcept { return std::move(image_); }
 
+    /// Fills a rectangle with a colour; its edges are rounded to whole pixels.
     void fill(double x, double y, double width, double height, rgb colour) {
         const auto [left, right] = covered(x, x + width, image_.width);
         const auto [top, bottom] = covered(y, y + height, image_.height);

@@ -26,20 +26,24 @@ inline rgb mix(rgb a, rgb b, double share) {
 /// Maps [0, 1] to colours, linearly between equidistant anchors; what lies outside takes the nearest end.
 class colormap {
 public:
+    /// Takes two colours or more, from 0 to 1.
     explicit colormap(std::vector<rgb> anchors) : anchors_(std::move(anchors)) {}
 
+    /// The colour of t; that of 0 for NaN.
     rgb operator()(double t) const {
         const double position = (t > 0 ? std::min(t, 1.0) : 0.0) * static_cast<double>(anchors_.size() - 1);
         const auto i = std::min(static_cast<std::size_t>(position), anchors_.size() - 2);
         return mix(anchors_[i], anchors_[i + 1], position - static_cast<double>(i));
     }
 
+    /// The colours that it was made of.
     const std::vector<rgb>& anchors() const noexcept { return anchors_; }
 
 private:
     std::vector<rgb> anchors_;
 };
 
+/// Black to white.
 inline colormap grey_map() { return colormap({black, white}); }
 
 /// Perceptually uniform, by van der Walt and Smith (2015): every 15th of its 256 colours.
@@ -109,6 +113,7 @@ inline rgb default_hue(std::size_t i) {
 /// For numbers on both sides of 0.
 inline colormap diverging_map() { return colormap({{33, 102, 172}, {247, 247, 247}, {178, 24, 43}}); }
 
+/// The map of a choice; `hue` counts for map_colours::hue alone.
 inline colormap map_of(map_colours colours, rgb hue) {
     switch (colours) {
         case map_colours::grey:

@@ -21,8 +21,8 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// A figure as an image, with its resolution.
 struct figure {
-    rgb_image picture;
-    double dots_per_inch;
+    rgb_image picture;     ///< all panels, on white
+    double dots_per_inch;  ///< of the picture as it was made, see figure_options
 };
 
 namespace detail {

@@ -22,17 +22,19 @@ enum class limits_source { raw, both, fused };
 
 /// The options of fusion_figure().
 struct figure_options {
-    double low_percentile = 0.5, high_percentile = 99.5;
-    limits_source limits = limits_source::raw;
-    map_colours colours = map_colours::hue;
-    std::vector<rgb> hues{};  ///< one an element; the default ones where there are fewer
-    std::string haadf_unit = "arb. units";
-    bool overlay = true;           ///< the first four elements in one picture; with two elements or more
-    bool profile = true;           ///< along x through the middle; with two columns or more
-    std::size_t profile_rows = 0;  ///< rows that a profile averages; 0: one in 32
-    double width_mm = 180;         ///< at most
-    double dots_per_inch = 300;    ///< at least, less than twice it: small maps are scaled up by an integer
+    double low_percentile = 0.5;                ///< of the values, shown as the first colour
+    double high_percentile = 99.5;              ///< shown as the last colour: single bright pixels do not set it
+    limits_source limits = limits_source::raw;  ///< of raw and fused maps
+    map_colours colours = map_colours::hue;     ///< of element maps
+    std::vector<rgb> hues{};                    ///< one an element; the default ones where there are fewer
+    std::string haadf_unit = "arb. units";      ///< shown at the bar of the HAADF image
+    bool overlay = true;                        ///< the first four elements in one picture; with two elements or more
+    bool profile = true;                        ///< along x through the middle; with two columns or more
+    std::size_t profile_rows = 0;               ///< rows that a profile averages; 0: one in 32
+    double width_mm = 180;                      ///< at most
+    double dots_per_inch = 300;  ///< at least, less than twice it: small maps are scaled up by an integer
 
+    /// The colour of the element of this number.
     rgb hue(std::size_t element) const { return element < hues.size() ? hues[element] : default_hue(element); }
 };
 
@@ -102,7 +104,7 @@ std::vector<double> middle_profile(const image_view<const T>& map, std::size_t r
     return sum;
 }
 
-// The rows that a profile averages where options ask for `rows`: one in 32 for 0.
+// How many rows a profile averages: `rows`, or n_y / 32 + 1 where it is 0; all at most.
 inline std::size_t profile_rows(std::size_t n_y, std::size_t rows) {
     return std::min(n_y, rows > 0 ? rows : n_y / 32 + 1);
 }

@@ -32,20 +32,27 @@ inline std::string short_number(double value) { return (value < 0 ? "\u2212" : "
 
 /// A rectangle of a figure, in pixels.
 struct box {
-    double x, y, width, height;
+    double x;       ///< left edge
+    double y;       ///< upper edge
+    double width;   ///< to the right
+    double height;  ///< downwards
 };
 
 /// A canvas with lengths in points and millimetres, and the styles of one figure.
 class figure_page {
 public:
+    /// A white page; sizes in pixels.
     figure_page(std::size_t height, std::size_t width, double dots_per_inch)
         : drawing(height, width), point_size(dots_per_inch / 72) {}
 
-    canvas drawing;
+    canvas drawing;     ///< in pixels
     double point_size;  ///< pixels in a point
 
+    /// Points as pixels.
     double pt(double points) const { return points * point_size; }
+    /// Text of this height in points; strokes are 9 % of it wide.
     text_style regular(double points) const { return {.font = {.size = pt(points), .weight = 0.09}}; }
+    /// The same with strokes of 14 %.
     text_style bold(double points) const { return {.font = {.size = pt(points), .weight = 0.14}}; }
 };
 
@@ -79,6 +86,7 @@ inline void draw_scale_bar(figure_page& page, const box& panel, std::size_t nx, 
     page.drawing.fill(x, y, width, thickness, white);
 }
 
+/// Whether the unit fits between the two numbers below a colour bar of this width in pixels.
 inline bool unit_fits_between_limits(const figure_page& page, double width, const display_limits& limits,
                                      std::string_view unit) {
     const font_style font = page.regular(6.5).font;

@@ -17,9 +17,11 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Pixels; x to the right, y down.
 struct point {
-    double x, y;
+    double x;  ///< from the left
+    double y;  ///< from the top
 };
 
+/// Points joined by straight lines: one stroke of the pen.
 using polyline = std::vector<point>;
 
 namespace detail {
@@ -211,8 +213,8 @@ inline std::vector<polyline> glyph_paths(std::string_view path, double size) {
 /// lambda, sigma as strokes; a question mark for anything else. `size` is the height of the font in pixels (capitals
 /// are 0.7 of it), `weight` the line width as a part of it.
 struct font_style {
-    double size = 24;
-    double weight = 0.09;
+    double size = 24;      ///< pixels
+    double weight = 0.09;  ///< line width as a part of `size`
 };
 
 namespace detail {

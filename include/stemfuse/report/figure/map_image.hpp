@@ -17,7 +17,8 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// The values shown as the first and the last colour.
 struct display_limits {
-    double low, high;
+    double low;   ///< takes the first colour, as all below it
+    double high;  ///< takes the last colour, as all above it
 
     /// 0 at the low limit, 1 at the high one.
     double part(double value) const { return (value - low) / (high - low); }

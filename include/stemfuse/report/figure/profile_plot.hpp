@@ -15,9 +15,10 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// One element along x: a value a pixel.
 struct element_profile {
-    std::string name;
-    rgb hue;
-    std::vector<double> raw, fused;
+    std::string name;           ///< a symbol
+    rgb hue;                    ///< colour of its curves
+    std::vector<double> raw;    ///< before the fusion
+    std::vector<double> fused;  ///< after it, as many values
 };
 
 namespace detail {
