@@ -24,10 +24,12 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// How well a fit predicts data it has not seen, a part for every row of every element.
 struct prediction_score {
-    std::size_t n_elements = 0;
-    std::vector<double> rows;  ///< n_elements * n_y numbers; larger is better
+    std::size_t n_elements = 0;  ///< of the data
+    std::vector<double> rows;    ///< n_elements * n_y numbers; larger is better
 
+    /// The sum of all parts.
     double total() const { return std::accumulate(rows.begin(), rows.end(), 0.0); }
+    /// The parts of element i alone, as a score of one element.
     prediction_score element(std::size_t i) const {
         const auto n = static_cast<std::ptrdiff_t>(rows.size() / n_elements),
                    first = static_cast<std::ptrdiff_t>(i) * n;
@@ -38,17 +40,18 @@ struct prediction_score {
 /// One candidate compared with the best: how much worse it predicts, and the standard error of this difference, from
 /// its spread over the rows.
 struct score_deficit {
-    double value = 0, standard_error = 0;
+    double value = 0,        ///< the best total less the candidate's; 0 for the best
+        standard_error = 0;  ///< of this difference
 };
 
 /// The candidate of the best score, and all of them beside it.
 struct choice {
-    std::size_t best = 0;
-    std::vector<score_deficit> deficits;
+    std::size_t best = 0;                 ///< its place among the candidates
+    std::vector<score_deficit> deficits;  ///< one a candidate, in their order
 };
 
-/// The candidate with the largest total; the first of equals. Throws value_error for none, for a score that is not
-/// finite in every candidate, and for scores of different data.
+/// The candidate with the largest total; the first of equals. Throws value_error for no candidates and where none has a
+/// finite total, shape_error for scores of different data.
 inline choice choose(std::span<const prediction_score> scores) {
     require_some(scores, "scores");
     choice chosen;
@@ -79,30 +82,39 @@ inline choice choose(std::span<const prediction_score> scores) {
     return chosen;
 }
 
-/// What is held out from fits. Of counts a random part of each (thin_counts); of maps in units of counts a part of each
-/// value (split_scaled_counts), which is dependent on the rest where noise is not normal; whole pixels, which are
-/// independent for any noise that is independent from pixel to pixel.
-enum class holdout_kind { part_of_counts, part_of_values, whole_pixels };
+/// What is held out from fits.
+enum class holdout_kind {
+    part_of_counts,  ///< a random part of each count, see thin_counts()
+    /// Of maps in units of counts: a part of each value, see split_scaled_counts(). Where the noise is not normal, the
+    /// two parts depend on one another.
+    part_of_values,
+    whole_pixels  ///< right for any noise that is independent from pixel to pixel
+};
 
 /// How counts are split into those to fit and those to judge by.
 struct holdout_options {
-    double fraction = 0.8;  ///< of the counts that go to the fit
-    std::uint64_t seed = 1;
+    double fraction = 0.8;             ///< of the counts that go to the fit
+    std::uint64_t seed = 1;            ///< of the random split
     std::vector<std::string> names{};  ///< of the maps, so that their order changes nothing; see thin_counts()
     bool scaled = false;               ///< the maps are no counts, but in units of them: whole pixels are held out
     /// Instead of what suits the maps: a part of the counts, or whole pixels where `scaled` or where counts vary more
     /// than counting allows.
     std::optional<holdout_kind> kind{};
-    std::size_t folds = 4;  ///< disjoint sets of whole pixels, each held out in turn
+    std::size_t folds = 4;  ///< disjoint sets of whole pixels, each held out in turn; 2 to 100
 };
 
 /// Why a hold-out was taken.
-enum class holdout_reason { asked_for, counts_are_independent, no_counts, counts_are_overdispersed };
+enum class holdout_reason {
+    asked_for,                ///< holdout_options::kind is given
+    counts_are_independent,   ///< the dispersion_test finds the two parts of the counts so
+    no_counts,                ///< holdout_options::scaled is set
+    counts_are_overdispersed  ///< counts vary more than counting allows: parts of them depend on one another
+};
 
 /// What was chosen by counts that were held out.
 struct holdout_choice {
-    holdout_kind kind = holdout_kind::part_of_counts;
-    holdout_reason reason = holdout_reason::counts_are_independent;
+    holdout_kind kind = holdout_kind::part_of_counts;                ///< what is held out
+    holdout_reason reason = holdout_reason::counts_are_independent;  ///< why
     dispersion_test tested{};  ///< of the map that varies most; none where nothing was tested
 };
 
@@ -135,7 +147,8 @@ class count_holdout {
 public:
     /// Counts and background (counts in a pixel), shape (n, n_y, n_x); exposure of the same shape or empty, referred
     /// to, 0 where a pixel is left out, whose count must be 0. Throws what thin_counts() throws, or
-    /// split_scaled_counts().
+    /// split_scaled_counts(); shape_error for a background of another shape, value_error for a number of folds out of
+    /// range where whole pixels are held out.
     count_holdout(const stack_view<const T>& counts, const stack_view<const T>& background,
                   const holdout_options& options = {}, const execution& exec = {},
                   const stack_view<const T>& exposure = {})
@@ -167,16 +180,20 @@ public:
         hold_out_pixels(counts, options);
     }
 
+    /// What is held out, and why.
     const holdout_choice& choice() const noexcept { return choice_; }
-    /// Of the counts that a fit sees in a pixel that it sees.
+    /// The share of a pixel's counts that a fit sees, where it sees the pixel: 1 where whole pixels are held out.
     double fraction() const noexcept { return fraction_; }
     /// How many fits it takes to predict every pixel.
     std::size_t folds() const noexcept { return fit_.size(); }
+    /// The counts that the fit of this fold sees, (n, n_y, n_x): 0 in pixels that are held out from it.
     const xt::xtensor<T, 3>& fit_counts(std::size_t fold = 0) const { return fit_[fold]; }
-    /// Of the counts that this fit sees; empty where it sees every pixel.
+    /// The exposure of these counts: 0 in pixels that are held out; empty where the fit sees every pixel in full.
     stack_view<const T> fit_exposure(std::size_t fold = 0) const {
         return fit_exposure_.empty() ? exposure_ : as_view(fit_exposure_[fold]);
     }
+    /// The counts to judge by, (n, n_y, n_x): the parts that no fit has seen, or where whole pixels are held out all
+    /// counts, each unseen by the fit of its own fold.
     const xt::xtensor<T, 3>& held_out() const noexcept { return held_out_; }
     /// 0 where a pixel is left out altogether; empty for none.
     stack_view<const T> exposure() const { return exposure_; }
@@ -197,14 +214,14 @@ public:
 
     /// sum of m log r - w r over the counts m held out, w their exposure, r = (x + p b) (1 - p) / p, or x + b where
     /// whole pixels are held out, for the expected counts x that fits to the rest give: of that part, without its
-    /// background. x of the counts' shape.
+    /// background. x of the counts' shape. Throws shape_error for another one.
     prediction_score score(const stack_view<const T>& x, const execution& exec = {}) const {
         const auto m = as_view(held_out_);
         require_shape(x.shape, m.shape, "x", "the counts'");
         const std::size_t ny = m.shape[1], nx = m.shape[2];
         prediction_score found{m.shape[0], std::vector<double>(m.shape[0] * ny)};
         const T p = static_cast<T>(fraction_), ratio = static_cast<T>(ratio_);
-        const auto least = broadcast(static_cast<T>(1e-9));
+        const auto least = broadcast(static_cast<T>(1e-9));  // so that a rate of 0 has a logarithm
         const auto add_row = [&](std::size_t r, auto exposure_of) {
             const std::size_t i = r / ny, y = r % ny;
             const auto w = exposure_of(i, y);

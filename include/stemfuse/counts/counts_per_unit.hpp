@@ -17,6 +17,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// How surely the scale of counts is known.
 enum class count_certainty {
     none,       ///< the noise is not that of scaled counts, or there is too little of it: no number is given
     estimated,  ///< from the relation of noise and mean
@@ -25,8 +26,8 @@ enum class count_certainty {
 
 /// counts = counts_per_unit * (value - zero_level).
 struct count_scale {
-    count_certainty certainty = count_certainty::none;
-    double counts_per_unit = 0;
+    count_certainty certainty = count_certainty::none;  ///< none: counts_per_unit and zero_level say nothing
+    double counts_per_unit = 0;                         ///< counts that the value 1 above zero_level stands for
     double standard_error = std::numeric_limits<double>::infinity();  ///< of counts_per_unit; 0 where exact
     double zero_level = 0;                                            ///< the value of no counts
     /// Variance of the noise over that of the counts found, 1 for Poisson counts. Where exact, it tells how well the

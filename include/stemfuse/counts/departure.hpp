@@ -16,6 +16,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// From which size on a difference between fused and raw maps counts.
 struct departure_options {
     double window = 6;        ///< sigma in pixels of the Gaussian under which maps are compared
     double tolerance = 0.15;  ///< of the raw map's bright level: departures below it are none
@@ -24,13 +25,17 @@ struct departure_options {
 
 /// How far the fused map of an element departs from its raw one, in their common unit.
 struct map_departure {
-    double raw_mean = 0, fused_mean = 0;
+    double raw_mean = 0,        ///< of the raw map over the image, without background
+        fused_mean = 0;         ///< of the fused map
     double standard_error = 0;  ///< of the raw map's mean, by its noise
-    double area = 0;  ///< of the image, 0 to 1, where the smoothed maps differ by more than noise and tolerance
-    std::size_t y = 0, x = 0;   ///< where they differ most
-    double raw = 0, fused = 0;  ///< the smoothed maps there
+    double area = 0;    ///< of the image, 0 to 1, where the smoothed maps differ by more than noise and tolerance
+    std::size_t y = 0,  ///< row of the pixel where they differ most
+        x = 0;          ///< its column
+    double raw = 0,     ///< the smoothed raw map there
+        fused = 0;      ///< the smoothed fused map there
 
-    /// Whether there is anything to say.
+    /// Whether there is anything to say: some area differs, or the means do by more than 4 standard errors (1 map in
+    /// 16 000 by chance) and by more than 0.15 of the raw one, the default tolerance whatever the options were.
     bool departs() const {
         const double difference = std::abs(fused_mean - raw_mean);
         return area > 0 || (difference > 4 * standard_error && difference > 0.15 * std::abs(raw_mean));

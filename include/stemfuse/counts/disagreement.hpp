@@ -24,9 +24,11 @@ struct disagreement_options {
 
 /// A place where a map disagrees most in its surroundings.
 struct disagreement_place {
-    std::size_t element, y, x;
-    double deviation;  ///< as in disagreement_maps
-    double ratio;      ///< counts without background over those that the map expects, in the window
+    std::size_t element,  ///< its index
+        y,                ///< row of the pixel
+        x;                ///< its column
+    double deviation;     ///< as in disagreement_maps
+    double ratio;         ///< counts without background over those that the map expects, in the window
 };
 
 /// What the test of maps against counts returns.
@@ -38,6 +40,7 @@ struct disagreement_maps {
     xt::xtensor<T, 3> ratio;  ///< counts without background over the map, in that window
     double threshold = 0;     ///< a pixel beyond it is flagged
 
+    /// Whether the map of element i disagrees at row y, column x beyond chance.
     bool flagged(std::size_t i, std::size_t y, std::size_t x) const {
         return std::abs(static_cast<double>(deviation(i, y, x))) > threshold;
     }

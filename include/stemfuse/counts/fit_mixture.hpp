@@ -55,8 +55,8 @@ struct mixture_likelihood {
 }  // namespace detail
 
 /// Weights w_k >= 0 of sum 1 for which counts (n_y, n_x) are most likely, if they are Poisson counts of the mean
-/// sum_k w_k r_k; r_k are images of the same shape, above 0. Ascends towards each r_k in turn: the log-likelihood is
-/// concave in w. Throws value_error for no rates, shape_error for rates of another shape.
+/// sum_k w_k r_k; r_k are images of the same shape, taken as 1e-9 where they are less. Ascends towards each r_k in
+/// turn: the log-likelihood is concave in w. Throws value_error for no rates, shape_error for rates of another shape.
 template <scalar T>
 std::vector<double> likeliest_mixture(const image_view<const T>& counts, const std::vector<xt::xtensor<T, 2>>& rates) {
     require_some(rates, "rates");

@@ -55,10 +55,9 @@ void spread_largest(xt::xtensor<T, 3>& a, std::size_t reach, const execution& ex
 /// G the Gaussian window, m and b counts and background, all (n, n_y, n_x), and z the largest of |e| over its standard
 /// deviation by the chance of counting within reach: s is the shrinkage of the non-negative garrote (Gao 1998, J.
 /// Comput. Graph. Stat. 7, 469), near 0 for an excess that chance explains, near 1 for one far beyond. A factor stays
-/// within 1/5 and
-/// 4. What an image-guided average moved between places that look alike returns to where the counts are, over areas
-/// that have enough of them. exposure: as measure_local_excess() takes it. Throws shape_error where shapes differ and
-/// value_error for a window or threshold out of range.
+/// within 1/5 and 4. What an image-guided average moved between places that look alike returns to where the counts
+/// are, over areas that have enough of them. exposure: as measure_local_excess() takes it. Throws shape_error where
+/// shapes differ and value_error for a window, threshold or reach out of range.
 template <scalar T>
 void balance_locally(xt::xtensor<T, 3>& maps, const stack_view<const T>& counts, const stack_view<const T>& background,
                      const std::vector<balance_pass>& passes = default_balance, const execution& exec = {},
@@ -80,6 +79,7 @@ void balance_locally(xt::xtensor<T, 3>& maps, const stack_view<const T>& counts,
                     const std::size_t i = r / ny, y = r % ny;
                     for (std::size_t x = 0; x < nx; ++x) {
                         const double rate = static_cast<double>(local.expected(i, y, x) + local.background(i, y, x));
+                        // 1e-30 avoids a division by 0 where nothing is expected.
                         kept(i, y, x) = static_cast<T>(std::abs(excess_at(i, y, x)) /
                                                        std::sqrt(std::max(rate * local.power(y, x), 1e-30)));
                     }

@@ -18,10 +18,11 @@ struct local_excess {
     xt::xtensor<T, 3> counted;     ///< of the counts
     xt::xtensor<T, 3> expected;    ///< of the map, without background
     xt::xtensor<T, 3> background;  ///< of the background
-    /// The sum of the squared weights, which sum to 1, along either axis: where the rate is about r all over the
-    /// window, the mean of Poisson counts has the variance r power_y power_x.
-    std::vector<double> power_y, power_x;
+    std::vector<double> power_y,   ///< n_y: of the window around row y, the sum of the squared weights along y
+        power_x;                   ///< n_x: the same along x; the weights sum to 1
 
+    /// The sum of the squared weights of the window around row y, column x: where the rate is about r all over it, the
+    /// mean of Poisson counts has the variance r power(y, x).
     double power(std::size_t y, std::size_t x) const { return power_y[y] * power_x[x]; }
 };
 
@@ -57,8 +58,8 @@ xt::xtensor<T, 3> exposed(const stack_view<const T>& a, const stack_view<const T
 }  // namespace detail
 
 /// maps: expected counts without background; counts, background; all (n, n_y, n_x). `sigma` of the window in pixels,
-/// above 0. exposure: of the same shape or empty, 0 where a pixel is left out, whose count must be 0. Throws
-/// shape_error and value_error.
+/// 0.1 to 1e4. exposure: of the same shape or empty, 0 where a pixel is left out, whose count must be 0. Throws
+/// shape_error for an empty stack and where shapes differ, value_error for a sigma out of range.
 template <scalar T>
 local_excess<T> measure_local_excess(const stack_view<const T>& maps, const stack_view<const T>& counts,
                                      const stack_view<const T>& background, double sigma, const execution& exec = {},

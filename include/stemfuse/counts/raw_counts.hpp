@@ -20,9 +20,11 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// Why maps are no raw counts: a pixel that holds no whole number, 0 or more; or that no map has a number above 1, as
 /// masks have.
 struct no_raw_counts {
-    bool only_masks = false;
-    std::size_t element = 0, row = 0, column = 0;
-    double value = 0;  ///< of that pixel, the first one
+    bool only_masks = false;  ///< no map has a number above 1; the pixel below says nothing then
+    std::size_t element = 0,  ///< of the first pixel that holds no whole number, 0 or more
+        row = 0,              ///< of that pixel
+        column = 0;           ///< of that pixel
+    double value = 0;         ///< of that pixel
     /// What each map is, see inspect_counts(); empty for images below 8 x 8.
     std::vector<counted> maps{};
 };
@@ -79,11 +81,16 @@ inline std::string in_words(const no_raw_counts& why, const std::vector<std::str
 
 /// The counts that one unit of a map stands for, and how they are known.
 struct count_unit {
-    enum class origin { given, steps, noise };
+    /// How the number is known.
+    enum class origin {
+        given,  ///< by the caller
+        steps,  ///< the map's values are whole steps apart
+        noise   ///< estimated from noise and mean
+    };
 
-    double counts = 1;
-    origin from = origin::given;
-    double standard_error = 0;  ///< where estimated from the noise
+    double counts = 1;            ///< that one unit of the map stands for
+    origin from = origin::given;  ///< how they are known
+    double standard_error = 0;    ///< where estimated from the noise
 };
 
 /// "12.5 +- 0.4, estimated from its noise".
@@ -109,9 +116,9 @@ public:
 };
 
 /// Multiplies every map (n, n_y, n_x) by the counts that one unit of it stands for: as given, else as its steps or its
-/// noise tell, with 0 for no counts. `given` has a number or nothing for each map, or is empty. Throws value_error that
-/// names the element for a number below 0, unknown_count_unit for noise that does not tell, value_error for a given
-/// number that is not above 0.
+/// noise tell; the value 0 stands for no counts. `given` has a number or nothing for each map, or is empty. Throws
+/// value_error that names the element for a number below 0, unknown_count_unit for noise that does not tell,
+/// value_error for a given number that is not above 0.
 template <scalar T>
 std::vector<count_unit> scale_to_counts(xt::xtensor<T, 3>& maps, const std::vector<std::optional<double>>& given,
                                         const std::vector<std::string>& elements) {

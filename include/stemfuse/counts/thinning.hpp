@@ -18,7 +18,8 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// The two parts of thinned counts.
 template <scalar T>
 struct thinned_counts {
-    xt::xtensor<T, 3> kept, rest;  ///< (n, n_y, n_x); their sum is the measurement
+    xt::xtensor<T, 3> kept,  ///< the part for the fit, (n, n_y, n_x)
+        rest;                ///< the part held out; kept + rest is the measurement
 };
 
 namespace detail {
@@ -85,8 +86,9 @@ private:
 /// parts have the scalar type of the counts, double for integers, or the type that the caller names:
 /// thin_counts<float>(...).
 ///
-/// Throws value_error, with the place, for a count that is not a whole number from 0 to 1e15, for a fraction outside of
-/// [0, 1] and for a name that is there twice; shape_error for an empty stack and another number of names.
+/// Throws value_error, with the place, for a count that is not a whole number from 0 to 1e15 (which double holds
+/// exactly), for a fraction outside of [0, 1] and for a name that is there twice; shape_error for an empty stack and
+/// another number of names.
 template <class T = void, stack A>
 auto thin_counts(const A& counts, double fraction, std::uint64_t seed, const execution& exec = {},
                  const std::vector<std::string>& names = {}) {

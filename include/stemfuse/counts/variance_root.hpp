@@ -15,7 +15,7 @@ inline double root_of_counts(double m) { return 2 * std::sqrt(std::max(m, 0.0) +
 /// The mean of the counts whose root has the mean v, in closed form (Makitalo & Foi 2011,
 /// doi 10.1109/TIP.2010.2056693).
 inline double counts_of_root(double v) {
-    v = std::max(v, 1.2248);
+    v = std::max(v, 1.2248);  // 2 sqrt(3/8), the root of no counts
     const double w = 1 / v, s = std::sqrt(1.5);
     return std::max(0.0, v * v / 4 - 0.125 + w * (0.25 * s + w * (-1.375 + w * 0.625 * s)));
 }

@@ -11,6 +11,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// What the numbers of a map are.
 enum class counted_as {
     counts,         ///< whole numbers
     scaled_counts,  ///< whole multiples of another number than 1, with the noise of counts
@@ -19,12 +20,12 @@ enum class counted_as {
 
 /// What a map is, and by how many pixels below 0 it is that only without these.
 struct counted {
-    counted_as kind = counted_as::no_counts;
-    double unit = 1;           ///< the value of one count
-    double zero_level = 0;     ///< the value of no count
-    std::size_t negative = 0;  ///< pixels below 0
-    std::size_t broken = 0;    ///< pixels that are no whole multiple of the unit, NaN and infinity among them
-    double dispersion = 0;     ///< variance of the noise over that of counts of this unit, as far as it is known
+    counted_as kind = counted_as::no_counts;  ///< what the numbers are, pixels below 0 left aside
+    double unit = 1;                          ///< the value of one count
+    double zero_level = 0;                    ///< the value of no count
+    std::size_t negative = 0;                 ///< pixels below 0
+    std::size_t broken = 0;  ///< pixels that are no whole multiple of the unit, NaN and infinity among them
+    double dispersion = 0;   ///< variance of the noise over that of counts of this unit, as far as it is known
 
     /// Whether it can be fused as counts once `negative` pixels are left out and it is divided by the unit.
     bool countable() const { return kind != counted_as::no_counts; }
@@ -32,7 +33,8 @@ struct counted {
 
 /// Looks at a map (n_y, n_x). Whole numbers are counts where one of them is above 1 or their noise is that of counts,
 /// as it is not of a mask; up to `most_broken` of the pixels may be negative. Multiples of another number are scaled
-/// counts where their noise bears it out (counts_per_unit()). Throws shape_error for an image below 8 x 8.
+/// counts where their noise bears it out (counts_per_unit()). Throws shape_error for an image below 8 x 8, value_error
+/// for a `most_broken` outside of [0, 1].
 template <image A>
 counted inspect_counts(const A& map, double most_broken = 0.01) {
     const readable<double, 2> in(map, "map");

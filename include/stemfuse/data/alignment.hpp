@@ -22,10 +22,11 @@ enum class alignment_mode {
 
 /// What was measured, and what the image was moved by: its pixel (r, c) is now what was at (r + y, c + x).
 struct haadf_alignment {
-    alignment_mode mode = alignment_mode::measured;
-    drift measured{};
-    bool moved = false;
-    double y = 0, x = 0;
+    alignment_mode mode = alignment_mode::measured;  ///< as asked for
+    drift measured{};                                ///< not known where none was looked for
+    bool moved = false;                              ///< whether the image was moved
+    double y = 0,                                    ///< rows by which it was moved, in pixels
+        x = 0;                                       ///< columns
 };
 
 /// Measures the drift between the image (n_y, n_x) and the sum of the maps (n, n_y, n_x), each weighted by its atomic

@@ -13,20 +13,28 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-enum class bad_pixel_kind { hot, dead_row, dead_column, masked };
+/// What is wrong with a pixel.
+enum class bad_pixel_kind {
+    hot,          ///< it counts far more than its neighbours
+    dead_row,     ///< first pixel of a row without any count
+    dead_column,  ///< first pixel of a column without any count
+    masked        ///< first pixel of those that the caller's mask names
+};
 
 /// A pixel that does not count as its neighbours do.
 struct bad_pixel {
-    bad_pixel_kind kind;
-    std::size_t element, y, x;  ///< of a line its first pixel
-    double count;               ///< what it counted
-    double expected;            ///< what its neighbours let expect, of a line in all its pixels
+    bad_pixel_kind kind;  ///< what is wrong with it
+    std::size_t element,  ///< index of the map
+        y,                ///< its row; 0 for a dead column
+        x;                ///< its column; 0 for a dead row
+    double count;         ///< what it counted
+    double expected;      ///< what its neighbours let expect, of a line in all its pixels
 };
 
 /// The options of the search for bad pixels.
 struct bad_pixel_options {
     bool find = true;        ///< false: none are looked for
-    double chance = 1e-9;    ///< that a good pixel, or line, is taken for a bad one
+    double chance = 1e-9;    ///< that a good pixel, or line, is taken for a bad one: 0.001 in a map of 1024 x 1024
     std::size_t widest = 3;  ///< dead lines beside one another
 };
 
@@ -35,6 +43,7 @@ struct bad_pixels {
     std::vector<bad_pixel> found;         ///< hot pixels and dead lines, and the first of what the caller masked
     xt::xtensor<unsigned char, 3> bad{};  ///< (n, n_y, n_x), 1 where bad; empty where none is
 
+    /// How many pixels of the map of this element are bad, those of dead lines and of the mask among them.
     std::size_t count(std::size_t element) const {
         if (bad.size() == 0) return 0;
         const auto map = xt::view(bad, element);

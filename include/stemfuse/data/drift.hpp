@@ -20,13 +20,16 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// In pixels: the place at (r, c) in the maps is at (r + y, c + x) in the HAADF image.
 struct drift {
-    double y = 0, x = 0;
-    double sigma_y = 0, sigma_x = 0;  ///< standard errors
-    bool known = false;               ///< false where the images have too little in common
+    double y = 0,        ///< in rows
+        x = 0;           ///< in columns
+    double sigma_y = 0,  ///< standard error of y
+        sigma_x = 0;     ///< standard error of x
+    bool known = false;  ///< false where the images have too little in common
 
-    /// The drift along an axis if it is above four standard errors, else 0. Layers along an axis tell nothing about
-    /// drift along it.
+    /// The drift along y if it is above four standard errors, else 0. Layers along an axis tell nothing about drift
+    /// along it.
     double certain_y() const { return known && std::abs(y) > 4 * sigma_y ? y : 0; }
+    /// The same along x.
     double certain_x() const { return known && std::abs(x) > 4 * sigma_x ? x : 0; }
     /// Whether more than half a pixel of drift is certain.
     bool significant() const { return std::hypot(certain_y(), certain_x()) > 0.5; }
@@ -99,6 +102,7 @@ inline std::optional<shift> correlation_peak(const correlation_sums& sums, const
     for (const std::size_t part : parts) {
         for (std::size_t k = 0; k < size; ++k) c[k] += sums.products[part * size + k];
     }
+    // 1e-300 avoids 0 / 0 where the image is flat.
     for (std::size_t k = 0; k < size; ++k) c[k] /= std::sqrt(std::max(sums.energies[k], 1e-300));
     const double highest = *std::max_element(c.begin(), c.end());
     const auto at = [&](std::size_t y, std::size_t x) { return c[y * side + x]; };

@@ -47,6 +47,7 @@ xt::xtensor<double, 2> smoothed_guide(const image_view<const T>& image, double d
 template <scalar T>
 class directional_field {
 public:
+    /// Scalar type of the field.
     using value_type = T;
 
     /// No field: A = 1.
@@ -109,6 +110,7 @@ public:
         hold(std::move(q));
     }
 
+    /// Whether there is no field, so that A = 1.
     bool empty() const { return q_ == nullptr; }
 
     /// (2, n_y, n_x), or zeros where there is no field.

@@ -32,6 +32,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <class Prior>
 struct dual_kernels;
 
+/// A prior for which dual_kernels is specialised, with all of its members, on stacks of T.
 template <class Prior, class T>
 concept dual_prior = prior<Prior, T> && requires(const dual_kernels<Prior>& k, row_segment segment, std::size_t n,
                                                  const T* const* in, T* const* out, const T* steps,
@@ -51,14 +52,16 @@ concept dual_prior = prior<Prior, T> && requires(const dual_kernels<Prior>& k, r
 /// the pairs of norm at most 1, as in total_variation::duals.
 template <>
 struct dual_kernels<total_variation> {
-    const total_variation& prior;
+    const total_variation& prior;  ///< must outlive the kernels
 
-    static constexpr std::size_t images_per_map = 2;
-    static constexpr double norm2 = 8;
-    static constexpr bool couples_maps = false;
+    static constexpr std::size_t images_per_map = 2;  ///< the differences along y and along x
+    static constexpr double norm2 = 8;                ///< of forward differences along two axes
+    static constexpr bool couples_maps = false;       ///< every map has duals of its own
 
+    /// The same prior: nothing in it depends on the resolution.
     total_variation coarser() const { return prior; }
 
+    /// K^T p in a row segment, see dual_kernels.
     template <class T>
     [[gnu::flatten]] void adjoint(row_segment segment, std::size_t n, const T* const* p, const T* const* above,
                                   T* const* out) const {
@@ -74,6 +77,7 @@ struct dual_kernels<total_variation> {
         }
     }
 
+    /// The dual step in a whole row, see dual_kernels.
     template <class T>
     void ascend(row_segment row, std::size_t n, const T* const* x, const T* const* below, T* const* p,
                 const T* steps) const {
@@ -88,6 +92,7 @@ struct dual_kernels<total_variation> {
         }
     }
 
+    /// The row's part of the total variation, see dual_kernels.
     template <class T>
     double value(row_segment row, std::size_t n, const T* const* x, const T* const* below) const {
         double sum = 0;
@@ -118,6 +123,7 @@ struct dual_kernels<total_variation> {
         rest(fine);
     }
 
+    /// Sets the last row of the duals along y and the last column of those along x to 0: there K is 0.
     template <class T>
     void rest(const stack_view<T>& p) const {
         for (std::size_t i = 0; i < p.shape[0]; ++i) {

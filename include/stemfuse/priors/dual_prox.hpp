@@ -21,9 +21,9 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of dual_prox().
 struct dual_prox_options {
-    std::size_t iterations = 10;
-    bool non_negative = true;
-    bool report_gap = false;
+    std::size_t iterations = 10;  ///< of FGP, 1 to iteration_ceiling
+    bool non_negative = true;     ///< the minimum is over u >= 0, else over all u
+    bool report_gap = false;      ///< the report has the duality gap, for one more pass over the maps
 };
 
 namespace detail {

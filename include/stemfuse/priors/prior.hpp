@@ -51,8 +51,8 @@ concept warm_prior = prior<Prior, T> && requires(const Prior& p, stack_view<cons
 /// number of threads.
 template <class Sum>
 struct prox_rows_result {
-    double value;
-    Sum sum;
+    double value;  ///< R of the prox's result
+    Sum sum;       ///< of what the sink returned
 };
 
 /// A prior that hands out the result u of its prox row by row while it is in cache: prox_rows(v, t, sink) calls

@@ -37,9 +37,9 @@ enum class coupling {
 template <coupling Coupling, scalar T>
 struct structured_total_variation {
     directional_field<T> direction = {};  ///< of the maps' n_y and n_x
-    std::size_t iterations = 10;
-    bool report_gap = false;  ///< the report of prox has the duality gap
-    bool non_negative = true;
+    std::size_t iterations = 10;          ///< of the prox, 1 to iteration_ceiling
+    bool report_gap = false;              ///< the report of prox has the duality gap
+    bool non_negative = true;             ///< the prox is the minimum over u >= 0, else over all u
 
     /// The dual variables, shape (2 n, n_y, n_x): the n images of their parts along y, then those along x; empty until
     /// first used.
@@ -78,20 +78,23 @@ struct structured_total_variation {
     }
 };
 
+/// K the forward differences of all maps, turned by A, and P the unit ball of the dual norm in every pixel.
 template <coupling Coupling, scalar T>
 struct dual_kernels<structured_total_variation<Coupling, T>> {
-    const structured_total_variation<Coupling, T>& prior;
+    const structured_total_variation<Coupling, T>& prior;  ///< must outlive the kernels
 
-    static constexpr std::size_t images_per_map = 2;
-    static constexpr double norm2 = 8;
-    static constexpr bool couples_maps = Coupling != coupling::none;
+    static constexpr std::size_t images_per_map = 2;                  ///< the parts along y and along x
+    static constexpr double norm2 = 8;                                ///< of the differences; A only shortens them
+    static constexpr bool couples_maps = Coupling != coupling::none;  ///< whether maps share a norm
 
+    /// The prior with the directions at half the resolution, see directional_field.
     structured_total_variation<Coupling, T> coarser() const {
         structured_total_variation<Coupling, T> half = prior;
         half.direction = prior.direction.coarser();
         return half;
     }
 
+    /// K^T p in a row segment, see the primary dual_kernels.
     void adjoint(row_segment at, std::size_t n, const T* const* p, const T* const* above, T* const* out) const {
         const std::size_t x0 = at.x0;
         with_direction(at.y, [&](auto here, auto up) {
@@ -102,6 +105,7 @@ struct dual_kernels<structured_total_variation<Coupling, T>> {
         });
     }
 
+    /// The dual step in a whole row, see the primary dual_kernels.
     void ascend(row_segment row, std::size_t n, const T* const* x, const T* const* below, T* const* p,
                 const T* steps) const {
         with_direction(row.y, [&](auto here, auto) {
@@ -116,6 +120,7 @@ struct dual_kernels<structured_total_variation<Coupling, T>> {
         });
     }
 
+    /// The row's part of R, see the primary dual_kernels.
     double value(row_segment row, std::size_t n, const T* const* x, const T* const* below) const {
         double sum = 0;
         with_direction(row.y, [&](auto here, auto) {
@@ -127,11 +132,12 @@ struct dual_kernels<structured_total_variation<Coupling, T>> {
         return sum;
     }
 
+    /// As that of dual_kernels<total_variation>.
     void spread(const stack_view<const T>& coarse, const stack_view<T>& fine, const execution& exec) const {
         dual_kernels<total_variation>{plain}.spread(coarse, fine, exec);
     }
 
-    /// Throws shape_error where the direction is of another shape than p.
+    /// As that of dual_kernels<total_variation>. Throws shape_error where the direction is of another shape than p.
     void rest(const stack_view<T>& p) const {
         prior.require_direction(p.shape);
         dual_kernels<total_variation>{plain}.rest(p);

@@ -25,13 +25,13 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// t); Chambolle, J. Math. Imaging Vis. 20, 89 (2004), doi 10.1023/B:JMIV.0000011325.36760.1e. The duality gap of a
 /// dual p with u = P(v - t K^T p) is t sum( |K u| - K u . p ), a sum of terms >= 0, K the differences.
 struct total_variation {
-    tv_norm norm = tv_norm::isotropic;
-    tv_algorithm algorithm = tv_algorithm::fgp;
-    std::size_t iterations = 10;  ///< at most, for every image
-    double gap_tolerance =
-        0;  ///< an image is done as soon as its gap <= gap_tolerance 1/2 ||v||^2, looked at every 5 steps
-    bool report_gap = false;  ///< the report has the gap also where gap_tolerance is 0
-    bool non_negative = true;
+    tv_norm norm = tv_norm::isotropic;           ///< of the differences of a pixel
+    tv_algorithm algorithm = tv_algorithm::fgp;  ///< of the prox
+    std::size_t iterations = 10;                 ///< at most, for every image
+    /// An image is done as soon as its gap <= gap_tolerance 1/2 ||v||^2, looked at every 5 steps; 0 switches it off.
+    double gap_tolerance = 0;
+    bool report_gap = false;   ///< the report has the gap also where gap_tolerance is 0
+    bool non_negative = true;  ///< prox is the minimum over u >= 0, else over all u
 
     /// The dual variables, shape (2 n, n_y, n_x) as in finite_differences, each of norm at most 1; empty until first
     /// used.

@@ -9,9 +9,11 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// Every tv_algorithm with its name.
 inline constexpr std::array<std::pair<std::string_view, tv_algorithm>, 3> tv_algorithm_names{
     {{"fgp", tv_algorithm::fgp}, {"gp", tv_algorithm::gp}, {"chambolle", tv_algorithm::chambolle}}};
 
+/// Every tv_norm with its name.
 inline constexpr std::array<std::pair<std::string_view, tv_norm>, 2> tv_norm_names{
     {{"isotropic", tv_norm::isotropic}, {"anisotropic", tv_norm::anisotropic}}};
 

@@ -34,7 +34,7 @@ double sum_over_pixels(const image_in& u, const image_in& x, F&& f) {
 
 inline double best_scale(const image_in& u, const image_in& x) {
     const double uu = sum_over_pixels(u, u, std::multiplies<>());
-    return sum_over_pixels(u, x, std::multiplies<>()) / std::max(uu, 1e-300);
+    return sum_over_pixels(u, x, std::multiplies<>()) / std::max(uu, 1e-300);  // 0 for an empty image
 }
 
 inline double highest(const image_in& x) {
@@ -138,13 +138,18 @@ double snr_gain(const Fused& fused, const Raw& raw, const X& truth) {
 
 /// The scores of one map against its truth.
 struct element_score {
-    double nrmse, psnr, ssim, stoichiometry, nrmse_raw, gain;
+    double nrmse,       ///< of the fused map, see nrmse()
+        psnr,           ///< in dB, see psnr()
+        ssim,           ///< at most 1, see ssim()
+        stoichiometry,  ///< relative error of the element's share of the whole, see stoichiometry_error()
+        nrmse_raw,      ///< of the measured map
+        gain;           ///< in percent, see snr_gain()
 };
 
 /// The scores of all maps, and their mean.
 struct quality_score {
-    std::vector<element_score> elements;
-    element_score mean;  ///< over the elements; of the stoichiometry, the mean of its absolute values
+    std::vector<element_score> elements;  ///< one a map
+    element_score mean;                   ///< over the elements; of the stoichiometry, the mean of its absolute values
 };
 
 /// All figures of every element of `fused` against `truth`, beside its measured map in `raw`; stacks (n, n_y, n_x).

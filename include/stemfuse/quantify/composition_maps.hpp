@@ -18,7 +18,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of composition_maps() and its standard errors.
 struct composition_options {
-    fraction_kind kind = fraction_kind::atomic;
+    fraction_kind kind = fraction_kind::atomic;  ///< of atoms or of weight
     double least_matter = 0.05;     ///< below this share of the 99th percentile of the total amount, a pixel is empty
     std::size_t window_radius = 3;  ///< pixels; of the window of the standard errors, 2 radius + 1 pixels a side
 };

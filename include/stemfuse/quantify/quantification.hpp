@@ -17,7 +17,11 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-enum class fraction_kind { atomic, weight };
+/// What fractions are parts of.
+enum class fraction_kind {
+    atomic,  ///< the number of atoms
+    weight   ///< the weight
+};
 
 /// The k-factors of elements, weight-based: C_A / C_B = (k_A I_A) / (k_B I_B), C the weight fractions, I the net
 /// counts. Cliff & Lorimer, J. Microsc. 103, 203 (1975), doi 10.1111/j.1365-2818.1975.tb03895.x. A common factor drops
@@ -42,7 +46,9 @@ public:
         }
     }
 
+    /// The symbols, in the order of the maps.
     const std::vector<std::string>& elements() const noexcept { return elements_; }
+    /// How many elements there are.
     std::size_t size() const noexcept { return elements_.size(); }
 
     /// What a net count of element i stands for: k_i in weight, k_i / (atomic weight) in atoms.
@@ -72,8 +78,10 @@ private:
 
 /// The sums over all pixels of the counts of each element, and of the background in them.
 struct count_totals {
-    std::vector<double> counts, background;
+    std::vector<double> counts,  ///< one sum an element
+        background;              ///< the same of the background in these counts
 
+    /// The counts of element i less their background; below 0 where noise has it so.
     double net(std::size_t i) const { return counts[i] - background[i]; }
 };
 
@@ -123,8 +131,9 @@ inline void require_totals(const count_totals& totals, std::size_t n) {
 
 }  // namespace detail
 
+/// What mass_balance() did to a map.
 enum class balance {
-    balanced,
+    balanced,   ///< it has the sum of the measured counts, less their background
     no_signal,  ///< no more counts than background: the map is 0
     empty_map   ///< the fused map is 0 although there is a signal: it stays 0
 };
@@ -132,9 +141,9 @@ enum class balance {
 /// What mass_balance() returns.
 template <scalar T>
 struct balanced_maps {
-    xt::xtensor<T, 3> maps;       ///< (n, n_y, n_x), in counts
-    std::vector<double> factors;  ///< by which each fused map was multiplied: 0 without signal, 1 for an empty map
-    std::vector<balance> outcome;
+    xt::xtensor<T, 3> maps;        ///< (n, n_y, n_x), in counts
+    std::vector<double> factors;   ///< by which each fused map was multiplied: 0 without signal, 1 for an empty map
+    std::vector<balance> outcome;  ///< what became of each map
 };
 
 /// Every fused map (n, n_y, n_x), of any units, times a factor that makes its sum the measured counts' minus their
@@ -166,7 +175,8 @@ auto mass_balance(const A& fused, const count_totals& totals) {
 
 /// Fractions of one whole and their standard errors, in the order of the elements.
 struct composition {
-    std::vector<double> fractions, standard_errors;
+    std::vector<double> fractions,  ///< of sum 1
+        standard_errors;            ///< of these, by counting alone
 };
 
 /// The composition of the whole image: f_i = a_i / sum_j a_j, a_i = amount_i * max(N_i - B_i, 0). The standard errors

@@ -16,18 +16,18 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// How a specimen is measured: dose, background, noise, faults of the detector.
 struct acquisition_options {
-    double dose = 5;                    ///< mean counts in a pixel that holds the amount 1 at sensitivity 1
-    double background = 0.1;            ///< mean counts in every pixel of every map, times the specimen's profile
-    std::vector<double> backgrounds{};  ///< the same of each element by itself; `background` for all if empty
-    double haadf_noise = 0.02;          ///< standard deviation, as a fraction of the brightest noise-free pixel
-    double haadf_gain = 1;              ///< the image is haadf_offset + haadf_gain * (the specimen's + noise)
-    double haadf_offset = 0;
+    double dose = 5;                      ///< mean counts in a pixel that holds the amount 1 at sensitivity 1
+    double background = 0.1;              ///< mean counts in every pixel of every map, times the specimen's profile
+    std::vector<double> backgrounds{};    ///< the same of each element by itself; `background` for all if empty
+    double haadf_noise = 0.02;            ///< standard deviation, as a fraction of the brightest noise-free pixel
+    double haadf_gain = 1;                ///< the image is haadf_offset + haadf_gain * (the specimen's + noise)
+    double haadf_offset = 0;              ///< the image's value where the specimen's is 0
     std::vector<double> sensitivities{};  ///< k_i of each element, all 1 if empty
     double delocalisation = 0;            ///< sigma in pixels of a Gaussian over what is counted, as EELS maps have it
     double hot_pixels = 0;                ///< of a map's pixels, those that have hot_counts more, each map its own
-    double hot_counts = 80;
-    double dead_rows = 0;  ///< of the rows, those without any count in any map
-    std::uint64_t seed = 1;
+    double hot_counts = 80;               ///< added to the count of a hot pixel, rounded to a whole number
+    double dead_rows = 0;                 ///< of the rows, those without any count in any map
+    std::uint64_t seed = 1;               ///< of all noise and of the faults
 };
 
 /// A measurement: HAADF image and maps of counts.

@@ -12,10 +12,11 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of amorphous_wedge().
 struct amorphous_wedge_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double cell = 13.2;              ///< pixels a unit cell, 4 to 1024
-    double damage = 0.12;            ///< amorphous thickness, of the thickest place, 0 to 1
-    std::uint64_t seed = 1;
+    std::size_t ny = 128,    ///< rows of pixels, 1 to 65536
+        nx = 128;            ///< columns of pixels, 1 to 65536
+    double cell = 13.2;      ///< pixels a unit cell, 4 to 1024
+    double damage = 0.12;    ///< amorphous thickness, of the thickest place, 0 to 1
+    std::uint64_t seed = 1;  ///< of the displacements, the edge and the layer
 };
 
 /// Columns of In and P, a dumbbell a cell, whose height rises from the rough edge of the vacuum on the left to 1 on the

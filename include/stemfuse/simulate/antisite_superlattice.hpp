@@ -12,11 +12,12 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of antisite_superlattice().
 struct antisite_superlattice_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double cell = 17;                ///< pixels a pseudocubic unit cell, 4 to 1024
-    double displacement = 0.25;      ///< standard deviation of the columns' places, pixels, 0 to 100
-    double antisites = 0.08;         ///< share of wrong atoms in a column, and of wrong columns, 0 to 0.5
-    std::uint64_t seed = 1;          ///< of the displacements and of the wrong columns
+    std::size_t ny = 128,        ///< rows of pixels, 1 to 65536
+        nx = 128;                ///< columns of pixels, 1 to 65536
+    double cell = 17;            ///< pixels a pseudocubic unit cell, 4 to 1024
+    double displacement = 0.25;  ///< standard deviation of the columns' places, pixels, 0 to 100
+    double antisites = 0.08;     ///< share of wrong atoms in a column, and of wrong columns, 0 to 0.5
+    std::uint64_t seed = 1;      ///< of the displacements and of the wrong columns
 };
 
 /// Columns of Ba, Sr, Mn and O: Mn in the centres of the cells, Ba and Sr on the corners in turn, by rows up to the

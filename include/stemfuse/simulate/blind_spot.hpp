@@ -12,7 +12,9 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A disc, in pixels; the centre of the first pixel is at (0.5, 0.5).
 struct blind_spot {
-    double y, x, radius;
+    double y,    ///< of its centre, in rows
+        x,       ///< of its centre, in columns
+        radius;  ///< above 0
 
     /// From the spot's centre to the centre of a pixel.
     double distance(std::size_t row, std::size_t column) const {

@@ -32,7 +32,9 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// A specimen by name, with the conditions of its measurement.
 template <scalar T>
 struct catalogue_entry {
-    std::string_view name, summary;
+    std::string_view name,  ///< in small letters and hyphens
+        summary;            ///< what it shows, and its elements, in a line
+    /// Makes it with n_y by n_x pixels. Throws value_error for a number outside of [1, 65536].
     specimen<T> (*make)(std::size_t ny, std::size_t nx);
     acquisition_options usual;  ///< at dose 1
 };

@@ -12,9 +12,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of core_shell_particles().
 struct core_shell_options {
-    std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
-    std::size_t particles = 9;       ///< 1 to 10000
-    std::uint64_t seed = 1;          ///< of their places and sizes
+    std::size_t ny = 256,       ///< rows of pixels, 1 to 65536
+        nx = 256;               ///< columns of pixels, 1 to 65536
+    std::size_t particles = 9;  ///< 1 to 10000
+    std::uint64_t seed = 1;     ///< of their places and sizes
 };
 
 namespace detail {

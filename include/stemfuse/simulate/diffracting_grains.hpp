@@ -13,10 +13,11 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of diffracting_grains().
 struct diffracting_grains_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double grain = 26;               ///< mean size of a grain, in pixels, 4 to 1e4
-    double contrast = 0.2;           ///< by which the brightness of a grain is up or down, 0 to 0.9
-    std::uint64_t seed = 1;
+    std::size_t ny = 128,    ///< rows of pixels, 1 to 65536
+        nx = 128;            ///< columns of pixels, 1 to 65536
+    double grain = 26;       ///< mean size of a grain, in pixels, 4 to 1e4
+    double contrast = 0.2;   ///< by which the brightness of a grain is up or down, 0 to 0.9
+    std::uint64_t seed = 1;  ///< of the grains and of the composition
 };
 
 /// Al with Cu and Mg: composition varies smoothly over 20 pixels, by a tenth; Cu is twice as much in one grain of

@@ -14,11 +14,12 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of dumbbells().
 struct dumbbell_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double separation = 5.2;         ///< pixels from column to column of a dumbbell, 1 to 300
-    double displacement = 0.2;       ///< standard deviation of the columns' places, pixels, 0 to 100
-    double indium = 0.45;            ///< share of In on the Ga sites of the well, 0 to 1
-    std::uint64_t seed = 1;          ///< of the displacements and of the edge
+    std::size_t ny = 128,       ///< rows of pixels, 1 to 65536
+        nx = 128;               ///< columns of pixels, 1 to 65536
+    double separation = 5.2;    ///< pixels from column to column of a dumbbell, 1 to 300
+    double displacement = 0.2;  ///< standard deviation of the columns' places, pixels, 0 to 100
+    double indium = 0.45;       ///< share of In on the Ga sites of the well, 0 to 1
+    std::uint64_t seed = 1;     ///< of the displacements and of the edge
 };
 
 namespace detail {

@@ -10,11 +10,12 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of empty_columns().
 struct empty_columns_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double cell = 14.6;              ///< pixels a unit cell, 4 to 1024
-    double empty = 0.06;             ///< of the oxygen columns, 0 to 1
-    double filling = 0.03;           ///< of an empty column, 0 to 1
-    std::uint64_t seed = 1;          ///< of the columns' displacements, and of which are empty
+    std::size_t ny = 128,    ///< rows of pixels, 1 to 65536
+        nx = 128;            ///< columns of pixels, 1 to 65536
+    double cell = 14.6;      ///< pixels a unit cell, 4 to 1024
+    double empty = 0.06;     ///< of the oxygen columns, 0 to 1
+    double filling = 0.03;   ///< of an empty column, 0 to 1
+    std::uint64_t seed = 1;  ///< of the columns' displacements, and of which are empty
 };
 
 /// Columns of Sr on the corners, of Ti in the centres and of O on the sides of square cells, displaced by 0.2 pixels.

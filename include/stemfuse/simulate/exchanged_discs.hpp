@@ -13,10 +13,11 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of exchanged_discs().
 struct exchanged_discs_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double contrast = 1;             ///< of the host's Co, how much is exchanged for Ni, 0 to 1
-    bool lattice = false;            ///< columns instead of an even foil
-    std::uint64_t seed = 1;          ///< of the discs' places
+    std::size_t ny = 128,    ///< rows of pixels, 1 to 65536
+        nx = 128;            ///< columns of pixels, 1 to 65536
+    double contrast = 1;     ///< of the host's Co, how much is exchanged for Ni, 0 to 1
+    bool lattice = false;    ///< columns instead of an even foil
+    std::uint64_t seed = 1;  ///< of the discs' places
 };
 
 /// A host of 0.6 Co, 0.2 Ni and 0.5 O, even or in columns of 11.8 pixels a cell; discs of the diameters 14, 8, 5, 3, 2

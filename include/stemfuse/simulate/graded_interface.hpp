@@ -11,9 +11,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of graded_interface().
 struct graded_interface_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double width = 7;                ///< standard deviation of the profile, in pixels, 0.5 to 1000
-    std::uint64_t seed = 1;          ///< of the interface's waves
+    std::size_t ny = 128,    ///< rows of pixels, 1 to 65536
+        nx = 128;            ///< columns of pixels, 1 to 65536
+    double width = 7;        ///< standard deviation of the profile, in pixels, 0.5 to 1000
+    std::uint64_t seed = 1;  ///< of the interface's waves
 };
 
 /// Mo goes over into Ti along an error function across a wavy, slanting interface in the middle; N has 0.35 in the Mo

@@ -10,10 +10,11 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of hidden_clusters().
 struct hidden_clusters_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double cell = 12.4;              ///< pixels a unit cell, 4 to 1024
-    double single = 0.07;            ///< dopants a column, 0 to 1
-    std::uint64_t seed = 1;
+    std::size_t ny = 128,    ///< rows of pixels, 1 to 65536
+        nx = 128;            ///< columns of pixels, 1 to 65536
+    double cell = 12.4;      ///< pixels a unit cell, 4 to 1024
+    double single = 0.07;    ///< dopants a column, 0 to 1
+    std::uint64_t seed = 1;  ///< of the displacements, the dopants and the clusters
 };
 
 /// A square lattice of Ti over O, in which Na sits on O columns: alone, 0.35 of a column's O exchanged, or in clusters

@@ -12,7 +12,8 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of hidden_element().
 struct hidden_element_options {
-    std::size_t ny = 128, nx = 128;   ///< pixels, 1 to 65536
+    std::size_t ny = 128,             ///< rows of pixels, 1 to 65536
+        nx = 128;                     ///< columns of pixels, 1 to 65536
     double cell = 15.7;               ///< pixels a unit cell, 4 to 1024
     double precipitate_radius = 6.5;  ///< pixels to half the amount of the middle, 1 to 100
     std::uint64_t seed = 1;           ///< of the columns' displacements and the precipitates

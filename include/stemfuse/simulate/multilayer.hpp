@@ -14,10 +14,11 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of multilayer().
 struct multilayer_options {
-    std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
-    double roughness = 0.85;         ///< standard deviation of every interface, pixels, 0 to 1000
-    double correlation = 4;          ///< length over which an interface keeps its height, pixels, 0.1 to 1000
-    std::uint64_t seed = 1;          ///< of the interfaces
+    std::size_t ny = 256,     ///< rows of pixels, 1 to 65536
+        nx = 256;             ///< columns of pixels, 1 to 65536
+    double roughness = 0.85;  ///< standard deviation of every interface, pixels, 0 to 1000
+    double correlation = 4;   ///< length over which an interface keeps its height, pixels, 0.1 to 1000
+    std::uint64_t seed = 1;   ///< of the interfaces
 };
 
 /// Six layers of SrTiO3 and LaMnO3 kind, the elements Sr, Ti, La: sharp but rough interfaces, one layer of a fortieth

@@ -12,15 +12,18 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// A particle whose core has the share `platinum` of Pt. Its centre is in n_y and n_x from the middle of the first
-/// pixel, its radius in sqrt(n_y n_x).
+/// A particle of Pt and Co; all its numbers are in [0, 1].
 struct alloy_particle {
-    double y, x, radius, platinum;
+    double y,      ///< of its centre from the middle of the first pixel, in units of n_y
+        x,         ///< the same in units of n_x
+        radius,    ///< in units of sqrt(n_y n_x)
+        platinum;  ///< share of Pt in the core
 };
 
 /// The options of particles_on_carbon().
 struct particles_on_carbon_options {
-    std::size_t ny = 256, nx = 256;        ///< pixels, 1 to 65536
+    std::size_t ny = 256,                  ///< rows of pixels, 1 to 65536
+        nx = 256;                          ///< columns of pixels, 1 to 65536
     std::vector<alloy_particle> placed{};  ///< the particles; scattered if empty
     std::size_t particles = 9;             ///< how many to scatter, 1 to 10000
     double film_texture = 0.16;            ///< standard deviation of the film's thickness, mean 1, 0 to 1

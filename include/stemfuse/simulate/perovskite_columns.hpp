@@ -11,9 +11,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of perovskite_columns().
 struct perovskite_options {
-    std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
-    double cell = 16;                ///< pixels a pseudocubic unit cell, 4 to 1024
-    std::uint64_t seed = 1;          ///< of the small static displacements of the columns
+    std::size_t ny = 256,    ///< rows of pixels, 1 to 65536
+        nx = 256;            ///< columns of pixels, 1 to 65536
+    double cell = 16;        ///< pixels a pseudocubic unit cell, 4 to 1024
+    std::uint64_t seed = 1;  ///< of the small static displacements of the columns
 };
 
 /// Projected cells of a perovskite: Dy at the corners, Sc at the centre, O on the sides and over the centre, each

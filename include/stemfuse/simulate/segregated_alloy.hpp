@@ -15,11 +15,12 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of segregated_alloy().
 struct segregated_alloy_options {
-    std::size_t ny = 256, nx = 256;  ///< pixels, 1 to 65536
-    double boundary_width = 3;       ///< full width at half maximum of the segregation, pixels, 0.5 to 100
-    double precipitate_pitch = 30;   ///< pixels from one precipitate to the next, 8 to 1000
-    double channelling = 0.08;       ///< by how much more the right grain shines in the HAADF, -0.5 to 0.5
-    std::uint64_t seed = 1;          ///< of the boundary and the precipitates
+    std::size_t ny = 256,           ///< rows of pixels, 1 to 65536
+        nx = 256;                   ///< columns of pixels, 1 to 65536
+    double boundary_width = 3;      ///< full width at half maximum of the segregation, pixels, 0.5 to 100
+    double precipitate_pitch = 30;  ///< pixels from one precipitate to the next, 8 to 1000
+    double channelling = 0.08;      ///< by how much more the right grain shines in the HAADF, -0.5 to 0.5
+    std::uint64_t seed = 1;         ///< of the boundary and the precipitates
 };
 
 namespace detail {

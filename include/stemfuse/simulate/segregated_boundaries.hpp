@@ -13,10 +13,11 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of segregated_boundaries().
 struct segregated_boundaries_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double grain = 44;               ///< mean size of a grain, in pixels, 4 to 1e4
-    double width = 0.6;              ///< standard deviation of a boundary's profile, in pixels, 0.2 to 10
-    std::uint64_t seed = 1;          ///< of the grains
+    std::size_t ny = 128,    ///< rows of pixels, 1 to 65536
+        nx = 128;            ///< columns of pixels, 1 to 65536
+    double grain = 44;       ///< mean size of a grain, in pixels, 4 to 1e4
+    double width = 0.6;      ///< standard deviation of a boundary's profile, in pixels, 0.2 to 10
+    std::uint64_t seed = 1;  ///< of the grains
 };
 
 /// Fe with Mo and B. In a boundary's middle Mo rises from 0.06 to 0.5 and B from 0.03 to 0.3, while Fe loses 0.35 of

@@ -16,12 +16,15 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// A disc in which a map differs from its surroundings; the centre of the first pixel is at (0.5, 0.5).
 struct specimen_feature {
-    std::string kind;  ///< in a few words
-    std::size_t element = 0;
-    double y = 0, x = 0, radius = 1;  ///< pixels
-    double amount = 0;                ///< mean of the element's map in the disc
-    double usual = 0;                 ///< the same if the feature were not there
+    std::string kind;         ///< in a few words
+    std::size_t element = 0;  ///< index of the map
+    double y = 0,             ///< of the centre, in rows
+        x = 0,                ///< of the centre, in columns
+        radius = 1;           ///< pixels
+    double amount = 0;        ///< mean of the element's map in the disc
+    double usual = 0;         ///< the same if the feature were not there
 
+    /// Whether the centre of this pixel lies in the disc.
     bool holds(std::size_t row, std::size_t column) const {
         return std::hypot(static_cast<double>(row) + 0.5 - y, static_cast<double>(column) + 0.5 - x) <= radius;
     }

@@ -10,9 +10,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of spinodal_alloy().
 struct spinodal_alloy_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double length = 4.5;             ///< correlation length of the order, in pixels, 1 to 1000
-    std::uint64_t seed = 1;
+    std::size_t ny = 128,    ///< rows of pixels, 1 to 65536
+        nx = 128;            ///< columns of pixels, 1 to 65536
+    double length = 4.5;     ///< correlation length of the order, in pixels, 1 to 1000
+    std::uint64_t seed = 1;  ///< of the order and of the thickness
 };
 
 /// Fe and Cr exchange between 0.15 and 0.85 with one brightness, Al follows the Fe from 0.1 to 0.3 unseen; the

@@ -14,12 +14,13 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of spotted_perovskite().
 struct spotted_perovskite_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double cell = 16.6;              ///< pixels a pseudocubic unit cell, 4 to 1024
-    double displacement = 0.3;       ///< standard deviation of the columns' places, pixels, 0 to 100
-    double spot_radius = 14;         ///< pixels, 0.5 to 65536
-    double spot_oxygen = 0.6;        ///< amount of O in the spot, of that without it, 0 to 1
-    std::uint64_t seed = 1;          ///< of the displacements
+    std::size_t ny = 128,       ///< rows of pixels, 1 to 65536
+        nx = 128;               ///< columns of pixels, 1 to 65536
+    double cell = 16.6;         ///< pixels a pseudocubic unit cell, 4 to 1024
+    double displacement = 0.3;  ///< standard deviation of the columns' places, pixels, 0 to 100
+    double spot_radius = 14;    ///< pixels, 0.5 to 65536
+    double spot_oxygen = 0.6;   ///< amount of O in the spot, of that without it, 0 to 1
+    std::uint64_t seed = 1;     ///< of the displacements
 };
 
 /// Where the spot lies: in the film, far from the interface.

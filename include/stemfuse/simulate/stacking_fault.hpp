@@ -11,10 +11,11 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of stacking_fault().
 struct stacking_fault_options {
-    std::size_t ny = 128, nx = 128;  ///< pixels, 1 to 65536
-    double spacing = 9.4;            ///< of the columns of a row, in pixels, 4 to 1024
-    double turn = 0.31;              ///< of the rows against the scan, in radians, -1 to 1
-    std::uint64_t seed = 1;          ///< of the columns' displacements
+    std::size_t ny = 128,    ///< rows of pixels, 1 to 65536
+        nx = 128;            ///< columns of pixels, 1 to 65536
+    double spacing = 9.4;    ///< of the columns of a row, in pixels, 4 to 1024
+    double turn = 0.31;      ///< of the rows against the scan, in radians, -1 to 1
+    std::uint64_t seed = 1;  ///< of the columns' displacements
 };
 
 /// Close-packed rows of Co and Ta columns in turn. Beyond a row near the middle all columns lie a third of a spacing

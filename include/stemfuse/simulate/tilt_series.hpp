@@ -22,15 +22,17 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// An ellipsoid whose axes are z, y and x, in units of the volume's half width, which adds `density` of the elements
 /// (or takes it away) where it is. Its projections are known in closed form.
 struct ellipsoid {
-    std::array<double, 3> centre, radii;  ///< z, y, x
-    std::vector<double> density;          ///< one an element
+    std::array<double, 3> centre,  ///< z, y, x from the middle of the volume
+        radii;                     ///< half axes along z, y, x
+    std::vector<double> density;   ///< one an element
 };
 
 /// A specimen made of ellipsoids.
 struct tilt_specimen {
-    std::string_view name, summary;
-    std::vector<std::string> elements;
-    std::vector<ellipsoid> parts;
+    std::string_view name,              ///< in small letters and hyphens
+        summary;                        ///< what it is, in a line
+    std::vector<std::string> elements;  ///< n_e symbols
+    std::vector<ellipsoid> parts;       ///< whose densities add up
 };
 
 /// Gold cores in shells of iron oxide, and a particle of iron oxide beside them, on a thin film.
@@ -89,6 +91,7 @@ inline tilt_specimen unseen_tilts() {
              {{0.72, 0.10, 0}, {0.10, 0.60, 0.80}, {0, 0, 1}}}};
 }
 
+/// All of these specimens.
 inline std::vector<tilt_specimen> tilt_specimens() {
     return {core_shell_tilts(), nanowire_tilts(), porous_tilts(), unseen_tilts()};
 }
@@ -96,23 +99,26 @@ inline std::vector<tilt_specimen> tilt_specimens() {
 /// How a tilt series is taken. The HAADF signal is the sum over elements of density Z^haadf_power / mean, in voxels,
 /// with normal noise; counts are Poisson.
 struct tilt_acquisition {
-    std::size_t size = 64;      ///< voxels along every axis, and bins of the detector
-    double counts = 5;          ///< mean count at tilt 0 where an element is, times its yield
-    double haadf_noise = 0.02;  ///< of the brightest pixel
-    double haadf_power = 1.7;
-    double haadf_offset = 0;  ///< of the brightest pixel
-    std::uint64_t seed = 1;
-    std::vector<double> haadf_angles{}, count_angles{};  ///< degrees; 47 over +-69 and 11 over +-65 where not given
+    std::size_t size = 64;               ///< voxels along every axis, and bins of the detector
+    double counts = 5;                   ///< mean count of each element at tilt 0, where it has above 0.2 of its most
+    double haadf_noise = 0.02;           ///< of the brightest pixel
+    double haadf_power = 1.7;            ///< exponent of the atomic number Z
+    double haadf_offset = 0;             ///< of the brightest pixel
+    std::uint64_t seed = 1;              ///< of all noise
+    std::vector<double> haadf_angles{},  ///< degrees; 47 from -69 to 69 if empty
+        count_angles{};                  ///< degrees; 11 from -65 to 65 if empty
 };
 
 /// A simulated tilt series; angles in degrees.
 template <scalar T>
 struct simulated_tilts {
-    std::vector<std::string> elements;
-    xt::xtensor<T, 3> truth;   ///< (n_e, n_z n_y, n_x), counts per voxel
-    xt::xtensor<T, 3> haadf;   ///< (1, tilts bins, n_x)
-    xt::xtensor<T, 3> counts;  ///< (n_e, tilts bins, n_x)
-    std::vector<double> haadf_angles, count_angles, weights;
+    std::vector<std::string> elements;  ///< n_e symbols
+    xt::xtensor<T, 3> truth;            ///< (n_e, n_z n_y, n_x), counts per voxel
+    xt::xtensor<T, 3> haadf;            ///< (1, tilts bins, n_x)
+    xt::xtensor<T, 3> counts;           ///< (n_e, tilts bins, n_x)
+    std::vector<double> haadf_angles,   ///< one a tilt
+        count_angles,                   ///< one a tilt
+        weights;  ///< n_e: HAADF signal of one count; without noise and offset the image is their sum over projections
 };
 
 namespace detail {
@@ -166,8 +172,8 @@ inline double share_of_voxel(const ellipsoid& part, std::size_t n, std::size_t z
 
 }  // namespace detail
 
-/// Takes the tilt series of a specimen. Throws value_error for a size below 8, and a count or noise that is not above
-/// 0.
+/// Takes the tilt series of a specimen. Throws value_error for a size outside of [8, 4096], and for counts or a noise
+/// that are not above 0.
 template <scalar T>
 simulated_tilts<T> simulate_tilts(const tilt_specimen& specimen, tilt_acquisition a) {
     require_in_range(static_cast<double>(a.size), 8, 4096, "size");

@@ -18,8 +18,9 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// that the stationarity measure takes. Each may be empty: then the next solve finds its own.
 template <scalar T>
 struct convergent_duals {
-    xt::xtensor<T, 3> p;
-    std::vector<T> steps, scales;
+    xt::xtensor<T, 3> p;   ///< the prior's, (images_per_map n, n_y, n_x)
+    std::vector<T> steps,  ///< t, one a map, above 0
+        scales;            ///< root mean squares, one a map, see map_scales()
 };
 
 namespace detail {

@@ -42,24 +42,26 @@ struct convergent_scheme {
     std::size_t levels = 16;            ///< at most, of coarser problems; none has fewer than 8 rows or columns
     std::size_t coarse_iterations = 3;  ///< on each of them
 
+    /// What a result hands to a warm start, by its scalar type.
     template <scalar T>
     using duals = convergent_duals<T>;
     /// The type of the duals that a result hands to a warm start.
     template <class Prior, class T>
     struct duals_of {
-        using type = convergent_duals<T>;
+        using type = convergent_duals<T>;  ///< whatever the prior
     };
 
     /// What one solve carries from iteration to iteration.
     template <class T>
     struct state {
-        convergent_duals<T> duals;
-        costs at;                 ///< of the iterate
-        double stationarity = 0;  ///< of the iterate with the duals
-        double sweeps = 0;        ///< so far, those of coarser levels as their share of the pixels
-        xt::xtensor<T, 3> x;      ///< where the steps have come
+        convergent_duals<T> duals;  ///< where the steps have come, with the steps and scales of the maps
+        costs at;                   ///< of the iterate
+        double stationarity = 0;    ///< of the iterate with the duals
+        double sweeps = 0;          ///< so far, those of coarser levels as their share of the pixels
+        xt::xtensor<T, 3> x;        ///< where the steps have come
+        /// What the convex majoriser keeps of its anchor, see majorised_term; empty where that is nothing.
         xt::xtensor<T, 3> tangent;
-        bool cold = true;
+        bool cold = true;         ///< the next iteration solves coarser problems first
         std::size_t refused = 0;  ///< iterations since the objective last fell
     };
 

@@ -38,8 +38,8 @@ concept scheme =
 /// Fused maps, shape (n_elements, n_y, n_x), a report of the solve, and the duals from which to continue.
 template <scalar T, class Duals>
 struct fusion_result : fusion_report {
-    xt::xtensor<T, 3> maps;
-    Duals duals;
+    xt::xtensor<T, 3> maps;  ///< >= 0, in the unit of the terms' maps
+    Duals duals;             ///< of prior and terms, see the scheme's duals_of
 };
 
 /// Minimises lambda_haadf elastic(x) + lambda_chemical chemical(x) + lambda_tv prior(x) over x >= 0 by `scheme`.
@@ -60,17 +60,25 @@ class fusion_solver {
         "stemfuse: the scheme needs duals_of, start(f, x, duals, execution) and advance(f, state, x, execution)");
 
 public:
+    /// Scalar type of the maps, that of the terms: float or double.
     using value_type = typename objective<Elastic, Chemical, Prior>::value_type;
+    /// What a result hands to a warm start.
     using duals_type = typename Scheme::template duals_of<Prior, value_type>::type;
+    /// What solve() and solve_from() return.
     using result_type = fusion_result<value_type, duals_type>;
 
+    /// Holds copies of all parts. A term made of a view still refers to that memory, which must outlive the solver.
+    /// Throws shape_error where the terms' shapes differ, value_error for a weight that is negative or not finite.
     fusion_solver(Elastic elastic, Chemical chemical, Prior prior = {}, Scheme scheme = {}, cost_weights weights = {})
         : objective_(std::move(elastic), std::move(chemical), std::move(prior), weights), scheme_(std::move(scheme)) {}
 
+    /// The same with the default scheme.
     fusion_solver(Elastic elastic, Chemical chemical, Prior prior, cost_weights weights)
         : fusion_solver(std::move(elastic), std::move(chemical), std::move(prior), Scheme{}, weights) {}
 
+    /// The objective that it minimises.
     const objective<Elastic, Chemical, Prior>& terms() const noexcept { return objective_; }
+    /// The scheme, with its options.
     const Scheme& scheme() const noexcept { return scheme_; }
 
     /// Starts from the measured maps: the chemical term must offer measured(), of the maps' shape.

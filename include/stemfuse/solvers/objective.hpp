@@ -18,18 +18,23 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// The weights of the three terms, each finite and >= 0. The published lambda_haadf is 1 / n_elements.
 struct cost_weights {
     std::optional<double> lambda_haadf = std::nullopt;  ///< 1 / n_elements where not given
-    double lambda_chemical = 0.08;
-    double lambda_tv = 0.15;
+    double lambda_chemical = 0.08;                      ///< of the chemical term; that of the published recipe
+    double lambda_tv = 0.15;                            ///< of the prior; that of the published recipe
 };
 
 /// The unweighted terms at one x, and their weighted total.
 struct costs {
-    double haadf = 0, chemical = 0, tv = 0, total = 0;
+    double haadf = 0,  ///< elastic(x)
+        chemical = 0,  ///< chemical(x)
+        tv = 0,        ///< prior(x), whatever the prior is
+        total = 0;     ///< the weighted sum
 };
 
 /// The unweighted smooth terms of a row segment, or of many.
 struct row_costs {
-    double haadf = 0, chemical = 0;
+    double haadf = 0,  ///< of the elastic term
+        chemical = 0;  ///< of the chemical term
+    /// Adds those of another segment.
     row_costs& operator+=(const row_costs& other) {
         haadf += other.haadf;
         chemical += other.chemical;
@@ -42,6 +47,7 @@ struct row_costs {
 template <class Elastic, class Chemical, class Prior>
 class objective {
 public:
+    /// Scalar type of the maps, that of both terms.
     using value_type = typename Elastic::value_type;
     static_assert(
         std::same_as<value_type, typename Chemical::value_type>,
@@ -69,12 +75,19 @@ public:
         require_non_negative(weights_.lambda_tv, "lambda_tv");
     }
 
+    /// Shape (n_elements, n_y, n_x) of the maps x.
     stack_shape shape() const { return elastic_.shape(); }
+    /// The elastic term.
     const Elastic& elastic() const { return elastic_; }
+    /// The chemical term.
     const Chemical& chemical() const { return chemical_; }
+    /// The prior.
     const Prior& prior_term() const { return prior_; }
+    /// Weight of the elastic term; 1 / n_elements where none was given.
     double lambda_haadf() const { return *weights_.lambda_haadf; }
+    /// Weight of the chemical term.
     double lambda_chemical() const { return weights_.lambda_chemical; }
+    /// Weight of the prior.
     double lambda_tv() const { return weights_.lambda_tv; }
 
     /// A Lipschitz bound of the gradient of the weighted smooth terms over x >= 0, see bounded_curvature; infinity
@@ -86,7 +99,7 @@ public:
         return haadf + (lambda_chemical() == 0 ? 0 : lambda_chemical() * chemical_.curvature_bound(exec));
     }
 
-    /// All terms at x, shape shape().
+    /// All terms at x. Throws shape_error where x is not of shape shape().
     template <stack X>
     costs value(const X& maps, const execution& exec = {}) const {
         const readable<value_type, 3> in(maps, "maps");
@@ -95,7 +108,8 @@ public:
                      prior_.value(in.view(), exec));
     }
 
-    /// All terms at x; writes the gradient of the weighted smooth terms to g.
+    /// All terms at x; writes the gradient of the weighted smooth terms to `gradient`. Throws shape_error where one of
+    /// them is not of shape shape().
     template <stack X, stack G>
     costs value_and_gradient(const X& maps, G&& gradient, const execution& exec = {}) const {
         const readable<value_type, 3> in(maps, "maps");

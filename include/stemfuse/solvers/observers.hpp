@@ -19,9 +19,9 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// Maps of an iteration, shape (n_elements, n_y, n_x), and what they cost.
 template <scalar T>
 struct kept_maps {
-    std::size_t iteration = 0;
-    costs at;
-    xt::xtensor<T, 3> maps;
+    std::size_t iteration = 0;  ///< 0: the start
+    costs at;                   ///< the terms at these maps
+    xt::xtensor<T, 3> maps;     ///< a copy; empty where nothing was kept yet
 };
 
 /// Keeps the maps of the start and of every k-th iteration.
@@ -32,7 +32,7 @@ public:
     /// Throws value_error for 0 and for more than iteration_ceiling.
     explicit snapshots(std::size_t every = 1) : every_(every) { require_iterations(every, "every"); }
 
-    /// `maps` is a stack_view<const T>, or becomes one.
+    /// Called by a solver. `maps` is a stack_view<const T>, or becomes one.
     template <class Maps>
     void operator()(const progress& now, const Maps& maps) {
         if (now.iteration % every_ != 0) return;
@@ -40,6 +40,7 @@ public:
         kept_.push_back({now.iteration, now.at, detail::packed_copy<T, 3>(view, "maps")});
     }
 
+    /// In the order of the iterations, of all solves that it has watched.
     const std::vector<kept_maps<T>>& all() const noexcept { return kept_; }
 
 private:
@@ -51,6 +52,7 @@ private:
 template <scalar T>
 class store_best {
 public:
+    /// Called by a solver. `maps` is a stack_view<const T>, or becomes one.
     template <class Maps>
     void operator()(const progress& now, const Maps& maps) {
         if (best_.maps.size() > 0 && !(now.at.total < best_.at.total)) return;
@@ -68,14 +70,16 @@ private:
 /// The time that every iteration took, by the clock on the wall.
 class timer {
 public:
+    /// Called by a solver.
     void operator()(const progress& now) {
         const auto time = std::chrono::steady_clock::now();
         if (now.iteration > 0) seconds_.push_back(std::chrono::duration<double>(time - last_).count());
         last_ = time;
     }
 
-    /// One for each iteration.
+    /// One for each iteration, in seconds.
     const std::vector<double>& seconds() const noexcept { return seconds_; }
+    /// Of all iterations, in seconds.
     double total() const { return std::accumulate(seconds_.begin(), seconds_.end(), 0.0); }
 
 private:
@@ -93,6 +97,7 @@ public:
         require_iterations(every, "every");
     }
 
+    /// Called by a solver.
     void operator()(const progress& now) {
         if (now.iteration % every_ != 0 && now.iteration != now.iterations) return;
         *out_ << "iteration " + std::to_string(now.iteration) + " of " + std::to_string(now.iterations) +
@@ -110,8 +115,10 @@ private:
 template <class... Observers>
 class observe_all {
 public:
+    /// Calls them in this order.
     explicit observe_all(Observers&... observers) : observers_(observers...) {}
 
+    /// Called by a solver. Every observer is called, also after one that ends the solve; false where any does.
     template <class Maps>
     bool operator()(const progress& now, const Maps& maps) {
         return std::apply(

@@ -45,20 +45,23 @@ struct primal_dual_scheme {
     double balance = 0.3;          ///< of the first primal steps against the dual ones; it adapts
     std::size_t newton_steps = 1;  ///< of a sweep in every pixel
 
+    /// The type of the duals that a result hands to a warm start.
     template <class Prior, class T>
     struct duals_of {
-        using type = primal_dual_duals<T>;
+        using type = primal_dual_duals<T>;  ///< whatever the prior
     };
 
     /// What one solve carries from iteration to iteration.
     template <class T>
     struct state {
-        primal_dual_duals<T> duals;
-        costs at;                 ///< of the iterate
-        double stationarity = 0;  ///< of the iterate with the duals
-        double sweeps = 0;        ///< so far
+        primal_dual_duals<T> duals;  ///< where the steps have come
+        costs at;                    ///< of the iterate
+        double stationarity = 0;     ///< of the iterate with the duals
+        double sweeps = 0;           ///< so far
+        /// The maps where the steps have come to, and what a step works on.
         detail::relaxed_variables<T> variables;
         std::size_t refused = 0;  ///< iterations since the objective last fell
+        /// Adapts the primal steps to the dual ones; set by start().
         std::optional<detail::step_balance<T>> balance{};
     };
 
@@ -105,8 +108,8 @@ struct primal_dual_scheme {
     }
 
     /// One iteration: x becomes the maps where the steps have come to, where these are lower. Two iterations in a row
-    /// that are not lower halve the primal steps and double the dual ones, so that one Newton step does for the maps;
-    /// after ten in a row that is not what holds them.
+    /// that are not lower halve the primal steps and double the dual ones, so that one Newton step is enough for the
+    /// maps. After ten in a row they do so no more: the steps' length is then not what keeps the objective up.
     template <class E, class C, class P, class T = typename E::value_type>
     void advance(const objective<E, C, P>& f, state<T>& s, const stack_view<T>& x, const execution& exec) const {
         auto step = stepper(f, s, exec);
@@ -196,6 +199,7 @@ private:
             s.variables.dual_steps.push_back(std::move(steps));
         });
         // Without prior and operators every pixel is alone, and a little inertia keeps the Newton steps in bounds.
+        // 1e-30 keeps it above 0 where nothing has a weight.
         const double least = std::max(1e-3 * std::max(f.lambda_haadf(), f.lambda_chemical()), 1e-30);
         for (std::size_t i = 0; i < levels.size(); ++i) {
             s.variables.inertia.push_back(static_cast<T>(std::max(columns[i], least) / (balance * levels[i])));

@@ -37,6 +37,7 @@ public:
                       const execution& exec)
         : on_(on), kernels_{f.prior_term()}, exec_(exec), zero_(1, on.p.shape[0], on.x.shape[2]) {
         const std::size_t n = on.x.shape[0], ny = on.x.shape[1], nx = on.x.shape[2];
+        // 8192 numbers a band, so that each has work worth a thread; four bands a thread to even out the load.
         const partition rows(ny, exec.concurrency() == 1 ? 1 : std::min(n * ny * nx / 8192, 4 * exec.concurrency()));
         bands_.reserve(rows.size());
         for (std::size_t b = 0; b < rows.size(); ++b) {

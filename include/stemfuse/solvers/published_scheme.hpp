@@ -20,34 +20,38 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// converge. warm_duals keeps the duals from one iteration to the next, which goes much lower with the same number of
 /// TV iterations.
 struct published_scheme {
-    double step = 1;
-    bool warm_duals = false;
+    double step = 1;          ///< of the gradient, finite and above 0
+    bool warm_duals = false;  ///< the prox starts from the duals of the last iteration
 
-    /// The dual state that a result hands to a warm start: the prior's where it has one and warm_duals is set, else
-    /// empty.
+    /// Of a prior that keeps no duals: nothing.
     struct no_duals {};
-    /// The type of the duals that a result hands to a warm start.
+    /// The type of the duals that a result hands to a warm start: the prior's own where it is a warm_prior, which the
+    /// solve uses and renews only where warm_duals is set; else no_duals.
     template <class Prior, class T>
     struct duals_of {
-        using type = no_duals;
+        using type = no_duals;  ///< the prior keeps none
     };
+    /// That of a warm_prior.
     template <class Prior, class T>
         requires warm_prior<Prior, T>
     struct duals_of<Prior, T> {
-        using type = typename Prior::template duals<T>;
+        using type = typename Prior::template duals<T>;  ///< the prior's own
     };
 
     /// What one solve carries from iteration to iteration. The maps that the next prox takes, v = max(0, x - step
     /// grad), lie in `other` or, every second time, in the solver's x.
     template <class Objective, class Prior>
     struct state {
+        /// Scalar type of the maps.
         using value_type = typename Objective::value_type;
+        /// Type of the prior's duals.
         using duals_type = typename duals_of<Prior, value_type>::type;
-        xt::xtensor<value_type, 3> other;
-        duals_type duals;
-        costs at;  ///< the terms at the iterate
-        duals_type spare_duals{};
-        bool v_in_x = false, ahead = false;
+        xt::xtensor<value_type, 3> other;      ///< v, or memory for the next one
+        duals_type duals;                      ///< that the last prox left behind, where warm_duals is set
+        costs at;                              ///< the terms at the iterate
+        duals_type spare_duals{};              ///< that it began with: the same prox can be taken once more
+        bool v_in_x = false,                   ///< v lies in the solver's x, not in `other`
+            ahead = false;                     ///< only v was kept: the iterate is in neither
         bool made = false;                     ///< whether `iterate` is that of s.at
         xt::xtensor<value_type, 3> iterate{};  ///< only where an observer asked for it
     };

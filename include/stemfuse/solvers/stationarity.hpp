@@ -20,8 +20,8 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The costs at some maps, and how far they are from a stationary point.
 struct stationarity_report {
-    costs at;
-    double measure;
+    costs at;        ///< the terms at the maps
+    double measure;  ///< 0 at a stationary point, relative to |F|; see stationarity()
 };
 
 namespace detail {

@@ -20,14 +20,16 @@ struct stopping {
     double stationarity = 0;      ///< stop when the scheme's measure is at most this; 0 switches it off
 };
 
+/// Why a solve ended.
 enum class stop_reason {
-    iterations,
-    relative_change,
-    stationarity,
-    observer,
-    unchanged,  ///< all iterations done, none lower than the start, whose stationarity is above 1e-3
+    iterations,       ///< all of stopping::iterations are done
+    relative_change,  ///< stopping::relative_change is reached
+    stationarity,     ///< stopping::stationarity is reached
+    observer,         ///< the observer returned false
+    unchanged,        ///< all iterations done, none lower than the start, whose stationarity is above 1e-3
 };
 
+/// In a few words, without a full stop.
 inline std::string_view to_string(stop_reason reason) {
     switch (reason) {
         case stop_reason::iterations:
@@ -47,7 +49,7 @@ inline std::string_view to_string(stop_reason reason) {
 
 /// What an observer sees after every iteration (and before the first, as iteration 0).
 struct progress {
-    std::size_t iteration;
+    std::size_t iteration;   ///< how many are done
     std::size_t iterations;  ///< the limit
     costs at;                ///< the terms after this iteration
 };
@@ -57,9 +59,12 @@ struct progress {
 template <class T, class Make>
 class current_maps {
 public:
+    /// make() returns a stack_view<const T>; it must outlive this.
     explicit current_maps(const Make& make) : make_(make) {}
 
+    /// The maps, shape (n_elements, n_y, n_x).
     operator stack_view<const T>() const { return make_(); }
+    /// The same, for observers that take const auto&.
     stack_view<const T> operator()() const { return make_(); }
 
 private:
@@ -70,6 +75,7 @@ private:
 /// (const progress&, const auto& maps) to look at maps() now and then alone. One that returns bool stops the solve by
 /// returning false. Ready-made ones: observers.hpp.
 struct ignore_progress {
+    /// Does nothing: what a solve without an observer calls.
     void operator()(const progress&) const {}
 };
 
@@ -97,11 +103,11 @@ bool tell(Observer& observer, const progress& now, const Maps& maps) {
 
 /// What a solve did: costs before the first and after every iteration, so history.size() == iterations + 1.
 struct fusion_report {
-    std::vector<costs> history;
-    std::size_t iterations = 0;
-    stop_reason reason = stop_reason::iterations;
-    std::optional<double>
-        stationarity{};              ///< of the maps, where the scheme measures it: see the scheme for what it means
+    std::vector<costs> history;                    ///< of the start and of every iteration
+    std::size_t iterations = 0;                    ///< how many were done
+    stop_reason reason = stop_reason::iterations;  ///< why it ended
+    /// Of the maps, where the scheme measures it: see the scheme for what it means.
+    std::optional<double> stationarity{};
     std::optional<double> sweeps{};  ///< over the maps in all, where the scheme counts them
 };
 

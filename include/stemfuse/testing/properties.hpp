@@ -47,12 +47,12 @@ double adjoint_mismatch(const Op& op, std::uint32_t seed = 1) {
     return scale == 0 ? 0 : std::abs(inner(kx, y) - inner(x, kty)) / scale;
 }
 
-/// How well a gradient fits its term at x along d. `slope` is the order at which | f(x + h d) - f(x) - h <grad, d> |
-/// vanishes with h, 2 for a right gradient and 1 for a wrong one (no number where the term is linear along d);
-/// `difference` is
-/// | (f(x + h d) - f(x - h d)) / 2h - <grad, d> | at the smallest h, relative to the sum of |grad_k d_k|.
+/// How well a gradient fits its term at x along d.
 struct gradient_report {
+    /// The order at which | f(x + h d) - f(x) - h <grad, d> | vanishes with h: 2 for a right gradient and 1 for a wrong
+    /// one (no number where the term is linear along d).
     double slope;
+    /// | (f(x + h d) - f(x - h d)) / 2h - <grad, d> | at the smallest h, relative to the sum of |grad_k d_k|.
     double difference;
 };
 
@@ -104,15 +104,17 @@ double curvature_ratio(const Term& term, std::uint32_t seed = 1) {
     return largest;
 }
 
-/// How far prox_{t R} is from a proximal operator. `descent` is the largest relative decrease of 1/2 ||u - v||^2 + t
-/// R(u) found by moving its output u to other points u >= 0; `expansion` the largest excess of ||prox a - prox b||^2
-/// over <prox a - prox b, a - b>, relative to ||a - b||^2. Both are about 0 (rounding, and the prox's own accuracy) for
+/// How far prox_{t R} is from a proximal operator. Both figures are about 0 (rounding, and the prox's own accuracy) for
 /// a true one.
 struct prox_check {
+    /// The largest relative decrease of 1/2 ||u - v||^2 + t R(u) found by moving the output u to other points u >= 0.
     double descent;
+    /// The excess of ||prox a - prox b||^2 over <prox a - prox b, a - b>, relative to ||a - b||^2; 0 for none.
     double expansion;
 };
 
+/// Checks the prox of R at t on maps of this shape, pseudo-random in [-0.5, 1.5): from its output into eight random
+/// directions by 2^-1 to 2^-12, and in single pixels. Throws what the prior throws.
 template <scalar T, prior<T> Prior>
 prox_check check_prox(const Prior& r, const stack_shape& shape, double t, std::uint32_t seed = 1) {
     const auto prox = [&](const xt::xtensor<T, 3>& v) {

@@ -9,11 +9,13 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// The norm of a pixel's differences (dy, dx).
 enum class tv_norm {
     isotropic,    ///< sqrt(dy^2 + dx^2): independent of the direction of an edge
     anisotropic,  ///< |dy| + |dx|: favours edges along the axes
 };
 
+/// How the dual problem of total variation's prox is solved.
 enum class tv_algorithm {
     fgp,        ///< fast gradient projection, with Nesterov's momentum: Beck & Teboulle 2009
     gp,         ///< gradient projection, the same without momentum

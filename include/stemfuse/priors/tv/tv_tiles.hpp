@@ -19,10 +19,10 @@ namespace stemfuse::inline STEMFUSE_ABI::detail {
 struct tv_tiling {
     std::size_t ny, nx, width, height;
 
-    // Columns as wide as a second-level cache of a megabyte can hold the rows of every iteration: short rows far apart
-    // cost more in page tables than the cache saves. Bands in such a number that every thread gets as many tiles: four
-    // where that leaves a band 24 halos high, else less, for the halo is computed twice. scalar_bytes: of all images
-    // swept together. groups: how many such there are.
+    // Columns as wide as three quarters (786432 bytes) of a second-level cache of a megabyte can hold the rows of every
+    // iteration, but no narrower than 128: short rows far apart cost more in page tables than the cache saves. Bands in
+    // such a number that every thread gets as many tiles: four where that leaves a band 24 halos high, else less, for
+    // the halo is computed twice. scalar_bytes: of all images swept together. groups: how many such there are.
     tv_tiling(std::size_t rows, std::size_t columns, std::size_t iterations, std::size_t scalar_bytes,
               std::size_t groups, std::size_t threads)
         : ny(rows), nx(columns) {

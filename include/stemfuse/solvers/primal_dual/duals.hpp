@@ -17,10 +17,10 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// primal steps have become shorter. Empty: the next solve finds its own.
 template <scalar T>
 struct primal_dual_duals {
-    xt::xtensor<T, 3> p;
-    std::vector<xt::xtensor<T, 3>> terms;
-    std::vector<T> scales;
-    T shortening = 1;
+    xt::xtensor<T, 3> p;                   ///< of the prior, (images_per_map n, n_y, n_x)
+    std::vector<xt::xtensor<T, 3>> terms;  ///< one stack for each term after an operator
+    std::vector<T> scales;                 ///< root mean squares, one a map, see map_scales()
+    T shortening = 1;                      ///< above 0; below 1 the primal steps have become longer
 };
 
 namespace detail {
