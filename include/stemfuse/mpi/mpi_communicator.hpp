@@ -25,6 +25,7 @@ namespace stemfuse::inline STEMFUSE_ABI::mpi {
 /// Starts MPI and ends it with the program. One of them lives in main().
 class session {
 public:
+    /// Takes the arguments of main(), from which MPI may remove its own. Only the thread that calls it may use MPI.
     session(int& argc, char**& argv) {
         int provided = 0;
         MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
@@ -34,21 +35,29 @@ public:
     ~session() { MPI_Finalize(); }
 };
 
-/// The ranks of an MPI communicator, which must outlive it. All calls are made by the thread that started MPI.
+/// A communicator of the ranks of an MPI one, which must outlive it. All calls are made by the thread that started MPI.
+/// Every span that is sent or received at once has at most 2^31 - 1 elements: else value_error.
 class mpi_communicator {
 public:
+    /// The messages that begin_exchange() has on their way: two that come, then two that go.
     struct exchange {
-        std::array<MPI_Request, 4> requests{MPI_REQUEST_NULL, MPI_REQUEST_NULL, MPI_REQUEST_NULL, MPI_REQUEST_NULL};
+        std::array<MPI_Request, 4> requests{MPI_REQUEST_NULL, MPI_REQUEST_NULL, MPI_REQUEST_NULL,
+                                            MPI_REQUEST_NULL};  ///< for end_exchange()
     };
 
+    /// Between the constructor of `session` and its destructor.
     explicit mpi_communicator(MPI_Comm comm = MPI_COMM_WORLD) : comm_(comm) {
         MPI_Comm_rank(comm, &rank_);
         MPI_Comm_size(comm, &size_);
     }
 
+    /// This one, 0 .. size() - 1.
     std::size_t rank() const noexcept { return static_cast<std::size_t>(rank_); }
+    /// How many ranks there are.
     std::size_t size() const noexcept { return static_cast<std::size_t>(size_); }
 
+    /// Starts to send to the ranks below (left) and above (right) and to receive from them; the memory must stay until
+    /// end_exchange(). A span has as many bytes as the neighbour's for it; those past the outer ranks are not used.
     exchange begin_exchange(std::span<const std::byte> to_left, std::span<const std::byte> to_right,
                             std::span<std::byte> from_left, std::span<std::byte> from_right) const {
         exchange e;
@@ -59,8 +68,10 @@ public:
         MPI_Isend(to_right.data(), count(to_right.size()), MPI_BYTE, right, 1, comm_, &e.requests[3]);
         return e;
     }
+    /// Waits until all four messages have arrived.
     void end_exchange(exchange& e) const { MPI_Waitall(4, e.requests.data(), MPI_STATUSES_IGNORE); }
 
+    /// The numbers of all ranks in the order of ranks, on every rank. Collective.
     std::vector<double> gather(std::span<const double> own) const {
         const int mine = count(own.size());
         std::vector<int> counts(size()), starts(size());
@@ -71,11 +82,13 @@ public:
         return all;
     }
 
+    /// Sends bytes to rank 0, which calls receive_from(). Any number of them: in messages of at most 1 GiB.
     void send_to_root(std::span<const std::byte> own) const {
         for (std::size_t at = 0; at < own.size(); at += most) {
             MPI_Send(own.data() + at, count(std::min(most, own.size() - at)), MPI_BYTE, 0, 2, comm_);
         }
     }
+    /// On rank 0: as many bytes as `out` has, which that rank sends by send_to_root().
     void receive_from(std::size_t rank, std::span<std::byte> out) const {
         for (std::size_t at = 0; at < out.size(); at += most) {
             MPI_Recv(out.data() + at, count(std::min(most, out.size() - at)), MPI_BYTE, static_cast<int>(rank), 2,
@@ -83,6 +96,7 @@ public:
         }
     }
 
+    /// Throws error on every rank with the message of the first rank whose failure is not empty. Collective.
     void agree(const std::string& failure) const {
         int first = failure.empty() ? size_ : rank_, all = size_;
         MPI_Allreduce(&first, &all, 1, MPI_INT, MPI_MIN, comm_);
@@ -105,6 +119,7 @@ public:
     }
 
 private:
+    // Bytes of a message: MPI counts them in an int.
     static constexpr std::size_t most = std::size_t{1} << 30;
 
     static int count(std::size_t n) {

@@ -18,21 +18,24 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// The kernels that are tried: every softness with every kind of patch, of the image alone and of image and maps.
+/// The kernels that are tried: every softness with every kind of patch, of the image alone and of image and maps. Small
+/// patches keep fine features apart, large ones bear more noise.
 struct kernel_grid {
+    /// Patches of the image alone.
     std::vector<patch_options> of_image{{.half = 3, .spread = 2, .dimensions = 16},
                                         {.half = 6, .spread = 4, .dimensions = 24, .turned = true}};
+    /// Patches of image and maps together.
     std::vector<patch_options> of_maps{{.half = 2, .spread = 1.3, .dimensions = 20, .turned = true}};
-    double map_noise = 0.03;  ///< of a map that guides, in units of its bright level
-    std::vector<double> softnesses{2, 6, 20, 60};
-    neighbour_options search{};
+    double map_noise = 0.03;                       ///< of a map that guides, in units of its bright level
+    std::vector<double> softnesses{2, 6, 20, 60};  ///< how unlike patches may be, see guided_average; 1e-3 to 1e6
+    neighbour_options search{};                    ///< for the places that are averaged over
 };
 
-/// A kernel of averages.
+/// The kernel that an element's counts are averaged by.
 struct kernel_choice {
-    averaging guide = averaging::none;
-    std::size_t patches = 0;  ///< its place among those of the guide
-    double softness = 0;
+    averaging guide = averaging::none;  ///< what tells places that look alike; none: the counts as they are
+    std::size_t patches = 0;            ///< its place among those of the guide
+    double softness = 0;                ///< see guided_average; 0 without a guide
 };
 
 namespace detail {
@@ -43,6 +46,7 @@ struct averaged_counts {
     xt::xtensor<T, 3> counts, background;
     xt::xtensor<T, 3> nonlocal_fraction;  // sum of the weights from farther than `near_by` pixels
 
+    // Pixels. What comes from nearer is of the same place, as in any smoothing.
     static constexpr double near_by = 3;
 
     xt::xtensor<T, 3> signal() const { return xt::maximum(counts - background, T(0)); }

@@ -17,11 +17,12 @@ namespace stemfuse::inline STEMFUSE_ABI {
 struct component_patches {
     std::size_t half = 3;  ///< patches have 2 half + 1 pixels a side
     double image = 0;      ///< how much the image counts beside the counts, in units of its noise; 0: not at all
-    bool roots = false;    ///< components of the roots of the counts, else of counts over the root of their mean
+    bool roots = false;    ///< components of the roots of the counts, else of net counts over the root of their scale
 };
 
 /// The components that are tried.
 struct component_grid {
+    /// Of counts, alone and with the image, and of roots, whose noise is the same whatever the count above about 3.
     std::vector<component_patches> patches{{.half = 3, .image = 0},
                                            {.half = 3, .image = 0.2},
                                            {.half = 3, .image = 0.7},

@@ -15,7 +15,8 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The composition of the whole image, with the standard errors of counting, and of every pixel.
 struct count_composition {
-    composition atomic, weight;
+    composition atomic,                ///< of the whole image, atomic fractions
+        weight;                        ///< of the whole image, weight fractions
     xt::xtensor<double, 3> fractions;  ///< atomic, (n, n_y, n_x)
     xt::xtensor<double, 3> errors;     ///< standard errors of those, from two fusions of half the counts each
 };

@@ -12,11 +12,11 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// The cheap fallback of fuse_counts(): of the fits to the counts alone with the smoothings of the grid up to 4, the
-/// one whose discrepancy() is next to 0; then, with the same smoothing, counts and image with the middle weight of the
-/// grid and the exponent of the smallest misfit. Beyond 4 the rule, known to smooth too much, is wrong more often than
-/// not. One direction of the prior, the first of the grid, serves all elements, and nothing is taken for residue;
-/// `tried` stays empty. Takes and throws what fuse_counts() does.
+/// The cheap fallback of fuse_counts(): of the fits to the counts alone with the smoothings of the grid up to 4 (the
+/// smallest, where all are above), the one whose discrepancy() is next to 0; then, with the same smoothing, counts and
+/// image with the middle weight of the grid and the exponent of the smallest misfit. Beyond 4 the rule, known to smooth
+/// too much, is wrong more often than not. One direction of the prior, the first of the grid, serves all elements, and
+/// nothing is taken for residue; `tried` stays empty. Takes and throws what fuse_counts() does.
 template <stack M, stack B, image H>
 auto fuse_counts_by_discrepancy(const M& counts, const B& background, const H& haadf,
                                 const count_fusion_options& options = {}, const execution& exec = {}) {

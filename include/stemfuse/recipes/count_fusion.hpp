@@ -19,16 +19,16 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of fuse_counts().
 struct count_fusion_options {
-    count_grid grid{};
+    count_grid grid{};  ///< the settings that are tried
     std::vector<double> residues{0,    0.005, 0.01, 0.02,
-                                 0.03, 0.05,  0.08};  // tried, see remove_residue(); smallest first
-    holdout_options holdout{};
-    std::optional<double> haadf_noise{};  ///< of a pixel, in the image's units; estimated where not given
+                                 0.03, 0.05,  0.08};  ///< tried, see remove_residue(); smallest first
+    holdout_options holdout{};                        ///< how counts are split into those to fit and those to judge by
+    std::optional<double> haadf_noise{};              ///< of a pixel, in the image's units; estimated where not given
 };
 
 /// What was chosen for one element.
 struct element_choice {
-    count_setting setting;
+    count_setting setting;          ///< of the fit that its map comes from
     double residue = 0;             ///< see remove_residue()
     haadf_calibration calibration;  ///< of the fit that its map comes from, image scaled to [0, 1]; none without image
 };
@@ -36,12 +36,12 @@ struct element_choice {
 /// What fuse_counts() returns: maps, what was chosen, and all that was tried.
 template <scalar T>
 struct count_fusion_result {
-    xt::xtensor<T, 3> maps;      ///< expected counts in a pixel, without background
-    std::vector<double> scales;  ///< see count_scales()
-    double haadf_noise = 0;      ///< of a pixel, in the image's units
-    std::vector<element_choice> chosen;
-    std::vector<tried_setting> tried;
-    holdout_choice holdout{};  ///< what was held out, and why
+    xt::xtensor<T, 3> maps;              ///< (n, n_y, n_x): expected counts in a pixel, without background
+    std::vector<double> scales;          ///< see count_scales()
+    double haadf_noise = 0;              ///< of a pixel, in the image's units
+    std::vector<element_choice> chosen;  ///< for each element
+    std::vector<tried_setting> tried;    ///< all settings that were fitted
+    holdout_choice holdout{};            ///< what was held out, and why
 };
 
 namespace detail {

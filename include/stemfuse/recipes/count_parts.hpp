@@ -29,8 +29,9 @@ xt::xtensor<T, 3> scaled_stack(const stack_view<const T>& a, double factor) {
 
 }  // namespace detail
 
-/// Refers to the counts (n, n_y, n_x) and their exposure, as views; the background (n, n_y, n_x), floored, and the
-/// image (n_y, n_x), scaled, are its own. Throws what count_holdout does.
+/// A measurement of counts as a whole, and what of it is fitted while the rest judges. Refers to the counts (n, n_y,
+/// n_x) and their exposure, as views; the background (n, n_y, n_x), floored, and the image (n_y, n_x), scaled, are its
+/// own. Throws what count_holdout does.
 template <scalar T>
 class count_parts {
 public:
@@ -56,10 +57,15 @@ public:
     count_parts(const count_parts&) = delete;
     count_parts& operator=(const count_parts&) = delete;
 
+    /// The standard deviation of a pixel of the image, in its units.
     double haadf_noise() const noexcept { return haadf_noise_; }
+    /// The count_scales() of the whole.
     const std::vector<double>& scales() const noexcept { return scales_; }
+    /// The image on [0, 1].
     const scaled_haadf<T>& image() const noexcept { return image_; }
+    /// What is held out, by which fits to the parts are judged.
     const count_holdout<T>& holdout() const noexcept { return holdout_; }
+    /// All counts.
     const count_problem<T>& whole() const noexcept { return whole_; }
     /// What is not held out, for each fold of the hold-out.
     const std::vector<count_problem<T>>& parts() const noexcept { return parts_; }

@@ -78,11 +78,11 @@ xt::xtensor<T, 3> floored_background(const stack_view<const T>& background, cons
 /// A HAADF image on the scale [0, 1] and the field that its edges make.
 template <scalar T>
 struct scaled_haadf {
-    xt::xtensor<T, 2> image;
-    double noise;  ///< on that scale
-    directional_field<T> direction;
+    xt::xtensor<T, 2> image;         ///< (n_y, n_x); 0 everywhere where the measured one is constant
+    double noise;                    ///< standard deviation of a pixel on that scale
+    directional_field<T> direction;  ///< of its edges, for the prior
 
-    /// image: shape (n_y, n_x); noise: standard deviation of a pixel, in its units.
+    /// measured: shape (n_y, n_x); noise_of_pixel: standard deviation of a pixel, in its units.
     scaled_haadf(const image_view<const T>& measured, double noise_of_pixel) : image(measured.shape), noise(0) {
         const auto [lowest, highest] = range(measured);
         const T span = highest > lowest ? highest - lowest : T(1);
@@ -115,7 +115,9 @@ private:
 template <scalar T>
 class count_problem {
 public:
+    /// R, of all elements together.
     using prior_type = structured_total_variation<coupling::joint, T>;
+    /// What minimises the objective.
     using solver_type = fusion_solver<haadf_model<xt::xtensor<T, 2>>, count_likelihood<stack_view<const T>>, prior_type,
                                       convergent_scheme>;
     using fit_type = typename solver_type::result_type;  ///< maps: x
@@ -133,12 +135,17 @@ public:
         unit_ = std::sqrt(unit_);
     }
 
+    /// (n, n_y, n_x)
     stack_shape shape() const { return counts_.shape; }
+    /// The counts that it was given.
     stack_view<const T> counts() const { return counts_; }
+    /// The background, floored; counts in a pixel.
     stack_view<const T> background() const { return as_view(background_); }
     /// Empty where every pixel counts.
     stack_view<const T> exposure() const { return exposure_; }
+    /// The counts of a bright part of every map, by which x is in units of about 1.
     const std::vector<double>& scales() const noexcept { return scales_; }
+    /// The image h and its noise.
     const scaled_haadf<T>& haadf() const noexcept { return haadf_; }
 
     /// lambda_tv of a smoothing of 1.
@@ -156,13 +163,13 @@ public:
         return left;
     }
 
-    /// Counts under a Gaussian of 1.5 pixels, without background.
+    /// The fit to begin with: counts under a Gaussian of 1.5 pixels, without background.
     fit_type start(const execution& exec = {}) const {
         const xt::xtensor<T, 3> left = net();
         return start_at(detail::smoothed_where(as_view(left), exposure_, 1.5, exec));
     }
 
-    /// Expected counts without background, at least 1e-3 of the scales.
+    /// The fit to begin with, from expected counts without background (n, n_y, n_x), raised to 1e-3 of the scales.
     fit_type start_at(const xt::xtensor<T, 3>& signal) const {
         fit_type fit;
         fit.maps.resize(signal.shape());
@@ -174,13 +181,13 @@ public:
         return fit;
     }
 
-    /// The counts alone.
+    /// Goes on with a fit to the counts alone.
     void solve(fit_type& fit, const count_setting& setting, std::size_t iterations, const execution& exec = {}) const {
         const auto any = haadf_response::from_weights(std::vector<double>(scales_.size(), 1.0), 1.0);
         run(fit, setting, haadf_model(haadf_.image, any), 0, iterations, exec);
     }
 
-    /// Counts and image.
+    /// Goes on with a fit to counts and image.
     void solve(fit_type& fit, const count_setting& setting, const haadf_calibration& calibration,
                std::size_t iterations, const execution& exec = {}) const {
         xt::xtensor<T, 2> image = haadf_.image;
@@ -191,11 +198,13 @@ public:
             setting.haadf_weight / variance, iterations, exec);
     }
 
+    /// x.
     static const xt::xtensor<T, 3>& maps_of(const fit_type& fit) { return fit.maps; }
 
+    /// The expected counts of a fit without background.
     xt::xtensor<T, 3> signal(const fit_type& fit) const { return signal(fit.maps); }
 
-    /// The expected counts without background.
+    /// The expected counts of x without background.
     xt::xtensor<T, 3> signal(const xt::xtensor<T, 3>& x) const {
         xt::xtensor<T, 3> expected(x.shape());
         for_each_map_row([&](std::size_t i, std::size_t y) {
@@ -205,7 +214,7 @@ public:
         return expected;
     }
 
-    /// The expected counts with their background.
+    /// The expected counts of x with their background.
     xt::xtensor<T, 3> rates(const xt::xtensor<T, 3>& x) const { return signal(x) + background_; }
 
 private:

@@ -28,14 +28,15 @@ inline std::size_t common_place(const std::vector<tried_setting>& tried) {
 
 /// How the setting of one element compares with others, in the log-likelihood of the counts held out.
 struct choice_reason {
-    std::size_t n_tried = 0, n_elements = 0;
+    std::size_t n_tried = 0,                      ///< settings
+        n_elements = 0;                           ///< that these were tried for
     bool common = false;                          ///< it is the best for all elements together
     score_deficit own{};                          ///< of it, against the best for this element
     score_deficit together{};                     ///< of the best for all elements, against the best for this one
     std::optional<score_deficit> counts_alone{};  ///< of the best without the image, where it has the image
 };
 
-/// Of a setting that is among those tried for element i.
+/// The reason of a setting that is among those tried for element i. Throws std::out_of_range for one that is not.
 inline choice_reason reason_of(const std::vector<tried_setting>& tried, const count_setting& chosen, std::size_t i) {
     const std::size_t common = common_place(tried);
     choice_reason reason{.n_tried = tried.size(),
@@ -63,6 +64,7 @@ inline std::string variant_in_words(const count_setting& s) {
            (s.directed ? ", prior directed by the HAADF" : ", prior without direction");
 }
 
+/// The same with smoothing and blur.
 inline std::string in_words(const count_setting& s) {
     using detail::formatted;
     if (s.averaged == averaging::by_components) return variant_in_words(s);

@@ -20,9 +20,9 @@ namespace stemfuse::inline STEMFUSE_ABI {
 struct count_grid {
     std::vector<double> smoothings{9, 6, 4, 2.7, 1.8, 1.2};  ///< largest first
     std::vector<double> haadf_weights{0.1, 0.3, 1};          ///< besides 0
-    std::vector<double> gammas{1, 1.6};
-    std::vector<bool> directed{true, false};
-    std::vector<double> blurs{0, 0.5, 0.7, 1, 1.4};  ///< pixels
+    std::vector<double> gammas{1, 1.6};                      ///< exponents of the HAADF response, 1 to 2
+    std::vector<bool> directed{true, false};                 ///< whether the image directs the prior
+    std::vector<double> blurs{0, 0.5, 0.7, 1, 1.4};          ///< sigmas of a Gaussian over the fits, in pixels
 };
 
 namespace detail {
@@ -118,8 +118,9 @@ void refine(const Problem& problem, typename Problem::fit_type& fit, const count
     }
 }
 
-// Calls f(k, execution) for k < n, and then(k) in the order of k. Small images: several f at a time, and all `then`
-// after them. Large images: each then(k) right after its f, so that results are not kept for all.
+// Calls f(k, execution) for k < n, and then(k) in the order of k. Small images, up to 512 x 512: several f at a time,
+// as one would not keep the threads busy, and all `then` after them. Large images: each then(k) right after its f, so
+// that results are not kept for all.
 template <class F, class G>
 void for_each_fit(const stack_shape& shape, std::size_t n, const execution& exec, F&& f, G&& then) {
     const bool small = shape[1] * shape[2] <= std::size_t{1} << 18;

@@ -13,6 +13,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// What to say of amounts where there are no k-factors.
 inline constexpr std::string_view relative_amounts = "relative amounts per element only: a composition needs k-factors";
 
 /// What was chosen for element i, and why.

@@ -21,7 +21,8 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// Nothing has to be set but the elements: settings are chosen by counts held out.
+/// The options of fuse_measured_counts(). Nothing has to be set but the elements: settings are chosen by counts held
+/// out.
 struct count_recipe_options {
     std::vector<std::string> elements;  ///< symbols, one for each map
     /// Counts per pixel that are none of an element's, for each; where a number is missing, as the background's maps
@@ -38,27 +39,29 @@ struct count_recipe_options {
     std::optional<alignment_mode> alignment{};
 };
 
-/// Where the background of an element is from.
+/// Where the background of an element is from: options, maps of it, or nowhere, which makes it 0.
 enum class background_origin { option, maps, none };
 
 /// Fused maps, expected counts in a pixel without background whose totals are those measured; how they were chosen
 /// (guided_fusion_result, whose parts on averages are empty without); and what was made of the measurement before.
 template <scalar T>
 struct count_recipe_result : guided_fusion_result<T> {
-    xt::xtensor<T, 3> counts, background;      ///< that were fused, (n, n_y, n_x)
-    xt::xtensor<T, 2> haadf;                   ///< moved where asked for, in its own units
-    xt::xtensor<T, 2> scaled_haadf;            ///< on [0, 1]; 0 where it is constant
-    xt::xtensor<T, 2> projected;               ///< what the fused maps say of that
-    std::vector<count_unit> units{};           ///< where the maps were brought to counts
-    std::vector<background_origin> origins{};  ///< of the background of each element
-    count_totals totals{};                     ///< of counts and background, mended where pixels were left out
-    std::optional<double> smoothing{};         ///< that options.lambda_tv stands for
-    std::optional<count_composition> composition{};
-    haadf_alignment alignment{};
-    std::vector<recipe_warning> warnings{};
+    xt::xtensor<T, 3> counts,                        ///< that were fused, (n, n_y, n_x)
+        background;                                  ///< expected counts in a pixel that are none of the element's
+    xt::xtensor<T, 2> haadf;                         ///< moved where asked for, in its own units
+    xt::xtensor<T, 2> scaled_haadf;                  ///< on [0, 1]; 0 where it is constant
+    xt::xtensor<T, 2> projected;                     ///< what the fused maps say of that
+    std::vector<count_unit> units{};                 ///< where the maps were brought to counts
+    std::vector<background_origin> origins{};        ///< of the background of each element
+    count_totals totals{};                           ///< of counts and background, mended where pixels were left out
+    std::optional<double> smoothing{};               ///< that options.lambda_tv stands for
+    std::optional<count_composition> composition{};  ///< where options.factors are given
+    haadf_alignment alignment{};                     ///< the drift of the image, and how it was moved
+    std::vector<recipe_warning> warnings{};          ///< what to know before the maps are believed
 
     /// The maps are counts times an estimated number.
     bool scaled() const { return !units.empty(); }
+    /// Whether averages over places that look alike took part.
     bool averaged() const { return !this->mixtures.empty(); }
 };
 

@@ -26,25 +26,25 @@ struct guided_fusion_options {
     /// More is held out than for counts alone: kernels, settings and weights are all chosen by it. The prior is
     /// directed by the image alone, as fits to counts are but one part of the mixtures.
     count_fusion_options counts{.grid = {.directed = {true}}, .holdout = {.fraction = 0.7}};
-    kernel_grid kernels{};
+    kernel_grid kernels{};                                ///< tried for the averages
     component_grid components{};                          ///< no patches: none are tried
     std::vector<double> smoothings{0.03, 0.12, 0.5, 1};   ///< of averages: their remaining noise is already smooth
     double haadf_weight = 0.05;                           ///< of averages, which have seen the image; 0: none
     std::vector<balance_pass> balance = default_balance;  ///< none: no balance
-    disagreement_options disagreement{};
+    disagreement_options disagreement{};                  ///< when counts and maps are said to disagree
 };
 
 /// A fit that has part in a map.
 struct mixture_part {
-    double weight;  ///< above 0; those of a map sum to 1
-    count_setting setting;
-    kernel_choice kernel;  ///< of the averages, or the patches of the components; without a guide where it is a fit to
-                           ///< the counts
+    double weight;          ///< above 0; those of a map sum to 1
+    count_setting setting;  ///< of the fit
+    kernel_choice kernel;   ///< of the averages, or the patches of the components; without a guide where it is a fit to
+                            ///< the counts
 };
 
 /// What a fusion of counts with averages returns.
 template <scalar T>
-struct guided_fusion_result : count_fusion_result<T> {  // chosen: the heaviest part of every map
+struct guided_fusion_result : count_fusion_result<T> {  // chosen: of the heaviest part
     std::vector<std::vector<mixture_part>> mixtures;    ///< of each element, the heaviest first
     /// How far a map rests on averaging: the fraction of a pixel's counts that comes from more than 3 pixels away, 0 to
     /// 1, shape (n, n_y, n_x).

@@ -20,8 +20,8 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// b_H = offset + sum_i responses_i x_i^gamma + what stays unexplained.
 struct haadf_calibration {
     std::vector<double> responses;  ///< >= 0, in the units of the image for maps of 1
-    double gamma = 1;
-    double offset = 0;
+    double gamma = 1;               ///< exponent
+    double offset = 0;              ///< of any sign, in the units of the image
     double misfit = 0;  ///< root mean square of the residual, smoothed over a few pixels: what noise does not explain
 
     /// Whether the image depends on any map at all.
@@ -34,7 +34,7 @@ struct haadf_calibration {
 struct haadf_calibration_options {
     std::vector<double> gammas{1, 1.2, 1.4, 1.6, 1.8};  ///< of which the one of the smallest misfit is taken
     std::size_t reweightings = 2;                       ///< of the robust fit
-    double misfit_smoothing = 1;                        ///< pixels
+    double misfit_smoothing = 1;                        ///< sigma of a Gaussian over the residual, in pixels
 };
 
 namespace detail {
@@ -72,7 +72,8 @@ public:
         });
     }
 
-    // Weighted least squares, and then Huber's weights from the residual, beyond 2 robust standard deviations.
+    // Weighted least squares, and then Huber's weights from the residual, beyond 2 robust standard deviations: with
+    // normal noise alone this is 99% as efficient as least squares.
     haadf_calibration run(std::size_t reweightings) {
         limit_ = std::numeric_limits<T>::infinity();
         residual_.fill(T(0));
@@ -80,7 +81,8 @@ public:
             solve();
             set_residual();
             if (k == reweightings) return fit_;
-            // A few thousand pixels are enough for a robust spread.
+            // The spread by the median of |r|, which is 0.6745 standard deviations of normal noise. 4096 to 8192
+            // pixels, evenly spaced, tell it within 2% (one standard error); more would only take time.
             std::vector<T> sizes;
             for (std::size_t p = 0; p < residual_.size(); p += 1 + residual_.size() / 8192)
                 sizes.push_back(std::abs(residual_.data()[p]));

@@ -25,8 +25,9 @@ struct filtered_losses {
 
 /// The covariance of the filter's maps (n_elements + 1, n_y, n_x) at their smoothed rate. From a pixel's own counts it
 /// would follow their noise: pixels with few counts by chance would weigh most. `noise_factor` is the variance of a
-/// channel over its counts: 1 for electrons counted one by one, the gain of a camera otherwise; see
-/// loss_noise_factor(). Throws shape_error for another number of maps, value_error for a factor that is not above 0.
+/// channel over its counts: 1 for electrons counted one by one, the gain of a camera otherwise. The
+/// background is taken for at least a tenth of its mean, so that no pixel is without noise. Throws shape_error for
+/// another number of maps, value_error for a factor that is not above 0.
 template <scalar T>
 filtered_losses<T> with_covariance(xt::xtensor<T, 3> maps, const spectrum_filter& filter, double noise_factor = 1,
                                    const execution& exec = {}) {
@@ -149,7 +150,8 @@ private:
 
 }  // namespace detail
 
-/// The options of fuse_losses() where none are given: correlated maps need less smoothing than counts.
+/// The options of fuse_losses() where none are given: correlated maps need less smoothing than counts. Here
+/// holdout_fraction is of the pixels.
 inline spectral_fusion_options loss_fusion_options() {
     spectral_fusion_options options;
     options.smoothings = {6, 4, 2.7, 1.8, 1.2, 0.8, 0.5, 0.3, 0.2};

@@ -10,14 +10,15 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// Where a recipe is: of all its work, this fraction is done.
+/// What a recipe is at, in this order: alignment and scaling; the fusion; those of two halves of the counts, for
+/// errors; what is made of the maps.
 enum class recipe_stage { preparing, fusing, fusing_halves, finishing };
 
 /// What an observer of a recipe sees.
 struct recipe_progress {
-    recipe_stage stage;
-    double done;                          ///< 0 to 1; it never falls
-    const progress* iteration = nullptr;  ///< of the one solve of a recipe that has no other; none else
+    recipe_stage stage;                   ///< what it is at
+    double done;                          ///< the fraction of all its work, 0 to 1; it never falls
+    const progress* iteration = nullptr;  ///< where a recipe is one solve, as fuse_published() is; else null
 };
 
 /// A handle to an observer of a recipe, any callable with a recipe_progress, which must outlive it. One that returns
@@ -26,6 +27,7 @@ class recipe_observer {
 public:
     recipe_observer() = default;
 
+    /// Refers to f.
     template <std::invocable<const recipe_progress&> F>
         requires(!std::same_as<std::remove_cvref_t<F>, recipe_observer>)
     recipe_observer(F&& f)
@@ -55,7 +57,8 @@ private:
 
 /// Bytes that a recipe takes at its peak, what it is given and what it returns included.
 struct memory_estimate {
-    double bytes = 0;
+    double bytes = 0;  ///< at the peak
+    /// The same in units of 2^20 bytes.
     double mebibytes() const { return bytes / 1048576; }
 };
 

@@ -17,7 +17,8 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The HAADF image was moved onto the maps by -y rows and -x columns.
 struct haadf_moved {
-    double y, x;
+    double y,       ///< rows of drift, see drift
+        x;          ///< columns of drift
     bool as_guide;  ///< unasked, as averages follow it
 };
 
@@ -26,23 +27,27 @@ struct haadf_not_moved {};
 
 /// More than half a pixel of drift is certain, and the image was left where it is.
 struct haadf_drifted {
-    drift measured;
+    drift measured;  ///< with its standard errors
 };
 
 /// An element has no counts beyond three standard errors above its background.
 struct faint_element {
-    std::size_t element;
-    double counts, background;  ///< sums over the image
+    std::size_t element;  ///< place among the maps
+    double counts,        ///< sum over the image
+        background;       ///< sum over the image
 
+    /// Counts without background.
     double net() const { return counts - background; }
 };
 
 /// Around a pixel the counts disagree with the map beyond chance: over wide windows before its balance, over fine ones
 /// after it.
 struct counts_disagree {
-    std::size_t element, row, column;
-    double ratio;      ///< of the counts to what the map expected
-    double deviation;  ///< in standard deviations beyond the tolerance
+    std::size_t element,  ///< place among the maps
+        row,              ///< of the pixel
+        column;           ///< of the pixel
+    double ratio;         ///< of the counts to what the map expected
+    double deviation;     ///< in standard deviations beyond the tolerance
 };
 
 /// The image depends on no map: it gave the prior its direction, and nothing else.
@@ -50,19 +55,22 @@ struct haadf_left_out {};
 
 /// Pixels of a map that counted wrongly, hot ones or dead lines: no fit has seen them.
 struct pixels_left_out {
-    std::size_t element, pixels;
+    std::size_t element,  ///< place among the maps
+        pixels;           ///< how many
 };
 
 /// The fused map of an element departs from its raw one by more than noise allows.
 struct map_departs {
-    std::size_t element;
-    map_departure departure;
+    std::size_t element;      ///< place among the maps
+    map_departure departure;  ///< where and by how much
 };
 
+/// One of them: in_words() makes a sentence of it.
 using recipe_warning = std::variant<haadf_moved, haadf_not_moved, haadf_drifted, faint_element, counts_disagree,
                                     haadf_left_out, pixels_left_out, map_departs>;
 
-/// Of every fused map that departs from its raw one, less its background, both (n, n_y, n_x) in one unit.
+/// A warning for every fused map that departs from its raw one, less its background, both (n, n_y, n_x) in one unit.
+/// None for images of fewer than 3 rows or columns. Throws what find_departures() does.
 template <scalar T>
 std::vector<recipe_warning> departures_of(const stack_view<const T>& fused, const stack_view<const T>& raw,
                                           const execution& exec) {
@@ -75,7 +83,7 @@ std::vector<recipe_warning> departures_of(const stack_view<const T>& fused, cons
     return warnings;
 }
 
-/// Nothing where the image was not to be moved and no drift is significant.
+/// What to say of an alignment. Nothing where the image was not to be moved and no drift is significant.
 inline std::optional<recipe_warning> warning_of(const haadf_alignment& found) {
     if (found.moved) return haadf_moved{found.y, found.x, found.mode == alignment_mode::significant};
     if (found.mode == alignment_mode::certain) return haadf_not_moved{};

@@ -96,8 +96,8 @@ private:
     T ratio_ = 1;
 };
 
-// The background of every pixel: the filter's, under the narrowest Gaussian that leaves 10% of noise, at least 2% of
-// the mean.
+// The background of every pixel: the filter's, under the narrowest Gaussian that leaves 10% of noise, though not wider
+// than a quarter of the image; at least 2% of the mean, as a background of 0 would make counts impossible.
 template <scalar T>
 xt::xtensor<T, 2> smooth_background(const binned_spectra<T>& s, const execution& exec) {
     const std::size_t last = s.filtered.shape(0) - 1, ny = s.filtered.shape(1), nx = s.filtered.shape(2);

@@ -15,30 +15,34 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// The options of fuse_spectra() and fuse_losses().
 struct spectral_fusion_options {
     std::vector<double> smoothings{20, 13, 9, 6, 4, 2.7, 1.8, 1.2};  ///< tried, see count_setting; largest first
     std::vector<double> haadf_weights{0.1, 0.3};                     ///< tried besides 0, see count_setting
     std::vector<double> gammas{1, 1.6};                              ///< exponents of the HAADF response that are tried
-    double holdout_fraction = 0.8;  ///< of the counts, or of the pixels, that fits are made to while choosing
-    std::uint64_t seed = 1;
+    double holdout_fraction = 0.8;        ///< of the counts, or of the pixels, that fits are made to while choosing
+    std::uint64_t seed = 1;               ///< of what is held out
     std::optional<double> haadf_noise{};  ///< of a pixel, in the image's units; estimated where not given
-    std::size_t iterations = 12;          ///< of a fit, each of ten sweeps
+    std::size_t iterations = 12;  ///< of a fit, each of ten sweeps; about half as many where it goes on from another
 };
 
 /// A setting that was tried, and how much worse than the best it predicts what was held out.
 struct tried_spectral_setting {
-    double haadf_weight, gamma, smoothing;
-    score_deficit deficit;
+    double haadf_weight,    ///< 0: without the image
+        gamma,              ///< exponent of the HAADF response
+        smoothing;          ///< see count_setting
+    score_deficit deficit;  ///< in log-likelihood
 };
 
+/// What fuse_spectra() and fuse_losses() return.
 template <scalar T>
 struct spectral_fusion_result {
-    xt::xtensor<T, 3> maps;        ///< (n_elements, n_y, n_x): expected counts, as the raw maps have them
-    xt::xtensor<T, 2> background;  ///< (n_y, n_x): expected counts of the background
-    std::vector<double> scales;    ///< counts of a bright part of each map
-    double haadf_noise = 0;        ///< of a pixel, in the image's units
-    std::size_t chosen = 0;        ///< of those tried
-    std::vector<tried_spectral_setting> tried;
+    xt::xtensor<T, 3> maps;                     ///< (n_elements, n_y, n_x): expected counts, as the raw maps have them
+    xt::xtensor<T, 2> background;               ///< (n_y, n_x): expected counts of the background
+    std::vector<double> scales;                 ///< counts of a bright part of each map
+    double haadf_noise = 0;                     ///< of a pixel, in the image's units
+    std::size_t chosen = 0;                     ///< of those tried
+    std::vector<tried_spectral_setting> tried;  ///< in the order in which they were
     haadf_calibration calibration;  ///< of the chosen fit, the image scaled to [0, 1]; none where its weight is 0
 };
 
@@ -103,7 +107,8 @@ xt::xtensor<T, 3> times_scales(const xt::xtensor<T, 3>& x, const std::vector<dou
     return signal;
 }
 
-// The 99th percentile of every map under a Gaussian of 3 pixels, at least 1e-3 of the largest.
+// The 99th percentile of every map under a Gaussian of 3 pixels, at least 1e-3 of the largest and 1e-3: maps are
+// divided by them.
 template <scalar T>
 std::vector<double> signal_scales(const xt::xtensor<T, 3>& signal, const execution& exec) {
     xt::xtensor<T, 3> smooth = gaussian_filter(as_view(signal), 3, exec);
@@ -120,7 +125,7 @@ std::vector<double> signal_scales(const xt::xtensor<T, 3>& signal, const executi
     return scales;
 }
 
-// The response of the image to maps x that have not seen it, or have.
+// The response of the image to maps x.
 template <scalar T>
 haadf_calibration spectral_response(const xt::xtensor<T, 3>& x, const scaled_haadf<T>& haadf, double gamma,
                                     const execution& exec) {

@@ -131,6 +131,7 @@ private:
         result_.n_y = m_.bins;
         result_.levels = typical_levels(m_.counts, n_z_);
         for (std::size_t e = 0; e < n_; ++e) {
+            // The least that typical_levels() gives.
             if (result_.levels[e] <= 1e-6) result_.warnings.push_back(m_.elements[e] + " has hardly any counts");
         }
         result_.variation = variation_weights(result_.levels);

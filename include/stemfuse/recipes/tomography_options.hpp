@@ -16,12 +16,14 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// A HAADF tilt series and tilt series of counts on one detector, aligned to one tilt axis along x.
 template <scalar T>
 struct tilt_measurement {
-    std::vector<std::string> elements;
-    std::size_t bins = 0;                            ///< detector rows across the tilt axis
-    xt::xtensor<T, 3> haadf;                         ///< (1, tilts bins, n_x)
-    xt::xtensor<T, 3> counts;                        ///< (n_e, tilts bins, n_x)
-    std::vector<double> haadf_angles, count_angles;  ///< radians
-    std::vector<double> haadf_shifts, count_shifts;  ///< bins, see tilt_geometry; none for 0
+    std::vector<std::string> elements;  ///< symbols, one for each series of counts
+    std::size_t bins = 0;               ///< detector rows across the tilt axis
+    xt::xtensor<T, 3> haadf;            ///< (1, tilts bins, n_x)
+    xt::xtensor<T, 3> counts;           ///< (n_e, tilts bins, n_x)
+    std::vector<double> haadf_angles,   ///< of the HAADF tilts, radians
+        count_angles;                   ///< of the tilts of all series of counts, radians
+    std::vector<double> haadf_shifts,   ///< bins, see tilt_geometry; empty: all 0
+        count_shifts;                   ///< bins, see tilt_geometry; empty: all 0
 };
 
 /// The options of a fusion of tilt series.
@@ -34,31 +36,37 @@ struct tomography_options {
     double gamma = 1;                       ///< exponent of the HAADF model, 1 to 2
     double background = 0.05;               ///< counts per detector pixel
     bool fit_offset = true;                 ///< whether a constant is taken from the HAADF series
-    variation_coupling coupling = variation_coupling::joint;
-    std::vector<double> weights{};         ///< of the elements in HAADF; fitted where none are given
-    std::optional<double> lambda_haadf{};  ///< by haadf_weight() where not given
-    std::optional<double> haadf_noise{};   ///< standard deviation; estimated where not given
-    double variation = 1;                  ///< factor of variation_weights()
-    std::size_t sirt_iterations = 5;
-    std::filesystem::path checkpoint{};  ///< file to go on from where it is there, and to write to; none where empty
-    std::size_t checkpoint_every = 10;   ///< iterations
+    variation_coupling coupling = variation_coupling::joint;  ///< of the elements' edges in the prior
+    std::vector<double> weights{};                            ///< of the elements in HAADF; fitted where none are given
+    std::optional<double> lambda_haadf{};                     ///< by haadf_weight() where not given
+    std::optional<double> haadf_noise{};  ///< standard deviation of a pixel; estimated where not given
+    double variation = 1;                 ///< factor of variation_weights()
+    std::size_t sirt_iterations = 5;      ///< of the start
+    std::filesystem::path checkpoint{};   ///< file to go on from where it is there, and to write to; none where empty
+    std::size_t checkpoint_every = 10;    ///< iterations
 };
 
-/// Volumes are (n_e, n_z n_y, columns of this rank).
+/// What fuse_tilt_series() returns. Volumes are (n_e, n_z n_y, columns of this rank).
 template <scalar T>
 struct tomography_result {
-    xt::xtensor<T, 3> maps;   ///< counts per voxel
-    xt::xtensor<T, 3> start;  ///< SIRT of the counts
-    fusion_report report;     ///< of the fusion
-    std::vector<double> levels, variation, weights;
-    std::size_t resumed = 0;  ///< iterations of the fusion that the checkpoint held
-    bool stopped = false;     ///< by the observer
-    double offset = 0, lambda_haadf = 0, haadf_noise = 0;
-    std::size_t n_z = 0, n_y = 0;
-    std::vector<std::string> warnings;
+    xt::xtensor<T, 3> maps;             ///< counts per voxel
+    xt::xtensor<T, 3> start;            ///< SIRT of the counts
+    fusion_report report;               ///< of the fusion
+    std::vector<double> levels,         ///< of the elements, counts per voxel, see typical_levels()
+        variation,                      ///< weights t_e of the elements in the prior
+        weights;                        ///< w_e of the elements in HAADF
+    std::size_t resumed = 0;            ///< iterations of the fusion that the checkpoint held
+    bool stopped = false;               ///< by the observer
+    double offset = 0,                  ///< constant that was taken from the HAADF series, in its units
+        lambda_haadf = 0,               ///< that was taken; 0: the maps are of counts alone
+        haadf_noise = 0;                ///< standard deviation of a pixel of the HAADF series, in its units
+    std::size_t n_z = 0,                ///< voxels along z
+        n_y = 0;                        ///< voxels along y
+    std::vector<std::string> warnings;  ///< sentences without their full stops
 };
 
-/// The part of the work that an observer is told of.
+/// The part of the work that is done: SIRT, the fit of the counts alone, the fusion. Observers are told of the last
+/// two.
 enum class tomography_stage { start, chemistry, fusion };
 
 }  // namespace stemfuse::inline STEMFUSE_ABI

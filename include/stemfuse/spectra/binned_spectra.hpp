@@ -14,11 +14,11 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// Of an image (n_y, n_x) of spectra.
+/// The spectra of an image (n_y, n_x).
 template <scalar T>
 struct binned_spectra {
-    signature_bins bins;
-    xt::xtensor<T, 3> counts;    ///< (n_bins, n_y, n_x)
+    signature_bins bins;         ///< which channels each bin holds
+    xt::xtensor<T, 3> counts;    ///< (n_bins, n_y, n_x): whole numbers
     xt::xtensor<T, 3> filtered;  ///< (n_elements + 1, n_y, n_x): counts by spectrum_filter, last of the background
     xt::xtensor<T, 3> variance;  ///< of the filtered counts, as the counts of the pixel itself tell
 
@@ -32,8 +32,8 @@ struct binned_spectra {
     }
 };
 
-/// Collects spectra, one count or one spectrum at a time, without ever holding a cube of channels: 8 bytes a pixel and
-/// bin in float, with the filtered maps.
+/// Collects spectra, one count or one spectrum at a time, without ever holding a cube of channels: a pixel takes a
+/// number for each bin, and two for each element and for the background.
 template <scalar T>
 class spectrum_binner {
 public:
@@ -47,6 +47,7 @@ public:
         out_.variance = xt::zeros<T>({filter_.size(), image[0], image[1]});
     }
 
+    /// The filter of the filtered maps.
     const spectrum_filter& filter() const { return filter_; }
 
     /// Adds `count` counts in a channel of pixel (y, x); channels that are not used are passed over. The caller keeps
@@ -69,6 +70,7 @@ public:
             add(y, x, c, static_cast<double>(channels[c]));
     }
 
+    /// What was collected, moved out: std::move(binner).result().
     binned_spectra<T> result() && { return std::move(out_); }
 
 private:

@@ -16,26 +16,29 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// How a spectrum's axis and lines differ from what its file says. Energies are gain (nominal energy + shift).
 struct axis_calibration {
-    double shift = 0;  ///< keV
-    double gain = 1;
-    double resolution = 130;                                       ///< eV at Mn K alpha
-    double shift_error = 0, gain_error = 0, resolution_error = 0;  ///< standard errors, of counting
-    bool found = false;  ///< false where the spectrum does not tell: the nominal axis and width are returned
+    double shift = 0;          ///< keV
+    double gain = 1;           ///< true step of the channels over the nominal one
+    double resolution = 130;   ///< eV at Mn K alpha
+    double shift_error = 0,    ///< standard error by counting, keV
+        gain_error = 0,        ///< standard error by counting
+        resolution_error = 0;  ///< standard error by counting, eV
+    bool found = false;        ///< false where the spectrum does not tell: the nominal axis and width are returned
 };
 
 /// The options of calibrate_axis().
 struct axis_calibration_options {
     double shift_range = 0.045;   ///< keV to both sides
     double gain_range = 4e-3;     ///< to both sides
-    double least_counts = 500;    ///< in lines, below which nothing is fitted
-    std::size_t iterations = 25;  ///< of Gauss-Newton steps
-    sum_fit_options fit{};
+    double least_counts = 500;    ///< in all lines together, below which nothing is fitted
+    std::size_t iterations = 25;  ///< at most, of Levenberg-Marquardt
+    sum_fit_options fit{};        ///< of the fits to the sum spectrum
 };
 
 namespace detail {
 
 // Square roots of the deviances of channels, with the sign of the residual, and pulls of the three parameters to their
-// nominal values; parameters in units of eV, per mille and eV.
+// nominal values: weak ones, of standard deviations 60 eV, 6 per mille and 15 eV, which keep the problem solvable where
+// the lines do not tell all three. Parameters: shift in eV, gain - 1 in per mille, change of the resolution in eV.
 class calibration_residuals {
 public:
     using parameters = std::array<double, 3>;

@@ -82,7 +82,7 @@ inline double edge_cross_section(const eels_edge& edge, double loss, const eels_
         loss * loss / (4 * rydberg * kinetic) + loss * loss * loss / (8 * gamma * gamma * rydberg * kinetic * kinetic);
     const double half = std::sin(at.collection_angle / 2);
     const double highest = lowest + 4 * gamma * gamma * kinetic / rydberg * half * half;
-    constexpr int steps = 64;
+    constexpr int steps = 64;  // of the midpoint rule in log q, over which the strengths are smooth
     const double step = std::log(highest / lowest) / steps;
     double sum = 0;
     for (int k = 0; k < steps; ++k) {

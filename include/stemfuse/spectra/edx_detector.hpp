@@ -14,15 +14,16 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// What lies between specimen and crystal: nothing, or 0.3 um of polymer with 40 nm of aluminium.
 enum class detector_window { none, polymer };
 
 /// A silicon drift detector and the beam that makes the X-rays.
 struct edx_detector {
-    double resolution = 130;                         ///< full width at half maximum at Mn K alpha, eV, see line_width()
-    double beam_energy = 200;                        ///< keV
-    double tail = 0.01;                              ///< share of incompletely collected counts at high energies
-    double dead_layer = 100;                         ///< nm of silicon
-    double crystal = 0.45;                           ///< mm of silicon
+    double resolution = 130;   ///< full width at half maximum at Mn K alpha, eV, see line_width()
+    double beam_energy = 200;  ///< keV
+    double tail = 0.01;        ///< share of a line's counts in its tail, at high energies; see add_line()
+    double dead_layer = 100;   ///< nm of silicon
+    double crystal = 0.45;     ///< mm of silicon
     detector_window window = detector_window::none;  ///< before the crystal
 };
 

@@ -19,21 +19,22 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of identify_elements().
 struct identification_options {
-    double lowest = 0.15;         ///< keV, see sum_fit_options
+    double lowest = 0.15;         ///< keV: channels below hold the detector's noise
     double threshold = 25;        ///< fall of the deviance that an element must be worth; 25 is 5 standard deviations
-    double enter_threshold = 16;  ///< to be tried
-    double model_error = 0.02;    ///< relative, of the fitted spectrum: shapes are never exact
-    double least_share = 0.004;   ///< of the characteristic counts
-    std::size_t most_elements = 25;
+    double enter_threshold = 16;  ///< fall of it that lets an element enter: lower, as it may grow once others have
+    double model_error = 0.02;    ///< standard deviation, relative to the fitted spectrum: shapes are never exact
+    double least_share = 0.004;   ///< of the counts in lines that an element must have
+    std::size_t most_elements = 25;  ///< after which no other enters
 };
 
 /// An element whose lines a spectrum shows.
 struct identified_element {
-    std::string symbol;
+    std::string symbol;   ///< "Fe"
     double significance;  ///< fall of the deviance where the element is left out: the square of a z value
     double counts;        ///< in the family of lines that establishes it
     char family;          ///< 'K', 'L' or 'M'
-    std::optional<std::string> or_may_be{};  ///< another element found, whose L or M lines lie where this one's are
+    std::optional<std::string> or_may_be{};  ///< another element found, one of whose families of lines lies where this
+                                             ///< one's is and may hold 30% or more of its counts
 };
 
 namespace detail {
@@ -107,8 +108,10 @@ public:
     }
 
 private:
+    // So many channels are one group: lines are wider, and the fits faster.
     static constexpr std::size_t rebin = 4;
-    // Of theory, the part that other families surely have, and how many times theory more they may have.
+    // Of theory, the part that other families surely have, and how many times theory more they may have. Wide, as the
+    // specimen absorbs L and M lines much more than K lines, and their cross-sections are known badly.
     static constexpr double sure_share = 0.4, most_share = 2.5;
 
     struct fitted {
@@ -118,7 +121,7 @@ private:
         std::vector<double> all;  // amplitudes of all columns
     };
 
-    // Gases that stay in no specimen under vacuum, and what has no stable isotope.
+    // Gases that stay in no specimen under vacuum, and what decays too fast to be found in nature in more than traces.
     static bool is_unlikely(std::string_view symbol) {
         static constexpr std::string_view list[] = {"Ne", "Ar", "Kr", "Xe", "Tc", "Pm", "Po",
                                                     "At", "Rn", "Fr", "Ra", "Ac", "Pa"};
@@ -268,6 +271,8 @@ private:
         return sum;
     }
 
+    // The one whose entry lowers the deviance most, of the 4 that the residual pulls at most: a fit for each candidate
+    // would take too long. Other families come with 0.7 of theory here, as they are not fitted yet.
     std::optional<std::size_t> best_to_enter(const std::vector<std::size_t>& active, const fitted& now) const {
         std::vector<std::pair<double, std::size_t>> gains;
         std::vector<double> residual(groups_);

@@ -17,11 +17,12 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
-/// Energies in keV. The windows begin and end between two channels.
+/// How the counts of one element are taken from a spectrum: those in the window around a line, less the background as
+/// the windows beside it tell. Energies in keV. The windows begin and end between two channels.
 struct line_window {
-    std::string element;
-    xray_line line;
-    energy_window window;
+    std::string element;               ///< its symbol
+    xray_line line;                    ///< that is counted
+    energy_window window;              ///< around the line
     std::vector<energy_window> sides;  ///< below and above the line, or one of them
     std::vector<double> weights;       ///< the background counts in `window` for a count in each of `sides`
     std::vector<std::string> notes;    ///< what is in doubt, one line each
@@ -33,7 +34,7 @@ namespace detail {
 inline constexpr double highest_line = 20, lowest_line = 0.1, lowest_side = 0.2;
 // Lines that many specimens show, named or not: of film, window, surface and grid.
 inline constexpr std::array<std::string_view, 4> everywhere{"C", "N", "O", "Cu"};
-// K beta is weak before.
+// The lightest element whose K beta is looked at, Cl: before, it is weak and one peak with K alpha.
 inline constexpr int first_with_k_beta = 17;
 
 inline std::string show(const std::string& element, const xray_line& line) {

@@ -18,15 +18,16 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// A spectrum of low losses, with the step of the spectra: how often an electron that has ionised an atom loses more on
 /// its way. Channel `zero` holds no loss. Empty: single scattering is assumed, which is wrong for thick specimens.
 struct low_loss_spectrum {
-    std::vector<double> values{};
-    std::size_t zero = 0;
+    std::vector<double> values{};  ///< >= 0, in any unit: only their shares count
+    std::size_t zero = 0;          ///< the channel without loss
 };
 
+/// The options of fit_loss_spectrum().
 struct loss_fit_options {
     std::vector<double> exponents{1, 2, 3, 4, 5};  ///< of the powers of the energy that the background is a sum of
     double window = 60;                            ///< eV from an onset on: amounts are counts of the edge within it
     double fine_structure = 28;  ///< eV from an onset on in which the edge's shape is learnt; 0: nowhere
-    std::size_t hats = 10;       ///< that it is made of
+    std::size_t hats = 10;       ///< triangles that this part of the shape is made of
     double blur = 1.2;           ///< full width at half maximum of the energy resolution, eV
     std::size_t passes = 3;      ///< each takes the variance of a channel from the fit before
 };
@@ -111,6 +112,7 @@ inline loss_columns columns_of_losses(const spectrum_axis& axis, const std::vect
 inline std::vector<double> fit_losses(const loss_columns& columns, const std::vector<double>& counts,
                                       std::size_t passes) {
     const std::size_t n = columns.all.size(), channels = counts.size();
+    // Variances are at least a millionth of the mean count, as no channel may weigh without bound.
     std::vector<double> variance = blurred(counts, 2), amplitudes;
     double total = 0;
     for (const double y : counts) total += y;

@@ -12,6 +12,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
+/// Whether the background is taken as it changes over the image, or as one number for all pixels.
 enum class background_kind { map, constant };
 
 /// The counts that a square of a background map holds on average: their noise is then 10%.

@@ -18,18 +18,21 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The bin of every channel, and the signatures summed over the channels of each bin.
 struct signature_bins {
+    /// The bin of channels that hold the detector's noise.
     static constexpr std::uint16_t unused = 0xffff;
 
     std::vector<std::uint16_t> bin_of;  ///< of each channel; unused for channels before the first that is used
     small_matrix shapes;                ///< (n_elements + 1, n_bins), rows as in spectral_signatures
     std::vector<double> kept;           ///< of each row, the share of its Fisher information that binned counts keep
 
+    /// The number of bins.
     std::size_t size() const { return shapes.columns(); }
 };
 
 namespace detail {
 
-// Mixtures at which channels are compared: the mean one, and each element with a fifth of the others.
+// Mixtures at which channels are compared: the mean one, and each element with a fifth of the others. An element of few
+// counts is taken for one with 2% of the mean, so that bins tell it from the others as well.
 inline std::vector<std::vector<double>> reference_mixtures(const spectral_signatures& s) {
     double mean = 0;
     for (const double c : s.counts) mean += c / static_cast<double>(s.counts.size());

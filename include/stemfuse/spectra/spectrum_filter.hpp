@@ -16,6 +16,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// signatures A are right, and nearly of the least variance. Results may be negative: that is noise, and right.
 class spectrum_filter {
 public:
+    /// Keeps what it needs of the signatures.
     explicit spectrum_filter(const spectral_signatures& s)
         : first_(s.first), weights_(s.shapes.rows(), s.axis.channels), shapes_(s.shapes) {
         const std::size_t n = s.shapes.rows(), channels = s.axis.channels;
@@ -42,7 +43,9 @@ public:
     std::size_t size() const { return weights_.rows(); }
     /// The first channel with weights other than 0.
     std::size_t first() const { return first_; }
+    /// What a count in the channel adds to amount i.
     double weight(std::size_t i, std::size_t channel) const { return weights_(i, channel); }
+    /// All weights of amount i, one for each channel; they live as long as the filter.
     const double* weights_of(std::size_t i) const { return weights_.row(i); }
 
     /// The variance of each amount with the others unknown over that with them known, 1 or more: 1.5 and above where

@@ -19,24 +19,24 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 /// The options of the fit to a sum spectrum.
 struct sum_fit_options {
-    double lowest = 0.15;           ///< keV: channels below hold the detector's noise
-    double subshell_spread = 0.10;  ///< relative, of the weights of subshells of a family about their theory
-    double family_spread = 0.4;     ///< relative, of the families of an element
-    std::size_t passes = 3;         ///< each takes the variance of a channel from the fit before
-    std::size_t background_splines = 8;
+    double lowest = 0.15;                ///< keV: channels below hold the detector's noise
+    double subshell_spread = 0.10;       ///< standard deviation of a subshell's weight about its theory, relative
+    double family_spread = 0.4;          ///< the same of the families K, L and M of an element
+    std::size_t passes = 3;              ///< each takes the variance of a channel from the fit before
+    std::size_t background_splines = 8;  ///< of the energy's logarithm, 2 or more, by which bremsstrahlung is bent
 };
 
 /// Shapes over the channels of a spectrum. Those of elements and of the background sum to 1 over the channels that are
 /// used, first .. channels - 1.
 struct spectral_signatures {
-    std::vector<std::string> elements;
-    spectrum_axis axis;
-    edx_detector detector;
-    std::size_t first = 0;       ///< of the channels that are used
-    small_matrix shapes;         ///< (n_elements + 1, channels): of each element, and last of the background
-    std::vector<double> counts;  ///< of each, and of the background, in the sum spectrum
-    std::vector<double> model;   ///< the sum spectrum as fitted, of each channel
-    double deviance = 0;         ///< of the fit, a channel; about 1 where shapes and Poisson noise explain it
+    std::vector<std::string> elements;  ///< symbols, in the order of the rows
+    spectrum_axis axis;                 ///< of the channels
+    edx_detector detector;              ///< of X-rays; means nothing for energy losses
+    std::size_t first = 0;              ///< of the channels that are used
+    small_matrix shapes;                ///< (n_elements + 1, channels): of each element, and last of the background
+    std::vector<double> counts;         ///< of each, and of the background, in the sum spectrum
+    std::vector<double> model;          ///< the sum spectrum as fitted, of each channel
+    double deviance = 0;                ///< of the fit, a channel; about 1 where shapes and Poisson noise explain it
 };
 
 namespace detail {
@@ -71,8 +71,9 @@ inline std::vector<subshell_column> subshell_columns(const std::vector<std::stri
     return columns;
 }
 
-// Bremsstrahlung as a detector counts it, times hat functions of the energy's logarithm, which leave its absorption in
-// the specimen and its exact law open. Each sums to 1 over the used channels. Kramers, Philos. Mag. 46, 836 (1923).
+// Bremsstrahlung as a detector counts it, times quadratic B-splines of the energy's logarithm, which leave its
+// absorption in the specimen and its exact law open. Each sums to 1 over the used channels. Kramers, Philos. Mag. 46,
+// 836 (1923).
 inline std::vector<std::vector<double>> background_columns(const spectrum_axis& axis, const edx_detector& detector,
                                                            std::size_t first, std::size_t splines) {
     std::vector<double> base(axis.channels);
@@ -243,7 +244,8 @@ public:
     const std::vector<std::vector<double>> background;
 };
 
-// 2 sum y log(y / r) - (y - r), of the channels from `first` on.
+// 2 sum y log(y / r) - (y - r), of the channels from `first` on, r at least 0.3: a stray count where the model has
+// nothing would weigh without bound.
 inline double poisson_deviance(const std::vector<double>& counts, const std::vector<double>& rates, std::size_t first) {
     double sum = 0;
     for (std::size_t c = first; c < counts.size(); ++c) {

@@ -17,7 +17,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// b is about sum_e weights[e] A x_e^gamma + offset.
 struct haadf_fit {
     std::vector<double> weights;  ///< >= 0
-    double offset = 0;
+    double offset = 0;            ///< in the units of b
 };
 
 namespace detail {
@@ -46,8 +46,8 @@ inline std::vector<double> non_negative_minimum(const std::vector<double>& gram,
 }  // namespace detail
 
 /// The factor of every element's volume that makes its counts likeliest: total variation takes some of the amplitude.
-/// By expectation maximisation, factor <- factor sum(b p / (factor p + background)) / sum(p), p = A x_e. 1 where
-/// nothing is projected.
+/// By 12 steps of expectation maximisation, factor <- factor sum(b p / (factor p + background)) / sum(p), p = A x_e. 1
+/// where nothing is projected. Every rank holds its columns and gets the same factors.
 template <scalar T, communicator C = serial_communicator>
 std::vector<double> count_factors(const tilt_counts<T>& term, const stack_view<const T>& x, const execution& exec = {},
                                   const C& ranks = {}) {
@@ -78,7 +78,7 @@ std::vector<double> count_factors(const tilt_counts<T>& term, const stack_view<c
 
 /// Non-negative least squares of the HAADF projections b, (1, tilts bins, n_x), on those of the elements' volumes x,
 /// (n_e, n_z n_y, n_x), and on a constant where `with_offset`. Every rank of `ranks` holds its columns and gets the
-/// same fit. An element that no signal needs has weight 0.
+/// same fit. An element that no signal needs has weight 0. Throws shape_error for a b that does not fit the geometry.
 template <scalar T, communicator C = serial_communicator>
 haadf_fit fit_haadf(const tilt_geometry& geometry, const stack_view<const T>& b, const stack_view<const T>& x,
                     double gamma, bool with_offset, const execution& exec = {}, const C& ranks = {}) {

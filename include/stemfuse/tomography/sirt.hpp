@@ -27,7 +27,8 @@ inline std::vector<double> voxel_weights(const tilt_geometry& geometry) {
     return {out.begin(), out.end()};
 }
 
-/// x <- max(0, x + C A^T R (b - A x)) from x = 0, R and C the inverse row and column sums of A, each sum at least 0.5.
+/// x <- max(0, x + C A^T R (b - A x)) from x = 0, R and C the inverse row and column sums of A, each sum at least 0.5:
+/// a bin or voxel that hardly any ray meets would divide noise by almost 0.
 /// Gilbert (1972), doi 10.1016/0022-5193(72)90180-4. Throws shape_error for projections that do not fit, value_error
 /// for NaN or infinity.
 template <stack B>

@@ -15,11 +15,15 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// of a detector with strip_weights::margin more bins on either side; the others miss the detector.
 template <scalar T>
 struct strip_line {
+    /// Room for a line of n voxels, as strip_weights::line() fills it.
     explicit strip_line(std::size_t n) : bin(n), near(n), middle(n), far(n) {}
 
-    std::vector<int> bin;
-    std::vector<T> near, middle, far;
-    std::size_t first = 0, last = 0;
+    std::vector<int> bin;   ///< the first bin of each voxel, those of the margin counted
+    std::vector<T> near,    ///< share of the voxel on its first bin
+        middle,             ///< share on the second
+        far;                ///< share on the third
+    std::size_t first = 0,  ///< of the voxels that the detector sees
+        last = 0;           ///< one past the last of them
 };
 
 /// Exact strip weights. The shadow of a unit square is a trapezium of area 1, a box of width |cos| convolved with a box
@@ -29,8 +33,10 @@ struct strip_line {
 template <scalar T>
 class strip_weights {
 public:
+    /// Bins beside the detector that a voxel seen by it may touch: it touches three at most.
     static constexpr std::size_t margin = 2;
 
+    /// Keeps n_y numbers of every tilt, not the geometry.
     explicit strip_weights(const tilt_geometry& geometry) : n_y_(geometry.n_y()), bins_(geometry.bins()) {
         const std::size_t tilts = geometry.tilts();
         tilts_.reserve(tilts);
@@ -39,6 +45,7 @@ public:
         for (std::size_t a = 0; a < tilts; ++a) {
             const double c = std::cos(geometry.angles()[a]), s = std::sin(geometry.angles()[a]);
             const double narrow = std::min(std::abs(c), std::abs(s)), wide = std::max(std::abs(c), std::abs(s));
+            // At right angles rounding leaves 1e-16 of a sine or cosine: the shadow is a box.
             const double narrower = narrow < 1e-7 ? 0 : narrow;
             const double start = geometry.shifts()[a] + static_cast<double>(bins_) / 2 - (narrower + wide) / 2 -
                                  static_cast<double>(n_y_ - 1) / 2 * c -

@@ -20,16 +20,18 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// Where a fusion is: `segment` and the iterations `done` in it are the recipe's, as are the numbers.
+/// Where a fusion is.
 template <scalar T>
 struct tilt_progress {
-    std::uint64_t segment = 0, done = 0;
-    std::vector<double> numbers{};
-    xt::xtensor<T, 3> maps{};  ///< (n_e, n_z n_y, columns of this rank)
-    tilt_duals<T> duals{};
+    std::uint64_t segment = 0,      ///< part of the recipe
+        done = 0;                   ///< iterations of that part
+    std::vector<double> numbers{};  ///< what else the recipe goes on from, in its own order
+    xt::xtensor<T, 3> maps{};       ///< (n_e, n_z n_y, columns of this rank)
+    tilt_duals<T> duals{};          ///< of the scheme
 };
 
-/// A hash of bytes, FNV-1a by words of 8 bytes: tells one measurement from another.
+/// Goes on with a hash by bytes, as FNV-1a does but by words of 8 bytes, each followed by a shift that carries high
+/// bits down: tells one measurement from another.
 inline std::uint64_t add_to_hash(std::uint64_t hash, std::span<const std::byte> bytes) {
     for (std::size_t k = 0; k < bytes.size(); k += 8) {
         std::uint64_t word = 0;

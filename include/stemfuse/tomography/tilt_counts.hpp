@@ -20,6 +20,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <scalar T>
 class tilt_counts {
 public:
+    /// float or double.
     using value_type = T;
 
     /// `counts` has shape (n_e, tilts bins, n_x), the background counts per detector pixel. Throws shape_error where
@@ -33,11 +34,16 @@ public:
         require_positive(background, "background");
     }
 
+    /// Shape of x, (n_e, n_z n_y, n_x).
     stack_shape shape() const { return projector_.domain_shape(); }
+    /// A, of all elements.
     const tilt_projector& projector() const noexcept { return projector_; }
+    /// The counts b, (n_e, tilts bins, n_x).
     stack_view<const T> projections() const { return as_view(counts_); }
+    /// Counts per detector pixel.
     double background() const noexcept { return background_; }
 
+    /// The sum at x. Throws shape_error for another shape.
     template <stack X>
     double value(const X& x, const execution& exec = {}) const {
         const readable<T, 3> in(x, "volume");
@@ -47,6 +53,7 @@ public:
         return cost(as_view(p), exec);
     }
 
+    /// The sum at x; writes its gradient A^T (1 - b / m). Throws shape_error for other shapes.
     template <stack X, stack G>
     double value_and_gradient(const X& x, G&& gradient, const execution& exec = {}) const {
         const readable<T, 3> in(x, "volume");
@@ -79,7 +86,7 @@ public:
     void row_cost(std::size_t e, std::size_t r, const T* a, double* sums) const {
         const T* const b = counts(e, r);
         const std::size_t n = counts_.shape()[2];
-        constexpr std::size_t most = 64;
+        constexpr std::size_t most = 64;  // columns at a time, on the stack
         T costs[most];
         for (std::size_t first = 0; first < n; first += most) {
             const std::size_t some = std::min(most, n - first);

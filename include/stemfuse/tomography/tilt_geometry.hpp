@@ -53,11 +53,17 @@ public:
         }
     }
 
+    /// Voxels along z.
     std::size_t n_z() const noexcept { return n_z_; }
+    /// Voxels along y.
     std::size_t n_y() const noexcept { return n_y_; }
+    /// Bins of the detector across the tilt axis.
     std::size_t bins() const noexcept { return bins_; }
+    /// How many projections there are.
     std::size_t tilts() const noexcept { return angles_.size(); }
+    /// Of every tilt, in radians.
     const std::vector<double>& angles() const noexcept { return angles_; }
+    /// Of every tilt, in bins.
     const std::vector<double>& shifts() const noexcept { return shifts_; }
 
 private:

@@ -21,10 +21,11 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <scalar T>
 class tilt_haadf {
 public:
+    /// float or double.
     using value_type = T;
 
     /// `measured` has shape (1, tilts bins, n_x). Throws shape_error where it does not fit the geometry, value_error
-    /// for NaN or infinity and for a gamma above 2.
+    /// for NaN or infinity and for a gamma outside [1, 2].
     tilt_haadf(xt::xtensor<T, 3> measured, tilt_geometry geometry, haadf_response response)
         : measured_(std::move(measured)),
           response_(std::move(response)),
@@ -34,14 +35,19 @@ public:
         require_in_range(response_.gamma(), 1, 2, "gamma");
     }
 
+    /// Shape of x, (n_e, n_z n_y, n_x).
     stack_shape shape() const {
         const stack_shape one = projector_.domain_shape();
         return {response_.weights().size(), one[1], one[2]};
     }
+    /// A, of one volume s.
     const tilt_projector& projector() const noexcept { return projector_; }
+    /// The weights w and gamma.
     const haadf_response& response() const noexcept { return response_; }
+    /// The measured b, (1, tilts bins, n_x).
     stack_view<const T> projections() const { return as_view(measured_); }
 
+    /// The term at x. Throws shape_error for another shape.
     template <stack X>
     double value(const X& x, const execution& exec = {}) const {
         const readable<T, 3> in(x, "volume");
@@ -52,6 +58,7 @@ public:
         return residual(as_view(p), exec);
     }
 
+    /// The term at x; writes its gradient. Throws shape_error for other shapes.
     template <stack X, stack G>
     double value_and_gradient(const X& x, G&& gradient, const execution& exec = {}) const {
         const readable<T, 3> in(x, "volume");

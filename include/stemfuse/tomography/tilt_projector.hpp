@@ -155,8 +155,11 @@ public:
         }
     }
 
+    /// Where voxels fall on bins.
     const tilt_geometry& geometry() const noexcept { return geometry_; }
+    /// (n, n_z n_y, n_x)
     stack_shape domain_shape() const { return {images_, geometry_.n_z() * geometry_.n_y(), n_x_}; }
+    /// (n, tilts bins, n_x)
     stack_shape range_shape() const { return {images_, geometry_.tilts() * geometry_.bins(), n_x_}; }
 
     /// out = A x. Throws shape_error for other shapes.
@@ -174,7 +177,7 @@ public:
         result.commit();
     }
 
-    /// out = A^T y.
+    /// out = A^T y. Throws shape_error for other shapes.
     template <stack Y, stack Out>
     void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         using T = value_type_t<Out>;

@@ -25,7 +25,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// How the steps of tilt_scheme are chosen.
 struct tilt_steps {
     std::vector<double> levels{};  ///< counts that a voxel of an element typically gives, see typical_levels
-    double balance = 0.8;          ///< > 0, trades primal for dual step
+    double balance = 0.8;          ///< above 0: a larger one makes primal steps longer and dual ones shorter
     double relaxation = 1.8;       ///< in (0, 2)
     /// Whether the dual steps of a joint prior are one multiple of t_e^2, as the radial projection of its dual needs.
     /// The numpy reference has steps of their own for every element: its limit is near the minimum, not on it.
@@ -64,9 +64,10 @@ public:
     /// The type of the duals that a result hands to a warm start.
     template <class Prior, class T>
     struct duals_of {
-        using type = tilt_duals<T>;
+        using type = tilt_duals<T>;  ///< whatever the prior
     };
 
+    /// Throws value_error for a balance or level that is not above 0 and a relaxation outside (0, 2).
     explicit tilt_scheme(tilt_steps steps, Communicator communicator = {})
         : steps_(std::move(steps)), communicator_(std::move(communicator)) {
         require_positive(steps_.balance, "balance");
@@ -76,7 +77,9 @@ public:
         for (const double level : steps_.levels) require_positive(level, "levels");
     }
 
-    /// x holds the start; of `duals` those that are empty start from 0.
+    /// The state before the first iteration. x holds the start; of `duals` those that are empty start from 0. Throws
+    /// value_error for a lambda_chemical other than 1, shape_error for levels, prior or duals that do not fit the
+    /// terms.
     template <class F, class T = typename F::value_type>
     detail::tilt_state<T> start(const F& f, const stack_view<T>& x, tilt_duals<T> duals, const execution& exec) const {
         check(f);
@@ -103,6 +106,7 @@ public:
         return state;
     }
 
+    /// One iteration: x becomes the next relaxed iterate, state.at the costs of the proximal point. Collective.
     template <class F, class T = typename F::value_type>
     void advance(const F& f, detail::tilt_state<T>& state, const stack_view<T>& x, const execution& exec) const {
         step_duals(f, state, exec);
@@ -146,6 +150,7 @@ public:
                sizeof(typename F::value_type);
     }
 
+    /// The processes that share the volume.
     const Communicator& ranks() const noexcept { return communicator_; }
 
 private:

@@ -14,12 +14,16 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// then those along x. ||K||^2 < 12.
 class volume_differences {
 public:
+    /// For n volumes of n_z n_y n_x voxels, none of them 0.
     volume_differences(std::size_t n, std::size_t n_z, std::size_t n_y, std::size_t n_x)
         : n_(n), n_z_(n_z), n_y_(n_y), n_x_(n_x) {}
 
+    /// (n, n_z n_y, n_x)
     stack_shape domain_shape() const { return {n_, n_z_ * n_y_, n_x_}; }
+    /// (3 n, n_z n_y, n_x)
     stack_shape range_shape() const { return {3 * n_, n_z_ * n_y_, n_x_}; }
 
+    /// out = K x. Throws shape_error for other shapes.
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {
         using T = value_type_t<Out>;
@@ -43,6 +47,7 @@ public:
         result.commit();
     }
 
+    /// out = K^T y. Throws shape_error for other shapes.
     template <stack Y, stack Out>
     void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         using T = value_type_t<Out>;

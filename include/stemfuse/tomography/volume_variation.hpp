@@ -41,9 +41,13 @@ public:
 
     std::size_t iterations = 100;  ///< of the dual, in prox()
 
+    /// Voxels along z.
     std::size_t n_z() const noexcept { return n_z_; }
+    /// Voxels along y.
     std::size_t n_y() const noexcept { return n_y_; }
+    /// t_e, one an element.
     const std::vector<double>& weights() const noexcept { return weights_; }
+    /// How the elements' edges weigh together.
     variation_coupling coupling() const noexcept { return coupling_; }
 
     /// R(x). Throws shape_error for another number of elements or of rows.
