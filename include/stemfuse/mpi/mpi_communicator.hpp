@@ -32,6 +32,7 @@ public:
     }
     session(const session&) = delete;
     session& operator=(const session&) = delete;
+    /// Ends MPI.
     ~session() { MPI_Finalize(); }
 };
 

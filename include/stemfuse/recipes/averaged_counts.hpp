@@ -121,7 +121,7 @@ private:
         return {xt::zeros<T>(shape), xt::zeros<T>(shape), xt::zeros<T>(shape)};
     }
 
-    // The image and the maps.
+    // The image and the maps. Patches are compared in units of the noise: a guide is taken to have some.
     std::vector<guide_image<T>> guides(const xt::xtensor<T, 3>& maps) const {
         const auto& image = parts_.image();
         std::vector<guide_image<T>> all{{as_view(image.image), std::max(static_cast<T>(image.noise), T(1e-4))}};

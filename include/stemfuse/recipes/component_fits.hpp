@@ -89,6 +89,7 @@ private:
         }
         if (patches.image > 0) {
             const auto& image = problem.haadf();
+            // An image without noise would outweigh all counts.
             const T factor = static_cast<T>(patches.image / std::max(image.noise, 1e-3));
             xt::view(all, shape[0]) = factor * image.image;
         }

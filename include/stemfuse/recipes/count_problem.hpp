@@ -22,7 +22,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 
 namespace detail {
 
-// A Gaussian over what was exposed alone.
+// A Gaussian over what was exposed alone; it goes to 0 where hardly anything was.
 template <scalar T>
 xt::xtensor<T, 3> smoothed_where(const stack_view<const T>& net, const stack_view<const T>& exposure, double sigma,
                                  const execution& exec) {

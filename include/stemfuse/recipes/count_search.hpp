@@ -172,7 +172,7 @@ private:
         bool directed = false;
     };
 
-    // From much smoothing to little.
+    // From much smoothing to little, each fit from the one before: only the first begins far from its minimum.
     counts_path counts_alone(bool directed, const execution& exec) const {
         counts_path found;
         found.directed = directed;

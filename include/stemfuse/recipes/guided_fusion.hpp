@@ -44,7 +44,7 @@ struct mixture_part {
 
 /// What a fusion of counts with averages returns.
 template <scalar T>
-struct guided_fusion_result : count_fusion_result<T> {  // chosen: of the heaviest part
+struct guided_fusion_result : count_fusion_result<T> {  // chosen: the heaviest part of every map
     std::vector<std::vector<mixture_part>> mixtures;    ///< of each element, the heaviest first
     /// How far a map rests on averaging: the fraction of a pixel's counts that comes from more than 3 pixels away, 0 to
     /// 1, shape (n, n_y, n_x).

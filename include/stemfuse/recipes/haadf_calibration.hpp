@@ -134,6 +134,7 @@ private:
         }
         for (std::size_t i = 0; i < n; ++i) {
             if (covariance(i, i) <= 1e-12) with_image[i] = 0;
+            // Positive definite also where two maps are alike or all are constant.
             covariance(i, i) += 1e-9 * trace + 1e-30;
         }
         fit_ = {non_negative_minimum(covariance, with_image), gamma_, mean(n), 0};

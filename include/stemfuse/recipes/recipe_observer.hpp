@@ -25,6 +25,7 @@ struct recipe_progress {
 /// bool ends the recipe by returning false. It is called from the thread that called the recipe.
 class recipe_observer {
 public:
+    /// Observes nothing and never ends a recipe.
     recipe_observer() = default;
 
     /// Refers to f.

@@ -57,7 +57,8 @@ inline void require_spectral_options(const spectral_fusion_options& options) {
     for (const double g : options.gammas) require_in_range(g, 1, 2, "gammas");
 }
 
-// The elastic term, prior and weights of a setting; a response that sees nothing leaves the image out.
+// The elastic term, prior and weights of a setting; a response that sees nothing leaves the image out. As in
+// count_problem, noise and misfit of the image together are at least 1e-3 of its range.
 template <scalar T>
 struct spectral_objective {
     using elastic_type = haadf_model<xt::xtensor<T, 2>>;

@@ -18,7 +18,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 template <scalar T>
 struct binned_spectra {
     signature_bins bins;         ///< which channels each bin holds
-    xt::xtensor<T, 3> counts;    ///< (n_bins, n_y, n_x): whole numbers
+    xt::xtensor<T, 3> counts;    ///< (n_bins, n_y, n_x); fuse_spectra() takes whole numbers
     xt::xtensor<T, 3> filtered;  ///< (n_elements + 1, n_y, n_x): counts by spectrum_filter, last of the background
     xt::xtensor<T, 3> variance;  ///< of the filtered counts, as the counts of the pixel itself tell
 

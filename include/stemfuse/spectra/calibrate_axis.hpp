@@ -119,7 +119,7 @@ inline axis_calibration calibrate_axis(const std::vector<double>& counts, const 
     }
     std::vector<double> r = residuals(at, 2);
     best = detail::sum_of_squares_of(r);
-    const parameters difference{0.5, 0.05, 0.5};
+    const parameters difference{0.5, 0.05, 0.5};  // for slopes: far below the width of a line
     double damping = 1e-2;
     small_matrix normal(3, 3);
     for (std::size_t iteration = 0; iteration < options.iterations; ++iteration) {
@@ -147,6 +147,7 @@ inline axis_calibration calibrate_axis(const std::vector<double>& counts, const 
             solve_positive_definite(damped, step);
             parameters next = at;
             for (std::size_t i = 0; i < 3; ++i) next[i] += step[i];
+            // Steps may leave the ranges for a while; the width stays one that a detector can have.
             if (std::abs(next[0]) < 2 * shift && std::abs(next[1]) < 2 * gain && std::abs(next[2]) < 60 &&
                 detector.resolution + next[2] > 110) {
                 auto trial = residuals(next, 2);

@@ -81,7 +81,7 @@ inline loss_columns columns_of_losses(const spectrum_axis& axis, const std::vect
                                       const eels_conditions& at, const low_loss_spectrum& low,
                                       const loss_fit_options& options) {
     loss_columns columns;
-    const double sigma = options.blur / 2.3548 / axis.step;
+    const double sigma = options.blur / 2.3548 / axis.step;  // 2 sqrt(2 log 2)
     for (std::size_t e = 0; e < edges.size(); ++e) {
         std::vector<double> edge(axis.channels);
         for (std::size_t c = 0; c < axis.channels; ++c) edge[c] = edge_cross_section(edges[e], axis.centre(c), at);

@@ -112,6 +112,8 @@ bool load_progress(const std::filesystem::path& path, tilt_progress<T>& p, std::
     if (!file || std::memcmp(h.magic, expected.magic, sizeof(h.magic)) != 0) {
         throw read_error(path.string(), "is no checkpoint of tilt series");
     }
+    // The recipe writes four numbers an iteration: 65536 hold 16000 iterations, and a file that claims more is not
+    // read.
     std::size_t numbers = 0;
     for (const auto& s : detail::checkpoint_stacks(p)) numbers += s.shape[0] * s.shape[1];
     if (h.key != key || h.scalar_bytes != sizeof(T) || h.n_x != n_x || h.column > numbers || h.numbers > 65536) {
