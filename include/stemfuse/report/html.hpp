@@ -13,7 +13,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
-/// RFC 4648, section 4.
+/// Bytes as base64 text (RFC 4648, section 4), for pictures within HTML.
 inline std::string base64(std::string_view bytes) {
     constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     std::string text;

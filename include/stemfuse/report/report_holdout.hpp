@@ -16,8 +16,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
-/// A fit: by how much it predicts the counts held out worse than the best one does (log-likelihood), and the standard
-/// error of that.
+/// A fit, and how much worse than the best one it predicts the counts held out.
 struct holdout_point {
     double smoothing = 0;       ///< see count_setting
     double deficit = 0;         ///< log-likelihood below that of the best fit; 0: the best
@@ -145,7 +144,8 @@ inline std::string holdout_table(const holdout_panel& panel) {
 
 }  // namespace detail
 
-/// The deficits of one element, or of all for i = the number of elements: at every smoothing that of the best blur.
+/// The deficits of element i, or of all together for i = elements.size(). Of fits that differ in blur alone, the best
+/// one counts.
 inline holdout_panel panel_of(const holdout_record& holdout, const std::vector<std::string>& elements, std::size_t i) {
     const bool all = i == elements.size();
     holdout_panel panel{all ? "all elements" : elements[i], {}, 0, 0};

@@ -41,7 +41,7 @@ inline std::string trust_pair(const trust_record& trust, const std::string& elem
 
 }  // namespace detail
 
-/// The section as HTML, pictures of `size`.
+/// The section as HTML, for each element two pictures of `size` (rows, columns) with the scale bar over them.
 inline std::string trust_html(const trust_record& section, const std::vector<std::string>& elements,
                               const image_shape& size, const std::string& scale_bar) {
     std::string sentences, maps;

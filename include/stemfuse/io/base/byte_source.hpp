@@ -109,8 +109,8 @@ private:
     std::ifstream stream_;
 };
 
-/// Where a reader finds its bytes again and again: open() gives a source at the first of them, stem() the name of what
-/// is unnamed in it.
+/// A file that a reader opens as often as it needs: open() gives a source at the first byte, stem() a name for an image
+/// that has none in the file.
 struct file_input {
     std::filesystem::path path;  ///< of a regular file
 

@@ -81,7 +81,7 @@ inline std::string plain_unit(std::string_view text) {
     return detail::spelled_plainly(unit);
 }
 
-/// The power of ten of metres that a plain unit of length is, -9 for nm; none for any other unit.
+/// The exponent n of a plain unit of length of 10^n m, -9 for nm; none for any other unit.
 inline std::optional<int> length_exponent(std::string_view plain) {
     constexpr std::array<std::pair<std::string_view, int>, 7> lengths{
         {{"m", 0}, {"cm", -2}, {"mm", -3}, {"um", -6}, {"nm", -9}, {"A", -10}, {"pm", -12}}};

@@ -48,7 +48,7 @@ namespace detail {
 enum class child_request : std::uint8_t { image, windows };
 enum class child_answer : std::uint8_t { good, read_failure, value_failure, no_memory };
 
-// All bytes, or false.
+// Writes all bytes; false where that fails.
 inline bool write_fully(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t n = ::write(descriptor, bytes.data(), bytes.size());
@@ -143,7 +143,7 @@ private:
         throw read_error(path_.string(), "cannot be read as HDF5: " + why);
     }
 
-    // Its library's last words are nobody's business, and the user's signals are the parent's.
+    // The library prints nothing and leaves no core file. Signals of the user's keyboard are for the parent.
     static void quieten() {
         const int nothing = ::open("/dev/null", O_RDWR);
         for (int descriptor = 0; descriptor < 3; ++descriptor) ::dup2(nothing, descriptor);
@@ -237,7 +237,7 @@ void serve_reader(const std::filesystem::path& path, int in, int out, Open&& ope
     using reader_type = std::decay_t<decltype(open(path))>;
     std::unique_ptr<reader_type> reader;
     const bool listed = answer([&](wire_writer& wire) {
-        // Twice: a library that has written past the end of its memory is mostly found out when it gives it back.
+        // Opened twice: where the library wrote past its memory, the closing of the first one mostly shows it.
         {
             const reader_type trial = open(path);
         }

@@ -78,7 +78,8 @@ inline constexpr std::string_view how_to_convert =
 
 }  // namespace detail
 
-/// Throws read_error for a missing or empty file, a folder, and a format that is not read.
+/// The format of a file: by its first bytes, else by its extension (rpl, MRC), else a table of numbers. Throws
+/// read_error for a missing or empty file, a folder, and a format that is not read.
 inline file_format recognise(const std::filesystem::path& path) {
     file_source source(path);
     std::string start(4096, '\0');

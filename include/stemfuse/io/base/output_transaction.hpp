@@ -93,8 +93,8 @@ inline bool is_plain_name(std::string_view name) {
 /// A folder that results go to, held by this process alone.
 class held_folder {
 public:
-    /// Waits for nobody. What a killed process left there is removed, or finished where it was whole. Throws
-    /// write_error where another process writes there, and for what is no folder.
+    /// Does not wait for another process. What a killed process left there is removed, or finished where it was whole.
+    /// Throws write_error where another process writes there, and for what is no folder.
     explicit held_folder(const std::filesystem::path& folder) {
         std::error_code code;
         path_ = std::filesystem::canonical(folder, code);
@@ -111,7 +111,7 @@ public:
     /// The folder, absolute and without links.
     const std::filesystem::path& path() const noexcept { return path_; }
 
-    /// Goes on with the lock of what lies at the path now; returns that of what lay there.
+    /// Holds the folder that lies at the path after an exchange, by its lock `now`. Returns the lock of the old one.
     [[nodiscard]] file_lock hold(file_lock now) { return std::exchange(lock_, std::move(now)); }
 
 private:

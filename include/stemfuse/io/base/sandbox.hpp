@@ -32,7 +32,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
-/// Beyond what the process has already.
+/// Limits of a process: how much more it may take than it has already.
 struct process_limits {
     std::uint64_t memory_bytes;  ///< of address space
     std::uint64_t cpu_seconds;   ///< of processor time
@@ -99,7 +99,7 @@ inline std::vector<std::uint32_t> allowed_system_calls() {
 }  // namespace detail
 
 /// From here on the process can read this open file, by its descriptor or by `path`, and what it has open already;
-/// write to what it has open; and compute. Every other file is not there for it; there is no network, no new program
+/// write to what it has open; and compute. Every other file seems to be missing; there is no network, no new program
 /// and no new code. Needs nothing but the kernel. False where the kernel does not offer it.
 inline bool enter_sandbox(int file, const std::string& path) {
     using namespace detail;

@@ -24,7 +24,7 @@ struct stored_type {
     std::endian order;  ///< of the bytes of one element
 };
 
-/// "float64", "uint16", "bool"
+/// The name of a type, as numpy has it: "float64", "uint16", "bool".
 inline std::string type_name(const stored_type& type) {
     if (type.kind == 'b') return "bool";
     const std::string base = type.kind == 'f' ? "float" : type.kind == 'u' ? "uint" : "int";

@@ -90,8 +90,8 @@ public:
         return array_info{path, {set.shape().begin(), set.shape().end()}, set.type_name(), unit};
     }
 
-    /// Why what lies at `path` is no data set of numbers that is read: a link to nothing, numbers of a type, a filter
-    /// or a place that are not read. Empty where it is one, and for groups and types.
+    /// Why no numbers can be read at `path`: a link to nothing, or a type, filter or place of numbers that is not
+    /// supported. Empty where they can, and for groups and types.
     std::string why_not(const std::string& path) const {
         const hdf5_handle found = object(path);
         if (!found) return dead_link(path);

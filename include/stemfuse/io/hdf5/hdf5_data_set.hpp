@@ -116,9 +116,9 @@ public:
         return chunked() ? detail::missing_filter(layout_.get()) : "";
     }
 
-    /// Of a data set in chunks at most 1032 times what is stored can come (deflate's best), of any other no more than
-    /// is stored. What was never written is not stored, and a virtual data set lies in others: of these as many
-    /// elements count as an image of 4096 x 4096 pixels has.
+    /// The most elements that a file of this size in bytes can give: those stored, in chunks 1032 times as many
+    /// (deflate shrinks no further). Chunks that were never written, and what a virtual data set has in other files,
+    /// are not stored: where there can be such, at least as many as an image of 4096 x 4096 pixels has.
     std::uint64_t most_elements(std::uint64_t file_size) const {
         constexpr std::uint64_t most_unwritten = 4096 * 4096;
         const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(id()), file_size);

@@ -17,9 +17,9 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
-/// Decodes LZF, the compression of Marc Lehmann's LibLZF that h5py offers: a control byte below 32 is followed by so
-/// many bytes and one more, any other tells how long (3 to 264) and how far back (up to 8192) a piece is repeated. None
-/// for what is no such stream, and where more than `most` bytes come of it.
+/// Decodes LZF, the compression of Marc Lehmann's LibLZF that h5py offers: a control byte c < 32 is followed by
+/// c + 1 plain bytes; any other one says how long (3 to 264) and how far back (up to 8192) the piece is that comes
+/// again. None for a damaged stream, and for one of more than `most` bytes.
 inline std::optional<std::vector<std::uint8_t>> decode_lzf(std::span<const std::uint8_t> in, std::size_t most) {
     std::vector<std::uint8_t> out;
     for (std::size_t at = 0; at < in.size();) {

@@ -42,7 +42,7 @@ public:
         }
     }
 
-    /// Pixel for pixel.
+    /// Copies an image, pixel for pixel, with its upper left corner at (x, y).
     void place(const rgb_image& source, std::size_t x, std::size_t y) {
         if (x >= image_.width) return;
         const std::size_t width = std::min(source.width, image_.width - x);

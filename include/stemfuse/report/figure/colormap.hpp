@@ -12,7 +12,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
-/// Where a number is NaN or infinite.
+/// The colour of NaN and infinity: a middle grey.
 inline constexpr rgb not_a_number{128, 128, 128};
 
 /// The mixture of two colours: `share` of the second, 0 to 1.
@@ -110,7 +110,7 @@ inline rgb default_hue(std::size_t i) {
     return hues[i % hues.size()];
 }
 
-/// For numbers on both sides of 0.
+/// Blue, near white, red: for numbers on both sides of 0.
 inline colormap diverging_map() { return colormap({{33, 102, 172}, {247, 247, 247}, {178, 24, 43}}); }
 
 /// The map of a choice; `hue` counts for map_colours::hue alone.

@@ -15,9 +15,9 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
-/// What the limits of raw and fused, which are the same, are taken from: the raw map; the wider ones of both, so that a
-/// fused map brighter than the raw one is not cut off; or, of an element, the fused map, beside which single counts
-/// would be the brightest.
+/// Raw and fused maps are shown with the same limits. They are those of the raw map; the wider ones of both maps, so
+/// that a fused map brighter than the raw one is not cut off; or, for elements, those of the fused map, because in
+/// sparse raw maps single counts would set them.
 enum class limits_source { raw, both, fused };
 
 /// The options of fusion_figure().
