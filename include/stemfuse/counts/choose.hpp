@@ -97,8 +97,8 @@ struct holdout_options {
     std::uint64_t seed = 1;            ///< of the random split
     std::vector<std::string> names{};  ///< of the maps, so that their order changes nothing; see thin_counts()
     bool scaled = false;               ///< the maps are no counts, but in units of them: whole pixels are held out
-    /// Instead of what suits the maps: a part of the counts, or whole pixels where `scaled` or where counts vary more
-    /// than counting allows.
+    /// Where not given, what suits the maps: a part of the counts, or whole pixels where `scaled` or where counts vary
+    /// more than counting allows.
     std::optional<holdout_kind> kind{};
     std::size_t folds = 4;  ///< disjoint sets of whole pixels, each held out in turn; 2 to 100
 };
@@ -145,10 +145,10 @@ inline std::string describe(const holdout_choice& choice) {
 template <scalar T>
 class count_holdout {
 public:
-    /// Counts and background (counts in a pixel), shape (n, n_y, n_x); exposure of the same shape or empty, referred
-    /// to, 0 where a pixel is left out, whose count must be 0. Throws what thin_counts() throws, or
-    /// split_scaled_counts(); shape_error for a background of another shape, value_error for a number of folds out of
-    /// range where whole pixels are held out.
+    /// Counts and background (counts in a pixel), shape (n, n_y, n_x); exposure of the same shape or empty, 0 where a
+    /// pixel is left out, whose count must be 0. Background and exposure are referred to and must outlive this. Throws
+    /// what thin_counts() throws, or split_scaled_counts(); shape_error for a background of another shape, value_error
+    /// for a number of folds out of range where whole pixels are held out.
     count_holdout(const stack_view<const T>& counts, const stack_view<const T>& background,
                   const holdout_options& options = {}, const execution& exec = {},
                   const stack_view<const T>& exposure = {})
@@ -198,8 +198,8 @@ public:
     /// 0 where a pixel is left out altogether; empty for none.
     stack_view<const T> exposure() const { return exposure_; }
 
-    /// One map of what the fits of every fold make of the pixels that they have not seen; the only one where there is
-    /// one fold.
+    /// Takes the maps of the fits, one stack a fold; returns maps in which every pixel is of the fit that has not seen
+    /// it, or the only stack where there is one fold.
     xt::xtensor<T, 3> compose(std::vector<xt::xtensor<T, 3>> maps) const {
         if (maps.size() == 1) return std::move(maps.front());
         xt::xtensor<T, 3> all = std::move(maps.front());
@@ -212,9 +212,9 @@ public:
         return all;
     }
 
-    /// sum of m log r - w r over the counts m held out, w their exposure, r = (x + p b) (1 - p) / p, or x + b where
-    /// whole pixels are held out, for the expected counts x that fits to the rest give: of that part, without its
-    /// background. x of the counts' shape. Throws shape_error for another one.
+    /// The log-likelihood of the counts m held out, short of a constant: sum of m log r - w r, w their exposure. x are
+    /// the expected counts that fits to the other part give, without background, (n, n_y, n_x); r = (x + p b)
+    /// (1 - p) / p, or x + b where whole pixels are held out. Throws shape_error for an x of another shape.
     prediction_score score(const stack_view<const T>& x, const execution& exec = {}) const {
         const auto m = as_view(held_out_);
         require_shape(x.shape, m.shape, "x", "the counts'");

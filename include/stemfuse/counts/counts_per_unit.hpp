@@ -72,7 +72,7 @@ count_scale find_count_scale(const image_view<const T>& map, const counts_per_un
         }
     }
     const auto textured = sample_noise(map, true);
-    if (textured.size() < 100) return found;
+    if (textured.size() < 100) return found;  // 25 for each of four bins
     const auto line = fit_noise_line(bin_noise(textured), options.zero_level);
     found.whiteness = noise_whiteness(textured);
     // Without contrast the bins differ by noise alone, and the slope is off by up to half of itself.

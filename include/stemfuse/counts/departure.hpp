@@ -19,7 +19,7 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// From which size on a difference between fused and raw maps counts.
 struct departure_options {
     double window = 6;        ///< sigma in pixels of the Gaussian under which maps are compared
-    double tolerance = 0.15;  ///< of the raw map's bright level: departures below it are none
+    double tolerance = 0.15;  ///< of the smoothed raw map's 99th percentile: departures below it are none
     double significance = 5;  ///< standard errors of the raw map under the window
 };
 
@@ -78,6 +78,7 @@ std::vector<map_departure> find_departures(const stack_view<const T>& fused, con
         }
         const auto bright = levels.begin() + static_cast<std::ptrdiff_t>(0.99 * (pixels - 1));
         std::nth_element(levels.begin(), bright, levels.end());
+        // The standard error of white noise under a Gaussian window.
         const double error = noise / (2 * options.window * std::sqrt(std::numbers::pi));
         const double least = std::max(options.significance * error, options.tolerance * std::abs(*bright));
         double most = -1;

@@ -111,11 +111,11 @@ void raise_disagreement(disagreement_maps<T>& found, const stack_view<const T>& 
 }  // namespace detail
 
 /// Tests every pixel of the maps, expected counts without background, against the counts around it; all (n, n_y, n_x).
-/// The counts of a window, as many as Poisson counts of its mean have the same relative noise, are compared with the
-/// nearest rate within the tolerance. The threshold keeps the chance that a map is flagged anywhere, where only the
-/// noise of counting makes the difference, at `false_alarms`, for maps that do not depend on these counts; maps that
-/// follow them differ less. exposure: as measure_local_excess() takes it. Throws shape_error where shapes differ,
-/// value_error for options out of range or no window.
+/// The mean counts of a window are scaled to that number of Poisson counts which has the same relative noise, and are
+/// compared with the nearest rate within the tolerance. The threshold keeps the chance that a map is flagged anywhere,
+/// where only the noise of counting makes the difference, at `false_alarms`, for maps that do not depend on these
+/// counts; maps that follow them differ less. exposure: as measure_local_excess() takes it. Throws shape_error where
+/// shapes differ, value_error for options out of range or no window.
 template <scalar T>
 disagreement_maps<T> find_disagreement(const stack_view<const T>& maps, const stack_view<const T>& counts,
                                        const stack_view<const T>& background, const disagreement_options& options = {},
@@ -131,7 +131,7 @@ disagreement_maps<T> find_disagreement(const stack_view<const T>& maps, const st
 }
 
 /// Adds what the fine windows find in other maps of the same counts, such as those that a balance has mended. The
-/// threshold of find_disagreement() is for both.
+/// threshold of find_disagreement() is for both. Throws as it does, and shape_error where `found` is of other maps.
 template <scalar T>
 void add_fine_disagreement(disagreement_maps<T>& found, const stack_view<const T>& maps,
                            const stack_view<const T>& counts, const stack_view<const T>& background,

@@ -89,10 +89,10 @@ private:
     void mark(std::size_t y, std::size_t x) { out_.bad(element_, y, x) = 1; }
 
     // A pixel of more than twice its second brightest good neighbour, by more than chance allows: the brightest may be
-    // hot itself. On the border, where a line of one pixel has one neighbour, of the brightest.
+    // hot itself. On the border it is the brightest: a line one pixel wide that ends there leaves one neighbour.
     void test_pixel(std::size_t y, std::size_t x) {
         const double count = static_cast<double>(map_.row(y)[x]);
-        if (!(count >= 4) || is_bad(y, x)) return;
+        if (!(count >= 4) || is_bad(y, x)) return;  // 3 counts beside none have a chance of 1/8
         double brightest = 0, second = 0;
         std::size_t good = 0;
         for (std::size_t v = y - std::min<std::size_t>(y, 1); v < std::min(ny_, y + 2); ++v) {
@@ -110,8 +110,8 @@ private:
         mark(y, x);
     }
 
-    // Lines without a count between lines that have so many that chance does not leave one empty: of what half of the
-    // poorer neighbour has.
+    // Lines without any count, where chance would not leave one empty that has half the counts of the poorer of its two
+    // neighbours.
     void find_lines(bool rows) {
         const std::size_t lines = rows ? ny_ : nx_, length = rows ? nx_ : ny_;
         std::vector<double> sums(lines, 0.0);

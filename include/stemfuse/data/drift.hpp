@@ -24,7 +24,7 @@ struct drift {
         x = 0;           ///< in columns
     double sigma_y = 0,  ///< standard error of y
         sigma_x = 0;     ///< standard error of x
-    bool known = false;  ///< false where the images have too little in common
+    bool known = false;  ///< false where the images have too little in common, or below 10 rows or columns
 
     /// The drift along y if it is above four standard errors, else 0. Layers along an axis tell nothing about drift
     /// along it.
@@ -159,7 +159,7 @@ drift measure_drift(const A& haadf, const B& map) {
         for (std::size_t& part : parts) part = engine() % sums.parts;
         if (const auto p = detail::correlation_peak(sums, parts)) ys.push_back(p->y), xs.push_back(p->x);
     }
-    if (ys.size() < draws * 4 / 5) return d;
+    if (ys.size() < draws * 4 / 5) return d;  // a peak that one draw in five does not have is none
     return {peak->y, peak->x, detail::spread(ys), detail::spread(xs), true};
 }
 

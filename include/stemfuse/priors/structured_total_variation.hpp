@@ -24,8 +24,8 @@ namespace stemfuse::inline STEMFUSE_ABI {
 enum class coupling {
     none,     ///< every map's gradient alone: the sum of their lengths
     joint,    ///< all of them together: the Frobenius norm, small where edges of different maps coincide
-    nuclear,  ///< the sum of its singular values: the joint norm where all gradients are parallel, up to sqrt(2) larger
-              // else
+    nuclear,  ///< the sum of its singular values: up to sqrt(2) times the joint norm, which it is for parallel
+              ///< gradients
 };
 
 /// R(x) = sum over pixels of the norm of ( A grad x_i ), i = 1..n, with the forward differences of total_variation,

@@ -47,7 +47,8 @@ inline acquisition_options at_dose(acquisition_options usual, double dose, std::
     return usual;
 }
 
-/// Three elements have the sensitivities 1, 0.8 and 0.5, and the background is 0.02 of the dose unless said otherwise.
+/// All specimens. In most the three elements have the sensitivities 1, 0.8 and 0.5, and the background is 0.02 of the
+/// dose; `usual` has what differs.
 template <scalar T = double>
 const std::vector<catalogue_entry<T>>& specimen_catalogue() {
     const acquisition_options plain{.dose = 1, .background = 0.02, .sensitivities = {1, 0.8, 0.5}};

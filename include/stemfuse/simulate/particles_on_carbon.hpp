@@ -93,9 +93,9 @@ inline xt::xtensor<double, 2> carbon_film(const particles_on_carbon_options& opt
 }  // namespace detail
 
 /// Particles of Pt and Co with a skin of oxide, scaled so that the highest amount is 1, on a textured carbon film with
-/// a hole. HAADF proportional to sum_i Z_i^1.7 x_i and to the film, which is in no map: no response of the elements
-/// alone explains the image. Particles grow with the image, the texture does not. The background follows the thickness:
-/// background_profile = 0.1 + haadf. Throws value_error for an option out of range.
+/// a hole. HAADF proportional to sum_i Z_i^1.7 x_i + 1.5 Z_C^1.7 film; the film is in no map: no response of the
+/// elements alone explains the image. Particles grow with the image, the texture does not. The background follows the
+/// thickness: background_profile = 0.1 + haadf. Throws value_error for an option out of range.
 template <scalar T = double>
 specimen<T> particles_on_carbon(const particles_on_carbon_options& options = {}) {
     detail::require_extents(options.ny, options.nx);

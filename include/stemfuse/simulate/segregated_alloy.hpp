@@ -47,12 +47,11 @@ inline double precipitate_share(const segregated_alloy_options& options, double 
 /// rises from 0.45 to 1 along the diagonal. Hf is about 1% of all atoms: some in the cuboids, the rest in the boundary,
 /// where it reaches a tenth in a line of a few pixels (0.75 nm at 0.25 nm a pixel) together with Cr and short of Al. It
 /// is hard because
-/// - Ni, Cr and Co are neighbours in the periodic table, and the HAADF image (sum_i Z_i^1.7 x_i) shows mostly
-/// thickness;
+/// - Ni, Cr and Co are neighbours in the periodic table, and HAADF (sum_i Z_i^1.7 x_i) shows mostly thickness;
 /// - one grain channels: it is brighter at equal composition, an edge in the image that is in no map;
-/// - the trace has a few hundredths of a count in a pixel, fewer than the usual background, and its line is as narrow
-/// as
-///   smoothing is wide.
+/// - the trace has a few hundredths of a count in a pixel, fewer than the usual background;
+/// - its line is as narrow as smoothing is wide.
+///
 /// Cuboids and boundary keep their size in pixels. Throws value_error for an option out of range.
 template <scalar T = double>
 specimen<T> segregated_alloy(const segregated_alloy_options& options = {}) {

@@ -96,8 +96,8 @@ inline std::vector<tilt_specimen> tilt_specimens() {
     return {core_shell_tilts(), nanowire_tilts(), porous_tilts(), unseen_tilts()};
 }
 
-/// How a tilt series is taken. The HAADF signal is the sum over elements of density Z^haadf_power / mean, in voxels,
-/// with normal noise; counts are Poisson.
+/// How a tilt series is taken. The HAADF signal is the sum over elements of density times Z^haadf_power, relative to
+/// its mean over the elements, in voxels along the ray, with normal noise; counts are Poisson.
 struct tilt_acquisition {
     std::size_t size = 64;               ///< voxels along every axis, and bins of the detector
     double counts = 5;                   ///< mean count of each element at tilt 0, where it has above 0.2 of its most

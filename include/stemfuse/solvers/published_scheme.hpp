@@ -114,8 +114,8 @@ struct published_scheme {
         }
     }
 
-    /// The iterate of which s.at has the costs, for who asks for it between iterations: x, or where it was not kept
-    /// what the last prox gives once more, in memory of its own.
+    /// The iterate whose costs are s.at, for observers: x, or where it was not kept, the result of the last prox, taken
+    /// once more into memory of its own.
     template <class E, class C, class P, class T = typename E::value_type>
     stack_view<const T> iterate(const objective<E, C, P>& f, state<objective<E, C, P>, P>& s, const stack_view<T>& x,
                                 const execution& exec) const {
