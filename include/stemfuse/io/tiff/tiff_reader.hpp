@@ -84,8 +84,8 @@ private:
             read_rows(file, place, *type, out);
         }
         if (place.white_is_0 && type->kind == 'u') {
-            const double white = std::ldexp(1.0, static_cast<int>(8 * type->size)) - 1;
-            for (T& v : out) v = static_cast<T>(white - static_cast<double>(v));
+            const double full_scale = std::ldexp(1.0, static_cast<int>(8 * type->size)) - 1;
+            for (T& v : out) v = static_cast<T>(full_scale - static_cast<double>(v));
         }
         return out;
     }
