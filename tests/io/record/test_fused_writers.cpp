@@ -96,11 +96,11 @@ TEST_CASE_TEMPLATE("fused.hspy has HyperSpy's layout", T, float, double) {
         CHECK(text("Experiments/raw/metadata/Signal", "quantity") == "Intensity");
     }
     const io::image_file file(dir / "fused.hspy");
-    CHECK(file.template read<T>(file.find("fused[1]")) == plane(record.fused_maps, 1));
-    CHECK(file.template read<T>(file.find("raw[0]")) == plane(record.raw_maps, 0));
+    CHECK(file.template read<T>(file.find("fused[O]")) == plane(record.fused_maps, 1));
+    CHECK(file.template read<T>(file.find("raw[Sc]")) == plane(record.raw_maps, 0));
     CHECK(file.template read<T>(file.find("HAADF")) == record.raw_haadf);
     CHECK(file.template read<T>(file.find("HAADF fused")) == record.fused_haadf);
-    CHECK(file.find("fused[1]").scale == record.scale);
+    CHECK(file.find("fused[O]").scale == record.scale);
     support::check_throws<shape_error>([&] { io::write_hspy(dir / "b.hspy", io::fusion_record<T>{}); }, "is empty");
     scratch::check_refusals([&](const auto& path) { io::write_hspy(path, record); }, 3000);
 }

@@ -26,7 +26,7 @@ TEST_CASE("names and folders that cannot be") {
     const auto path = folder / "set.h5";
     const xt::xtensor<float, 3> maps = xt::ones<float>({2, 5, 7});
     support::check_throws<shape_error>([&] { io::write_image_set(path, {"Co"}, maps); }, "names", "1 names",
-                                       "2 images");
+                                       "must have 2, one for each image");
     support::check_throws<value_error>([&] { io::write_image_set(path, {"Co", "Co"}, maps); }, "names", "\"Co\"");
     support::check_throws<value_error>([&] { io::write_image_set(path, {"Co", "a/b"}, maps); }, "names", "\"a/b\"");
     support::check_throws<write_error>([&] { io::write_image_set(path / "below", {"a", "b"}, maps); }, "set.h5");

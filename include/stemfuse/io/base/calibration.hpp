@@ -72,7 +72,7 @@ inline std::string plain_unit(std::string_view text) {
     };
     trim();
     for (const auto& [open, close] : {std::pair{'[', ']'}, {'(', ')'}, {'$', '$'}}) {
-        if (unit.size() > 2 && unit.front() == open && unit.back() == close) {
+        if (unit.size() >= 2 && unit.front() == open && unit.back() == close) {
             unit = unit.substr(1, unit.size() - 2);
             if (open == '[') std::erase(unit, '_');
             trim();

@@ -132,6 +132,7 @@ inline std::string element_of(std::string_view label) {
     }
     if (!of_lines.empty()) return of_lines.size() == 1 ? std::string(of_lines[0]) : "";
     if (alone.size() != 1) return "";
+    if (alone[0] == "No" && words.size() > 1) return "";  // "No 1" counts images; nobelium is in no specimen
     const bool first_two = words[0] == alone[0] && words.size() > 1 && tells_of_a_map(words[1]);
     return others_tell || first_two ? std::string(alone[0]) : "";
 }
