@@ -220,6 +220,13 @@ inline fusion_plan plan_fusion(const input_files& files, const input_options& in
     plan.xrays = choose_lines(files, input, elements, plan.warnings);
     plan.maps = find_named(files, elements, contents);
     plan.windows = windows;
+    for (const auto& map : plan.maps) {
+        const auto& first = plan.maps[0].image;
+        if (map.image.shape == first.shape) continue;
+        throw read_error(files[map.file].path().string(), map.image.name + " has shape " + to_string(map.image.shape) +
+                                                              ", must have shape " + to_string(first.shape) + " as " +
+                                                              first.name);
+    }
     std::optional<image_shape> shape;
     if (!plan.xrays.lines.empty()) shape = plan.xrays.spectrum.shape;
     if (!windows.empty()) shape = find_spectrum(files, windows[0]).second.shape;

@@ -246,7 +246,7 @@ TEST_CASE("explore: requests of other pages are refused") {
     const std::string port = std::to_string(s.server.port());
     const auto status = [&](const httplib::Headers& headers) {
         const int get = s.client().Get(s.server.path("/measured"), headers)->status;
-        CHECK(s.post("/save", json::object(), headers)->status == get);
+        CHECK(s.post("/fuse", json::object(), headers)->status == get);
         return get;
     };
     CHECK(status({{"Host", "127.0.0.1:" + port}}) == 200);

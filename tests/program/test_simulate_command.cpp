@@ -48,7 +48,7 @@ TEST_CASE("simulate: every specimen, as the library makes and measures it") {
         const std::string name(entry.name);
         CAPTURE(name);
         CHECK(list.find(name) != std::string::npos);
-        REQUIRE(run(folder, name + " -o scan.h5 --dose 20 --seed 3 --size 24x30") == 0);
+        REQUIRE(run(folder, name + " -o scan.h5 --overwrite --dose 20 --seed 3 --size 24x30") == 0);
         const auto file = folder / "scan.h5";
         const auto s = entry.make(24, 30);
         const auto conditions = at_dose(entry.usual, 20, 3);
