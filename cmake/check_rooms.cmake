@@ -30,7 +30,7 @@ endfunction()
 
 set(faults "")
 file(GLOB_RECURSE headers RELATIVE "${include_dir}" "${include_dir}/*.hpp")
-list(REMOVE_ITEM headers stemfuse.hpp)
+list(REMOVE_ITEM headers stemfuse.hpp spectra.hpp tomography.hpp)
 foreach(header IN LISTS headers)
   find_room("${header}" room)
   if(NOT room)

@@ -1,5 +1,5 @@
-// Everything but input, output and reports: the headers in io/ and report/ need their own libraries and are included
-// one by one.
+// Fusion of maps with a HAADF image. Spectra and tilt series have a header of their own, spectra.hpp and
+// tomography.hpp; the headers in io/, report/ and mpi/ need their own libraries and are included one by one.
 #pragma once
 
 #include <stemfuse/core/array.hpp>
@@ -35,9 +35,7 @@
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/data/threshold_start.hpp>
 #include <stemfuse/elements/atomic_weights.hpp>
-#include <stemfuse/elements/eels_edges.hpp>
 #include <stemfuse/elements/elements.hpp>
-#include <stemfuse/elements/xray_emissions.hpp>
 #include <stemfuse/elements/xray_lines.hpp>
 #include <stemfuse/nonlocal/guided_average.hpp>
 #include <stemfuse/nonlocal/neighbour_search.hpp>
@@ -78,14 +76,11 @@
 #include <stemfuse/recipes/counts.hpp>
 #include <stemfuse/recipes/guided_fusion.hpp>
 #include <stemfuse/recipes/haadf_calibration.hpp>
-#include <stemfuse/recipes/losses.hpp>
 #include <stemfuse/recipes/part_fits.hpp>
 #include <stemfuse/recipes/published.hpp>
 #include <stemfuse/recipes/recipe_observer.hpp>
 #include <stemfuse/recipes/recipe_warning.hpp>
 #include <stemfuse/recipes/residue.hpp>
-#include <stemfuse/recipes/spectra.hpp>
-#include <stemfuse/recipes/tomography.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
 #include <stemfuse/simulate/amorphous_wedge.hpp>
 #include <stemfuse/simulate/antisite_superlattice.hpp>
@@ -114,19 +109,8 @@
 #include <stemfuse/solvers/published_scheme.hpp>
 #include <stemfuse/solvers/stationarity.hpp>
 #include <stemfuse/solvers/stopping.hpp>
-#include <stemfuse/spectra/binned_spectra.hpp>
-#include <stemfuse/spectra/calibrate_axis.hpp>
-#include <stemfuse/spectra/edge_cross_section.hpp>
-#include <stemfuse/spectra/edx_detector.hpp>
-#include <stemfuse/spectra/identify_elements.hpp>
-#include <stemfuse/spectra/loss_signatures.hpp>
 #include <stemfuse/spectra/side_background.hpp>
-#include <stemfuse/spectra/signature_bins.hpp>
-#include <stemfuse/spectra/spectrum_axis.hpp>
-#include <stemfuse/spectra/spectrum_filter.hpp>
-#include <stemfuse/spectra/sum_fit.hpp>
 #include <stemfuse/terms/composed_term.hpp>
-#include <stemfuse/terms/correlated_likelihood.hpp>
 #include <stemfuse/terms/count_likelihood.hpp>
 #include <stemfuse/terms/dualisable_term.hpp>
 #include <stemfuse/terms/gaussian_likelihood.hpp>
@@ -135,7 +119,6 @@
 #include <stemfuse/terms/haadf_response.hpp>
 #include <stemfuse/terms/multi_detector_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
-#include <stemfuse/terms/spectral_likelihood.hpp>
 #include <stemfuse/terms/sum_of_terms.hpp>
 #include <stemfuse/terms/term.hpp>
 #include <stemfuse/testing/properties.hpp>
