@@ -99,7 +99,7 @@ std::vector<map_departure> find_departures(const stack_view<const T>& fused, con
 /// A sentence without its full stop, of a map of this name; empty where it does not depart.
 inline std::string describe(const map_departure& d, const std::string& name) {
     if (!d.departs()) return "";
-    const auto percent = [](double part) { return std::to_string(static_cast<long>(std::lround(100 * part))) + "%"; };
+    const auto percent = [](double part) { return std::to_string(std::lround(100 * part)) + "%"; };
     std::string text = name + ": the fused map departs from the raw one by more than noise allows";
     if (d.raw_mean > 0) text += ": its mean is " + percent(d.fused_mean / d.raw_mean) + " of the raw one's";
     if (d.area > 0) {

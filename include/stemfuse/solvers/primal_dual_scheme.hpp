@@ -130,7 +130,8 @@ struct primal_dual_scheme {
         }
         if (!std::isfinite(now.at.total)) restart(f, s, x, exec);
         s.stationarity = measure(f, s, x, exec).measure;
-        if (++s.refused % 2 == 0 && s.refused <= 10) shorten(s, T(2));
+        ++s.refused;
+        if (s.refused % 2 == 0 && s.refused <= 10) shorten(s, T(2));
     }
 
     /// Bytes that a solve allocates beyond x, but for some rows: six stacks, the prior's duals twice, the HAADF term's

@@ -275,7 +275,11 @@ void serve_reader(const std::filesystem::path& path, int in, int out, Open&& ope
                             throw read_error(path.string(), "has no spectra that are read");
                         }
                     };
-                    scalar_size == sizeof(float) ? send(float()) : send(double());
+                    if (scalar_size == sizeof(float)) {
+                        send(float());
+                    } else {
+                        send(double());
+                    }
                 },
                 *reader);
         });

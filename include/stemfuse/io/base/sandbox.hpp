@@ -79,11 +79,11 @@ inline void answer_system_call(int, siginfo_t* info, void* context) {
     result = static_cast<std::remove_reference_t<decltype(result)>>(answer);
 }
 
-inline constexpr sock_filter load(std::size_t offset) {
+constexpr sock_filter load(std::size_t offset) {
     return {BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<std::uint32_t>(offset)};
 }
-inline constexpr sock_filter give(std::uint32_t verdict) { return {BPF_RET | BPF_K, 0, 0, verdict}; }
-inline constexpr std::size_t low_word(std::size_t argument) {
+constexpr sock_filter give(std::uint32_t verdict) { return {BPF_RET | BPF_K, 0, 0, verdict}; }
+constexpr std::size_t low_word(std::size_t argument) {
     return offsetof(seccomp_data, args) + 8 * argument;  // both processors are little-endian
 }
 

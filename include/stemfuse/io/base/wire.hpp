@@ -1,6 +1,7 @@
 // What a file holds, as bytes from one process to another, and back with every length checked.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -90,7 +91,8 @@ private:
     template <class N>
         requires std::is_arithmetic_v<N>
     void take(N& number) {
-        std::memcpy(&number, next(sizeof number).data(), sizeof number);
+        const auto bytes = next(sizeof number);
+        std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(&number));
     }
     void take(std::string& text) { text = next(length()); }
     template <class V, std::size_t N>

@@ -158,7 +158,8 @@ inline std::string parent_of(const std::string& path) {
 
 // The name of an array by its path: that of its group where its own says nothing.
 inline std::string telling_name(const std::string& path) {
-    const std::string own = lower_case(last_part(path)), parent = last_part(parent_of(path));
+    const std::string own = lower_case(last_part(path));
+    std::string parent = last_part(parent_of(path));
     for (const std::string_view general :
          {"data", "image", "array", "signal", "values", "counts", "intensity", "map"}) {
         if (own == general && !parent.empty()) return parent;

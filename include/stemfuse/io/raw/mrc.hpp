@@ -104,7 +104,8 @@ private:
         contents_.format = std::string("MRC") + (order_ == std::endian::big ? ", big-endian" : ", little-endian");
         image_info like;
         like.name = like.label = one_line(input_.stem());
-        array_content content = content_of(contents_, {like.label, shape, type_name(type_), ""}, axes, {}, like);
+        array_content content =
+            content_of(contents_, {like.label, shape, type_name(type_), ""}, std::move(axes), {}, like);
         if (!content.reason.empty()) contents_.others.push_back({like.label, content.reason, shape});
         contents_.images = std::move(content.images);
         for (std::size_t k = 0; k < contents_.images.size(); ++k) contents_.images[k].index = k;
