@@ -20,6 +20,7 @@ EXCEPTIONS = {
     "py4DSTEM_size2x3x4x5.h5": "four dimensions: we leave it out",
     "with_lists_etc.hdf5": "one dimension: we leave it out",
     "example2_v3.1.hspy": "one dimension: we leave it out",
+    "NCEM_STO_HAADF_only.emd": "its axes are named Y, X and lie in this order; HyperSpy turns every image of this format round",
 }
 
 
