@@ -142,7 +142,7 @@ TEST_CASE("the element that a label names") {
         // None of these names one element.
         {"In focus", ""},
         {"OK", ""},
-        {"No. 5", "No"},
+        {"No. 5", ""},
         {"Fe_background", ""},
         {"Fe Ka error", ""},
         {"Sc Dy O", ""},
