@@ -1,6 +1,7 @@
 // Counts of each element in a pixel as a weighted sum of its channels: overlapping lines separated, errors known.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
