@@ -5,7 +5,7 @@ cmake_minimum_required(VERSION 3.25)
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH source_dir)
 set(include_dir "${source_dir}/include/stemfuse")
 
-set(rooms core simd elements operators nonlocal terms priors solvers data counts io/base spectra tomography quantify recipes
+set(rooms core simd elements operators nonlocal terms priors solvers data counts io/base io/guard spectra tomography quantify recipes
           quality testing simulate io/dm io/hdf5 io/numpy io/raw io/tiff io/velox io/record io report/figure report mpi)
 set(owner_of_xtensor core)
 set(owner_of_hdf5.h io/hdf5)

@@ -18,9 +18,9 @@
 
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/io/base/byte_source.hpp>
-#include <stemfuse/io/base/sha256.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
 #include <stemfuse/io/describe.hpp>
+#include <stemfuse/io/guard/sha256.hpp>
 #include <stemfuse/io/record/parameters_json.hpp>
 
 #include "options.hpp"

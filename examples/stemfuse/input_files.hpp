@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/io/base/sha256.hpp>
+#include <stemfuse/io/guard/sha256.hpp>
 #include <stemfuse/io/image_choice.hpp>
 #include <stemfuse/io/image_file.hpp>
 #include <stemfuse/io/record/record.hpp>

@@ -10,7 +10,7 @@
 
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/io/base/array_info.hpp>
-#include <stemfuse/io/base/output_transaction.hpp>
+#include <stemfuse/io/guard/output_transaction.hpp>
 #include <stemfuse/io/record/parameters_json.hpp>
 
 #include "options.hpp"

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include <stemfuse/elements/atomic_weights.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/io/hdf5/hdf5_writer.hpp>
 #include <stemfuse/io/numpy/npz.hpp>
 #include <stemfuse/simulate/catalogue.hpp>

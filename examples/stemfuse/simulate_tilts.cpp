@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
-#include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/io/hdf5/hdf5_writer.hpp>
 #include <stemfuse/io/numpy/npz.hpp>
 #include <stemfuse/simulate/tilt_series.hpp>

@@ -12,9 +12,9 @@
 #include <nlohmann/json.hpp>
 
 #include <stemfuse/core/column_stream.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
-#include <stemfuse/io/base/sha256.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
+#include <stemfuse/io/guard/sha256.hpp>
 #include <stemfuse/io/hdf5/hdf5_writer.hpp>
 #include <stemfuse/io/tilts/mrc_writer.hpp>
 #include <stemfuse/recipes/tomography.hpp>

@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include <stemfuse/io/base/sha256.hpp>
+#include <stemfuse/io/guard/sha256.hpp>
 #include <stemfuse/io/image_file.hpp>
 
 #include "program/session.hpp"

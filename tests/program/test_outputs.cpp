@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include <stemfuse/io/base/output_transaction.hpp>
-#include <stemfuse/io/base/sha256.hpp>
+#include <stemfuse/io/guard/output_transaction.hpp>
+#include <stemfuse/io/guard/sha256.hpp>
 #include <stemfuse/io/image_file.hpp>
 #include <stemfuse/io/numpy/npz.hpp>
 #include <stemfuse/io/record/parameters_json.hpp>

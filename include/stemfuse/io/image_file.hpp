@@ -13,10 +13,10 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/base/array_info.hpp>
-#include <stemfuse/io/base/child_reader.hpp>
 #include <stemfuse/io/base/file_format.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/dm/dm.hpp>
+#include <stemfuse/io/guard/child_reader.hpp>
 #include <stemfuse/io/numpy/numpy_images.hpp>
 #include <stemfuse/io/raw/csv.hpp>
 #include <stemfuse/io/raw/mrc.hpp>

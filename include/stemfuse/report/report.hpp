@@ -14,7 +14,7 @@
 #include <variant>
 #include <vector>
 
-#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/io/record/record.hpp>
 #include <stemfuse/report/figure/figure_column.hpp>
 #include <stemfuse/report/history_chart.hpp>

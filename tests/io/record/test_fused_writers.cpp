@@ -9,7 +9,7 @@
 
 #include <tiffio.h>
 
-#include <stemfuse/io/base/sha256.hpp>
+#include <stemfuse/io/guard/sha256.hpp>
 #include <stemfuse/io/hdf5/hspy.hpp>
 #include <stemfuse/io/image_file.hpp>
 #include <stemfuse/io/record/fused_npz.hpp>

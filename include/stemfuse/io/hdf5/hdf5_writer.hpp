@@ -10,9 +10,9 @@
 #include <vector>
 
 #include <stemfuse/core/array.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/base/calibration.hpp>
 #include <stemfuse/io/base/parameter.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/io/hdf5/hdf5_handle.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io::detail {

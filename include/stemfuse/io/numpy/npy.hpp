@@ -10,9 +10,9 @@
 #include <string>
 
 #include <stemfuse/core/array.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/base/byte_source.hpp>
 #include <stemfuse/io/base/stored_numbers.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/io/numpy/npy_header.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {

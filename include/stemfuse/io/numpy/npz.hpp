@@ -18,8 +18,8 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/io/base/array_info.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/base/byte_source.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/io/numpy/npy.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/io/hdf5/hdf5_writer.hpp>
 #include <stemfuse/io/record/record.hpp>
 

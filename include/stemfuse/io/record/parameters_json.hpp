@@ -11,7 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <stemfuse/io/base/output_transaction.hpp>
+#include <stemfuse/io/guard/output_transaction.hpp>
 #include <stemfuse/io/record/record.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {

@@ -15,8 +15,8 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/base/calibration.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 

@@ -11,7 +11,7 @@
 #include <string>
 
 #include <stemfuse/core/array.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 

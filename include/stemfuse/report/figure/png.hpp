@@ -14,7 +14,7 @@
 
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/report/figure/rgb_image.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <stemfuse/core/check.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/io/record/record.hpp>
 #include <stemfuse/report/figure/figure_column.hpp>
 

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include <stemfuse/io/base/atomic_file.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
 
 #include "io/scratch.hpp"
 

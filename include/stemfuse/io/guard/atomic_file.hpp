@@ -14,7 +14,7 @@
 #include <system_error>
 
 #include <stemfuse/core/error.hpp>
-#include <stemfuse/io/base/file_lock.hpp>
+#include <stemfuse/io/guard/file_lock.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 

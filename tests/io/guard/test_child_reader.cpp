@@ -13,7 +13,7 @@
 #include <string>
 #include <variant>
 
-#include <stemfuse/io/base/child_reader.hpp>
+#include <stemfuse/io/guard/child_reader.hpp>
 
 #include "io/scratch.hpp"
 

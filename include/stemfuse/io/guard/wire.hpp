@@ -115,8 +115,8 @@ private:
 
 namespace detail {
 
-template <class Part, class Whole>
-concept is_a = std::same_as<std::remove_const_t<Part>, Whole>;
+template <class Part, class... Wholes>
+concept is_one_of = (std::same_as<std::remove_const_t<Part>, Wholes> || ...);
 
 }  // namespace detail
 
@@ -124,49 +124,31 @@ concept is_a = std::same_as<std::remove_const_t<Part>, Whole>;
 /// transfer(wire, parts) sends the members of a struct by a wire_writer, or fills them by a wire_reader (then it throws
 /// wire_error). The bindings name every member: a new one does not compile until it is here, too.
 /// @{
-template <class Wire, detail::is_a<axis_calibration> P>
+template <class Wire, detail::is_one_of<axis_calibration, pixel_calibration, energy_window> P>
 void transfer(Wire& wire, P& parts) {
-    auto& [pixel, unit] = parts;
-    wire(pixel, unit);
+    auto& [first, second] = parts;
+    wire(first, second);
 }
 
-template <class Wire, detail::is_a<pixel_calibration> P>
+template <class Wire, detail::is_one_of<intensity_calibration, left_out> P>
 void transfer(Wire& wire, P& parts) {
-    auto& [x, y] = parts;
-    wire(x, y);
+    auto& [first, second, third] = parts;
+    wire(first, second, third);
 }
 
-template <class Wire, detail::is_a<intensity_calibration> P>
-void transfer(Wire& wire, P& parts) {
-    auto& [scale, offset, unit] = parts;
-    wire(scale, offset, unit);
-}
-
-template <class Wire, detail::is_a<image_info> P>
+template <class Wire, detail::is_one_of<image_info> P>
 void transfer(Wire& wire, P& parts) {
     auto& [name, label, element, shape, frames, type, scale, intensity, place, index, background] = parts;
     wire(name, label, element, shape, frames, type, scale, intensity, place, index, background);
 }
 
-template <class Wire, detail::is_a<spectrum_info> P>
+template <class Wire, detail::is_one_of<spectrum_info> P>
 void transfer(Wire& wire, P& parts) {
     auto& [name, unit, first, last, channels, detectors, frames, shape, type, scale, places, resolution, index] = parts;
     wire(name, unit, first, last, channels, detectors, frames, shape, type, scale, places, resolution, index);
 }
 
-template <class Wire, detail::is_a<energy_window> P>
-void transfer(Wire& wire, P& parts) {
-    auto& [low, high] = parts;
-    wire(low, high);
-}
-
-template <class Wire, detail::is_a<left_out> P>
-void transfer(Wire& wire, P& parts) {
-    auto& [name, reason, shape] = parts;
-    wire(name, reason, shape);
-}
-
-template <class Wire, detail::is_a<file_contents> P>
+template <class Wire, detail::is_one_of<file_contents> P>
 void transfer(Wire& wire, P& parts) {
     auto& [format, images, spectra, others, warnings] = parts;
     wire(format, images, spectra, others, warnings);

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include <stemfuse/core/error.hpp>
-#include <stemfuse/io/base/atomic_file.hpp>
-#include <stemfuse/io/base/file_lock.hpp>
-#include <stemfuse/io/base/sha256.hpp>
+#include <stemfuse/io/guard/atomic_file.hpp>
+#include <stemfuse/io/guard/file_lock.hpp>
+#include <stemfuse/io/guard/sha256.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
