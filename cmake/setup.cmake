@@ -52,7 +52,8 @@ function(list_missing_debian_packages)
   set(packages libxtensor-dev libxtensor-blas-dev libopenblas-dev libhdf5-dev libtiff-dev libpng-dev libzip-dev
                nlohmann-json3-dev libssl-dev libcli11-dev)
   if(goal STREQUAL "test")
-    list(APPEND packages doctest-dev libcpp-httplib-dev pkg-config libopenmpi-dev openmpi-bin python3-h5py python3-tifffile)
+    list(APPEND packages doctest-dev libcpp-httplib-dev pkg-config libopenmpi-dev openmpi-bin python3-h5py python3-tifffile
+                pybind11-dev python3-dev python3-numpy)
   endif()
   set(missing "")
   foreach(package IN LISTS packages)
