@@ -44,6 +44,8 @@ TEST_CASE("published: images are scaled, the image is re-projected, an observer 
     CHECK(calls == 5);
     CHECK(last == 1);
     CHECK(fused.lambda_haadf == 1.0 / 3);
+    // It keeps no level, which is no departure.
+    for (const auto& w : fused.warnings) CHECK_FALSE(std::holds_alternative<map_departs>(w));
     // sum of w_i x_i^gamma with w = Z / mean(Z).
     const double z[] = {27, 25, 8};
     for (std::size_t p = 0; p < fused.projected.size(); p += 97) {

@@ -72,17 +72,24 @@ inline double excursions(double u, double s, std::size_t ny, std::size_t nx) {
            0.5 * std::erfc(u / std::numbers::sqrt2);
 }
 
-inline double disagreement_threshold(const disagreement_options& options, std::size_t ny, std::size_t nx) {
+// What a smooth standard normal field exceeds somewhere, up or down, in any of the fields that these windows make, with
+// this probability.
+inline double excursion_threshold(const std::vector<double>& windows, double probability, std::size_t ny,
+                                  std::size_t nx) {
     double low = 1, high = 40;
     for (int step = 0; step < 60; ++step) {
         const double u = (low + high) / 2;
         double expected = 0;
-        for (const auto* windows : {&options.windows, &options.fine_windows}) {
-            for (const double s : *windows) expected += 2 * excursions(u, s, ny, nx);
-        }
-        (expected > options.false_alarms ? low : high) = u;
+        for (const double s : windows) expected += 2 * excursions(u, s, ny, nx);
+        (expected > probability ? low : high) = u;
     }
     return high;
+}
+
+inline double disagreement_threshold(const disagreement_options& options, std::size_t ny, std::size_t nx) {
+    std::vector<double> windows = options.windows;
+    windows.insert(windows.end(), options.fine_windows.begin(), options.fine_windows.end());
+    return excursion_threshold(windows, options.false_alarms, ny, nx);
 }
 
 // Raises what was found to what these windows find.

@@ -216,7 +216,7 @@ count_recipe_result<T> count_recipe(const image_view<const T>& haadf, const stac
     const xt::xtensor<T, 3> raw =
         result.mended(as_view(std::as_const(result.counts)), as_view(std::as_const(result.background))) -
         result.background;
-    for (auto& warning : departures_of<T>(as_view(std::as_const(result.maps)), as_view(raw), exec))
+    for (auto& warning : departures_of<T>(as_view(std::as_const(result.maps)), as_view(raw), {}, exec))
         result.warnings.push_back(std::move(warning));
     if (o.factors) {
         result.composition->fractions = composition_maps(result.maps, *o.factors, {}, exec);

@@ -115,8 +115,10 @@ auto fuse_published(const H& haadf, const M& maps, const published_options& opti
         as_view(std::as_const(result.scaled_haadf)), as_view(std::as_const(result.scaled_maps)), options, result.maps,
         result.projected, exec, observer);
     if (result.reason == stop_reason::observer) throw cancelled();
+    // The scheme keeps no level, and takes `background` of every pixel for no signal.
     for (auto& warning :
-         departures_of<T>(as_view(std::as_const(result.maps)), as_view(std::as_const(result.scaled_maps)), exec))
+         departures_of<T>(as_view(std::as_const(result.maps)), as_view(std::as_const(result.scaled_maps)),
+                          {.rescaled = true, .max_offset = options.background}, exec))
         result.warnings.push_back(std::move(warning));
     return result;
 }

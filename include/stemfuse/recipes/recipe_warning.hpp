@@ -69,14 +69,14 @@ struct map_departs {
 using recipe_warning = std::variant<haadf_moved, haadf_not_moved, haadf_drifted, faint_element, counts_disagree,
                                     haadf_left_out, pixels_left_out, map_departs>;
 
-/// A warning for every fused map that departs from its raw one, less its background, both (n, n_y, n_x) in one unit.
-/// None for images of fewer than 3 rows or columns. Throws what find_departures() does.
+/// A warning for every fused map that departs from its raw one, less its background, both (n, n_y, n_x). None for
+/// images of fewer than 3 rows or columns. Throws what find_departures() does.
 template <scalar T>
 std::vector<recipe_warning> departures_of(const stack_view<const T>& fused, const stack_view<const T>& raw,
-                                          const execution& exec) {
+                                          const departure_options& options, const execution& exec) {
     std::vector<recipe_warning> warnings;
     if (raw.shape[1] < 3 || raw.shape[2] < 3) return warnings;
-    const auto found = find_departures<T>(fused, raw, {}, exec);
+    const auto found = find_departures<T>(fused, raw, options, exec);
     for (std::size_t i = 0; i < found.size(); ++i) {
         if (found[i].departs()) warnings.push_back(map_departs{i, found[i]});
     }
