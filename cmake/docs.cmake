@@ -1,5 +1,6 @@
 # cmake -P cmake/docs.cmake
-# Makes the reference by doxygen (1.9.4 in Debian 12) into build/docs/html. A warning is an error.
+# Makes the reference by doxygen (1.9.4 in Debian 12) into build/docs/html. A warning is an error. The pictures of the tutorial
+# are drawn again where the Python module and example_tutorial_scheme are built, in build/<any>, and the measurements are there.
 cmake_minimum_required(VERSION 3.25)
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH source_dir)
 set(out_dir "${source_dir}/build/docs")
@@ -9,11 +10,27 @@ if(NOT doxygen)
 endif()
 file(GLOB_RECURSE rooms "${source_dir}/include/stemfuse/README.md" "${source_dir}/include/stemfuse/*/README.md")
 list(JOIN rooms "\" \"" rooms)
+set(tutorial "${source_dir}/examples/tutorial")
+file(GLOB module "${source_dir}/build/*/examples/python/stemfuse*.so")
+file(GLOB scheme "${source_dir}/build/*/examples/example_tutorial_scheme")
+find_program(python NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)
+if(module AND scheme AND python)
+  list(GET module 0 module)
+  list(GET scheme 0 scheme)
+  cmake_path(GET module PARENT_PATH module)
+  execute_process(COMMAND "${CMAKE_COMMAND}" -E env "PYTHONPATH=${module}" "${python}" "${tutorial}/pictures.py" -o "${tutorial}"
+                          --scheme "${scheme}" RESULT_VARIABLE failed OUTPUT_QUIET)
+  message(STATUS "pictures of the tutorial: drawn again (result ${failed})")
+else()
+  message(STATUS "pictures of the tutorial: as they are, the Python module and example_tutorial_scheme are not built")
+endif()
 file(MAKE_DIRECTORY "${out_dir}")
 file(WRITE "${out_dir}/Doxyfile" "PROJECT_NAME = stemfuse
 PROJECT_BRIEF = \"Fused multi-modal electron microscopy, a header-only C++20 library\"
 OUTPUT_DIRECTORY = \"${out_dir}\"
-INPUT = \"${source_dir}/include\" \"${source_dir}/CONTRIBUTING.md\" \"${source_dir}/examples/guide.md\"
+INPUT = \"${source_dir}/include\" \"${source_dir}/CONTRIBUTING.md\" \"${source_dir}/examples/guide.md\" \"${tutorial}/README.md\"
+IMAGE_PATH = \"${tutorial}\"
+USE_MATHJAX = YES
 FILE_PATTERNS = *.hpp *.md
 USE_MDFILE_AS_MAINPAGE = \"${source_dir}/examples/guide.md\"
 RECURSIVE = YES
@@ -22,7 +39,7 @@ EXAMPLE_PATH = \"${source_dir}/examples\"
 FULL_PATH_NAMES = YES
 STRIP_FROM_PATH = \"${source_dir}/include\" \"${source_dir}\"
 STRIP_FROM_INC_PATH = \"${source_dir}/include\"
-FILTER_PATTERNS = *.hpp=\"sed 's/::inline STEMFUSE_ABI//'\"
+FILTER_PATTERNS = *.hpp=\"sed 's/::inline STEMFUSE_ABI//'\" *.md=\"sed -E -f '${source_dir}/cmake/docs_pages.sed'\"
 MACRO_EXPANSION = YES
 EXPAND_ONLY_PREDEF = YES
 PREDEFINED = DOXYGEN [[gnu::flatten]]= [[gnu::always_inline]]= __attribute__(x)=
