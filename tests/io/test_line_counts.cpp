@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/io/binned_spectra.hpp>
 #include <stemfuse/io/line_counts.hpp>
 
 #include "io/dm_writer.hpp"
@@ -77,6 +78,47 @@ struct cube {
 };
 
 }  // namespace
+
+TEST_CASE("spectra in two passes: their sum, then bins and filtered amounts, whatever the format") {
+    const scratch::folder dir;
+    const cube c;
+    c.write_hdf5(dir / "a.h5");
+    c.write_hspy(dir / "a.hspy");
+    c.write_dm(dir / "a.dm4");
+    scratch::write(dir / "a.raw", {reinterpret_cast<const char*>(c.counts.data()), c.counts.size()});
+    scratch::write(dir / "a.rpl",
+                   "width 5\nheight 3\ndepth 400\noffset 0\ndata-length 1\ndata-type unsigned\n"
+                   "byte-order dont-care\nrecord-by vector\ndepth-origin -0.1\ndepth-scale 0.01\n"
+                   "depth-units keV\nsignal EDS\n");
+    std::vector<double> sum(n);
+    for (std::size_t i = 0; i < c.counts.size(); ++i) sum[i % n] += c.counts[i];
+    const auto signatures = fit_sum_spectrum(sum, {first, step, n}, {"O", "Al", "Si"}, {});
+    spectrum_binner<double> binner(signatures, {ny, nx}, 16);
+    for (std::size_t p = 0; p < ny * nx; ++p) binner.add_spectrum(p / nx, p % nx, c.counts.data() + p * n);
+    const auto expected = std::move(binner).result();
+    const auto near = [](const xt::xtensor<double, 3>& a, const xt::xtensor<double, 3>& b) {
+        return xt::amax(xt::abs(a - b))() <= 1e-5 * xt::amax(xt::abs(b))();  // weights are floats
+    };
+    for (const std::string name : {"a.h5", "a.hspy", "a.dm4", "a.rpl"}) {
+        for (const bool guarded : {false, true}) {
+            CAPTURE(name);
+            CAPTURE(guarded);
+            const io::image_file file(dir / name, {.guarded = guarded});
+            REQUIRE(file.contents().spectra.size() == 1);
+            const auto& s = file.contents().spectra[0];
+            CHECK(file.read_sum_spectrum(s) == sum);
+            const auto binned = io::read_binned_spectra<double>(file, s, signatures, 16);
+            CHECK(binned.counts == expected.counts);
+            CHECK(near(binned.filtered, expected.filtered));
+            CHECK(near(binned.variance, expected.variance));
+            CHECK(near(io::read_filtered_spectra<double>(file, s, spectrum_filter(signatures)), expected.filtered));
+            support::check_throws<value_error>(
+                [&] { file.read_channel_sums<double>(s, io::channel_weights(2, n + 1)); }, "weights: has 802");
+            support::check_throws<value_error>([&] { file.read_channel_sums<double>(s, io::channel_weights(0, n)); },
+                                               "weights: is 0");
+        }
+    }
+}
 
 TEST_CASE_TEMPLATE("windows of spectrum images in HDF5, hspy and DM files", T, float, double) {
     const scratch::folder dir;

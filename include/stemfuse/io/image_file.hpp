@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <filesystem>
 #include <iterator>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/base/array_info.hpp>
+#include <stemfuse/io/base/channel_sums.hpp>
 #include <stemfuse/io/base/file_format.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/dm/dm.hpp>
@@ -180,6 +182,46 @@ public:
                 }
             },
             reader_);
+    }
+
+private:
+    // f of a reader of spectra. Throws read_error for one that has none.
+    template <class F>
+    auto with_spectra(F&& f) const -> decltype(f(std::declval<const child_reader&>())) {
+        return std::visit(
+            [&]<class Reader>(const Reader& reader) -> decltype(f(std::declval<const child_reader&>())) {
+                if constexpr (spectrum_reader<Reader> || std::same_as<Reader, child_reader>) {
+                    return f(reader);
+                } else {
+                    throw read_error(path_.string(), "has no spectra that are read");
+                }
+            },
+            reader_);
+    }
+
+public:
+    /// The sum of all spectra of a spectrum of contents(): a number a channel. Throws read_error.
+    std::vector<double> read_sum_spectrum(const spectrum_info& spectrum) const {
+        return with_spectra([&](const auto& reader) {
+            if constexpr (requires { reader.read_sum_spectrum(spectrum); }) {
+                return reader.read_sum_spectrum(spectrum);
+            } else {
+                return sum_spectrum_of(reader, spectrum);
+            }
+        });
+    }
+
+    /// Weighted sums of the channels of every pixel, (n_sums, n_y, n_x), in one pass and without a cube. Throws
+    /// value_error for weights that do not fit (see require_weights()), and read_error.
+    template <scalar T>
+    xt::xtensor<T, 3> read_channel_sums(const spectrum_info& spectrum, const channel_weights& weights) const {
+        return with_spectra([&](const auto& reader) {
+            if constexpr (requires { reader.template read_channel_sums<T>(spectrum, weights); }) {
+                return reader.template read_channel_sums<T>(spectrum, weights);
+            } else {
+                return channel_sums_of<T>(reader, spectrum, weights);
+            }
+        });
     }
 
 private:

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/io/base/channel_sums.hpp>
 #include <stemfuse/io/velox/velox.hpp>
 
 #include "io/h5_builder.hpp"
@@ -145,6 +146,16 @@ TEST_CASE_TEMPLATE("event streams become maps of windows", T, float, double) {
     CHECK(xt::xtensor<T, 2>(xt::view(maps, 0, xt::all(), xt::all())) == xt::xtensor<T, 2>{{3, 2, 0}, {0, 0, 1}});
     CHECK(xt::xtensor<T, 2>(xt::view(maps, 1, xt::all(), xt::all())) == xt::xtensor<T, 2>{{1, 0, 0}, {0, 0, 0}});
     CHECK(xt::xtensor<T, 2>(xt::view(maps, 2, xt::all(), xt::all())) == xt::xtensor<T, 2>{{4, 2, 0}, {1, 0, 2}});
+    // The same counts number by number. The first channel of all is -20 eV, and 49 are 1 keV.
+    io::channel_weights weights(2, eds.channels);
+    for (std::size_t c = 0; c < eds.channels; ++c) weights(0, c) = 1, weights(1, c) = static_cast<float>(c);
+    const auto sums = io::channel_sums_of<T>(reader, eds, weights);
+    const auto sum = io::sum_spectrum_of(reader, eds);
+    double all = 0, moment = 0;
+    for (std::size_t c = 0; c < sum.size(); ++c) all += sum[c], moment += sum[c] * static_cast<double>(c);
+    CHECK(xt::xtensor<T, 2>(xt::view(sums, 0)) == xt::xtensor<T, 2>(xt::view(maps, 2)));
+    CHECK(all == xt::sum<double>(xt::view(maps, 2))());
+    CHECK(xt::sum<double>(xt::view(sums, 1))() == moment);
     support::check_throws<value_error>([&] { reader.read_windows<T>(eds, {}); },
                                        "windows: has 0 windows, must have 1 to 64");
     support::check_throws<value_error>([&] { reader.read_windows<T>(eds, windows(65, {1, 2})); }, "has 65");
@@ -196,6 +207,10 @@ TEST_CASE("EELS spectrum images of version 13 become maps of windows") {
     CHECK(maps(0, 1, 2) == (19 + 21) * 0.25 - 2);
     CHECK(maps(0, 0, 0) == (2 + 4) * 0.25 - 2);
     CHECK(maps(1, 1, 2) == 0);
+    io::channel_weights weights(1, 4);
+    weights(0, 1) = weights(0, 2) = 1;
+    CHECK(xt::xtensor<double, 2>(xt::view(io::channel_sums_of<double>(reader, early, weights), 0)) ==
+          xt::xtensor<double, 2>(xt::view(maps, 0)));
 }
 
 TEST_CASE("before version 11 labels stand in other places") {

@@ -120,6 +120,21 @@ public:
         return maps;
     }
 
+    /// See spectrum_reader.
+    template <class F>
+    void for_spectra(const spectrum_info& spectrum, F&& f) const {
+        const stored& data = spectra_.at(spectrum.index);
+        const std::size_t energy = data.layout.energy.value(), nx = spectrum.shape[1];
+        std::vector<std::size_t> strides(data.shape.size(), 1);
+        for (std::size_t d = strides.size(); d-- > 1;) strides[d - 1] = strides[d] * data.shape[d];
+        const auto at = [&](std::uint64_t i, std::size_t d) { return i / strides[d] % data.shape[d]; };
+        auto source = input_.open();
+        source.skip(data.offset);
+        read_numbers<double>(source, data.type, strides[0] * data.shape[0], [&](std::uint64_t i, double v) {
+            if (v != 0) f(at(i, data.layout.y) * nx + at(i, data.layout.x), at(i, energy), v);
+        });
+    }
+
 private:
     struct stored {
         stored_type type;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/io/base/byte_source.hpp>
+#include <stemfuse/io/base/channel_sums.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/guard/child_process.hpp>
 #include <stemfuse/io/guard/child_server.hpp>
@@ -78,7 +80,36 @@ public:
         return result;
     }
 
+    /// As image_file has it.
+    std::vector<double> read_sum_spectrum(const spectrum_info& spectrum) const {
+        wire_writer wire;
+        wire(static_cast<std::uint8_t>(detail::child_request::sum_spectrum), std::uint8_t{sizeof(double)}, spectrum);
+        xt::xtensor<double, 1> result;
+        ask(wire.bytes, spectrum.shape, std::array<std::size_t, 1>{spectrum.channels}, result, cube_bytes(spectrum));
+        return {result.begin(), result.end()};
+    }
+
+    /// As image_file has it.
+    template <scalar T>
+    xt::xtensor<T, 3> read_channel_sums(const spectrum_info& spectrum, const channel_weights& weights) const {
+        wire_writer wire;
+        wire(static_cast<std::uint8_t>(detail::child_request::channel_sums), static_cast<std::uint8_t>(sizeof(T)),
+             spectrum, weights);
+        xt::xtensor<T, 3> result;
+        ask(wire.bytes, spectrum.shape, stack_shape{weights.sums, spectrum.shape[0], spectrum.shape[1]}, result,
+            cube_bytes(spectrum));
+        return result;
+    }
+
 private:
+    // What a whole cube of these spectra takes: all of it may have to be inflated, whatever the file's size.
+    static std::uint64_t cube_bytes(const spectrum_info& s) {
+        constexpr double most = 1e12;  // a listing that announces more gets no more time for it
+        const double bytes = static_cast<double>(s.shape[0]) * static_cast<double>(s.shape[1]) *
+                             static_cast<double>(s.channels) * static_cast<double>(s.detectors);
+        return static_cast<std::uint64_t>(std::min(bytes, most));
+    }
+
     struct state {
         state(const std::filesystem::path& of, const child_limits& given, detail::child_process running)
             : path(of), limits(given), child(std::move(running)) {}
@@ -93,10 +124,11 @@ private:
     };
 
     // Allows what the next answer may take, and waits for it.
-    std::string wait(std::uint64_t most, std::uint64_t result_bytes) const {
+    std::string wait(std::uint64_t most, std::uint64_t result_bytes, std::uint64_t cube_bytes = 0) const {
         auto& s = *state_;
         constexpr double bytes_a_second = 2e7;  // below the pace of any format: only what hangs meets the limit
-        const double seconds = s.limits.seconds + static_cast<double>(s.file_size + 4 * result_bytes) / bytes_a_second;
+        const double seconds =
+            s.limits.seconds + static_cast<double>(s.file_size + 4 * result_bytes + cube_bytes) / bytes_a_second;
         s.seconds_given += seconds;  // the system counts from the child's start
         s.child.allow({s.address_space + s.limits.memory + 2 * s.file_size + 6 * result_bytes,
                        static_cast<std::uint64_t>(s.seconds_given) + 1});
@@ -124,7 +156,8 @@ private:
     }
 
     template <class Shape, class Result>
-    void ask(const std::string& request, const image_shape& shape, const Shape& result_shape, Result& result) const {
+    void ask(const std::string& request, const image_shape& shape, const Shape& result_shape, Result& result,
+             std::uint64_t cube_bytes = 0) const {
         const std::lock_guard lock(state_->mutex);
         using T = typename Result::value_type;
         constexpr std::uint64_t most = std::uint64_t{1} << 40;
@@ -135,7 +168,7 @@ private:
             bytes *= n;
         }
         state_->child.send(request);
-        const std::string answer = wait(bytes + 65536, bytes);
+        const std::string answer = wait(bytes + 65536, bytes, cube_bytes);
         wire_reader wire(answer);
         check([&] {
             std::uint8_t kind = 0;

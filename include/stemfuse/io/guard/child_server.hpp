@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/io/base/channel_sums.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/io/guard/child_process.hpp>
 #include <stemfuse/io/guard/sandbox.hpp>
@@ -23,7 +24,7 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io::detail {
 
-enum class child_request : std::uint8_t { image, windows };
+enum class child_request : std::uint8_t { image, windows, sum_spectrum, channel_sums };
 enum class child_answer : std::uint8_t { good, read_failure, value_failure, no_memory };
 
 // Reads `count` bytes; false where they end before.
@@ -61,6 +62,29 @@ std::string message_of(Work&& work) {
     return std::move(wire.bytes);
 }
 
+// Puts what a request asks of spectra into `wire`, by add(values).
+template <class T, class Reader, class Add>
+void answer_spectra(const Reader& reader, child_request what, wire_reader& request, Add&& add) {
+    spectrum_info spectrum;
+    request(spectrum);
+    if constexpr (spectrum_reader<Reader>) {
+        if (what == child_request::sum_spectrum) {
+            const auto sum = sum_spectrum_of(reader, spectrum);
+            return add(std::vector<T>(sum.begin(), sum.end()));
+        }
+        if (what == child_request::channel_sums) {
+            channel_weights weights;
+            request(weights);
+            return add(channel_sums_of<T>(reader, spectrum, weights));
+        }
+        std::vector<energy_window> windows;
+        request(windows);
+        add(reader.template read_windows<T>(spectrum, windows));
+    } else {
+        throw read_error("", "has no spectra that are read");
+    }
+}
+
 // Puts the pixels that a request asks for, as they are in memory, into `wire`.
 template <class T, class Reader>
 void answer_request(const Reader& reader, child_request what, wire_reader& request, wire_writer& wire) {
@@ -74,21 +98,18 @@ void answer_request(const Reader& reader, child_request what, wire_reader& reque
         add(reader.template read<T>(image, static_cast<frame_choice>(frames)));
         return;
     }
-    spectrum_info spectrum;
-    std::vector<energy_window> windows;
-    request(spectrum, windows);
-    if constexpr (requires { reader.template read_windows<T>(spectrum, windows); }) {
-        add(reader.template read_windows<T>(spectrum, windows));
-    } else {
-        throw read_error("", "has no spectra that are read");
-    }
+    answer_spectra<T>(reader, what, request, add);
 }
 
 // In the child: lists the file, then waits for requests and answers them, until the parent closes. open(path) gives a
 // variant of readers.
 template <class Open>
 void serve_reader(const std::filesystem::path& path, int in, int out, Open&& open) {
-    const auto answer = [&](auto&& work) { return write_fully(out, framed(message_of(work))); };
+    const auto answer = [&](auto&& work) {
+        const std::string message = message_of(work);  // it may be large: its size goes before it, not into a copy
+        const std::uint64_t size = message.size();
+        return write_fully(out, {reinterpret_cast<const char*>(&size), sizeof size}) && write_fully(out, message);
+    };
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file >= 0) enter_sandbox(file, path.string());
     using reader_type = std::decay_t<decltype(open(path))>;

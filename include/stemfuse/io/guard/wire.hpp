@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/io/base/channel_sums.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
@@ -124,7 +125,7 @@ concept is_one_of = (std::same_as<std::remove_const_t<Part>, Wholes> || ...);
 /// transfer(wire, parts) sends the members of a struct by a wire_writer, or fills them by a wire_reader (then it throws
 /// wire_error). The bindings name every member: a new one does not compile until it is here, too.
 /// @{
-template <class Wire, detail::is_one_of<axis_calibration, pixel_calibration, energy_window> P>
+template <class Wire, detail::is_one_of<axis_calibration, pixel_calibration, energy_window, channel_weights> P>
 void transfer(Wire& wire, P& parts) {
     auto& [first, second] = parts;
     wire(first, second);

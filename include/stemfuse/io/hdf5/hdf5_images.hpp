@@ -123,6 +123,12 @@ public:
         return read_hdf5_windows<T>(file_, spectrum, windows, spectra_.at(spectrum.index));
     }
 
+    /// See spectrum_reader.
+    template <class F>
+    void for_spectra(const spectrum_info& spectrum, F&& f) const {
+        for_hdf5_spectra(file_, spectrum, spectra_.at(spectrum.index), f);
+    }
+
 private:
     struct located {
         hdf5_plane plane;

@@ -39,27 +39,16 @@ inline void require_spectra(const hdf5_reader& file, const spectrum_info& s, con
                                         " channels, has " + std::to_string(most) + " numbers at most");
 }
 
-}  // namespace detail
-
-/// Maps of energy windows, shape (n_windows, n_y, n_x), of the data set places[0] of a spectrum. Rows pass through
-/// memory in blocks. Throws value_error for invalid windows (see require_windows()), and read_error.
-template <scalar T>
-xt::xtensor<T, 3> read_hdf5_windows(const hdf5_reader& file, const spectrum_info& spectrum,
-                                    const std::vector<energy_window>& windows, const hdf5_spectrum_axes& axes = {}) {
-    require_windows(windows);
+// Calls f(pixel, spectrum, stride) for every pixel, spectrum its channels first <= c < last, the next of them stride
+// further. Rows pass through memory in blocks.
+template <class F>
+void for_hdf5_pixels(const hdf5_reader& file, const spectrum_info& spectrum, const hdf5_spectrum_axes& axes,
+                     std::size_t first, std::size_t last, F&& f) {
     const hsize_t ny = spectrum.shape[0], nx = spectrum.shape[1];
     const std::string& path = spectrum.places.at(0);
     const hdf5_data_set set(file.root(), path);
-    detail::require_spectra(file, spectrum, set);
-    xt::xtensor<T, 3> maps({windows.size(), ny, nx}, T(0));
-    std::vector<channel_range> ranges;
-    std::size_t first = spectrum.channels, last = 0;
-    for (const energy_window& w : windows) {
-        ranges.push_back(channels_in(w, spectrum));
-        if (ranges.back().first == ranges.back().last) continue;
-        first = std::min(first, ranges.back().first), last = std::max(last, ranges.back().last);
-    }
-    if (first >= last) return maps;
+    require_spectra(file, spectrum, set);
+    if (first >= last) return;
     const hsize_t n = last - first, row_bytes = nx * n * sizeof(float);
     // A block of rows in memory, in bytes: whole chunks from 4 MiB on, so that none is inflated twice; 256 MiB at most.
     constexpr hsize_t small = 1 << 22, large = 1 << 28;
@@ -72,18 +61,52 @@ xt::xtensor<T, 3> read_hdf5_windows(const hdf5_reader& file, const spectrum_info
         const hsize_t height = std::min(rows, ny - y);
         start[axes.y] = y * of_row, count[axes.y] = height * of_row;
         const auto block = file.read_block<float>(path, start, count);
-        const auto strides = detail::strides_of(count);
-        const std::size_t step = strides[axes.energy];
-        for (std::size_t w = 0; w < windows.size(); ++w) {
-            for (hsize_t p = 0; p < height * nx; ++p) {
-                const float* const pixel = block.data() + p / nx * of_row * strides[axes.y] + p % nx * strides[axes.x];
-                double sum = 0;
-                for (std::size_t i = ranges[w].first; i < ranges[w].last; ++i)
-                    sum += static_cast<double>(pixel[(i - first) * step]);
-                maps(w, y + p / nx, p % nx) = static_cast<T>(sum);
-            }
-        }
+        const auto strides = strides_of(count);
+        for (hsize_t p = 0; p < height * nx; ++p)
+            f(y * nx + p, block.data() + p / nx * of_row * strides[axes.y] + p % nx * strides[axes.x],
+              strides[axes.energy]);
     }
+}
+
+}  // namespace detail
+
+/// Calls f(pixel, channel, value) for the numbers of the data set places[0] of a spectrum, but for those that are 0.
+/// Throws read_error.
+template <class F>
+void for_hdf5_spectra(const hdf5_reader& file, const spectrum_info& spectrum, const hdf5_spectrum_axes& axes, F&& f) {
+    detail::for_hdf5_pixels(file, spectrum, axes, 0, spectrum.channels,
+                            [&](std::size_t pixel, const float* values, std::size_t stride) {
+                                for (std::size_t c = 0; c < spectrum.channels; ++c) {
+                                    if (values[c * stride] != 0) f(pixel, c, static_cast<double>(values[c * stride]));
+                                }
+                            });
+}
+
+/// Maps of energy windows, shape (n_windows, n_y, n_x), of the data set places[0] of a spectrum. Throws value_error for
+/// invalid windows (see require_windows()), and read_error.
+template <scalar T>
+xt::xtensor<T, 3> read_hdf5_windows(const hdf5_reader& file, const spectrum_info& spectrum,
+                                    const std::vector<energy_window>& windows, const hdf5_spectrum_axes& axes = {}) {
+    require_windows(windows);
+    detail::require_spectra(file, spectrum, hdf5_data_set(file.root(), spectrum.places.at(0)));
+    xt::xtensor<T, 3> maps({windows.size(), spectrum.shape[0], spectrum.shape[1]}, T(0));
+    std::vector<channel_range> ranges;
+    std::size_t first = spectrum.channels, last = 0;
+    for (const energy_window& w : windows) {
+        ranges.push_back(channels_in(w, spectrum));
+        if (ranges.back().first == ranges.back().last) continue;
+        first = std::min(first, ranges.back().first), last = std::max(last, ranges.back().last);
+    }
+    const std::size_t pixels = spectrum.shape[0] * spectrum.shape[1];
+    detail::for_hdf5_pixels(file, spectrum, axes, first, last,
+                            [&](std::size_t pixel, const float* values, std::size_t stride) {
+                                for (std::size_t w = 0; w < windows.size(); ++w) {
+                                    double sum = 0;
+                                    for (std::size_t i = ranges[w].first; i < ranges[w].last; ++i)
+                                        sum += static_cast<double>(values[(i - first) * stride]);
+                                    maps.data()[w * pixels + pixel] = static_cast<T>(sum);
+                                }
+                            });
     return maps;
 }
 

@@ -52,6 +52,14 @@ public:
         packed(group, name, values, {shape[0], shape[1], shape[2]});
     }
 
+    // Spectra (n_y, n_x, n_channels) of counts, with the energies of their channels.
+    void spectra(hid_t group, const std::string& name, const std::uint16_t* values, const stack_shape& shape,
+                 double first_kev, double step_kev) const {
+        const hdf5_handle set = packed(group, name, H5T_NATIVE_UINT16, values, {shape[0], shape[1], shape[2]});
+        attribute(set.get(), "energy_offset_keV", H5T_NATIVE_DOUBLE, &first_kev);
+        attribute(set.get(), "energy_scale_keV", H5T_NATIVE_DOUBLE, &step_kev);
+    }
+
     void curve(hid_t group, const char* name, const std::vector<double>& values) const {
         const hsize_t extent = values.size();
         data_set(group, name, H5T_NATIVE_DOUBLE, values.data(), {extent}, H5P_DEFAULT);
@@ -126,6 +134,11 @@ private:
     template <scalar T>
     hdf5_handle packed(hid_t group, const std::string& name, const T* values,
                        const std::vector<hsize_t>& extent) const {
+        return packed(group, name, hdf5_type<T>(), values, extent);
+    }
+
+    hdf5_handle packed(hid_t group, const std::string& name, hid_t type, const void* values,
+                       const std::vector<hsize_t>& extent) const {
         const std::size_t rank = extent.size();
         std::vector<hsize_t> chunk(rank, 1);
         chunk[rank - 1] = std::min<hsize_t>(extent[rank - 1], 65536);
@@ -137,7 +150,7 @@ private:
             require(H5Pset_shuffle(layout.get()));
             require(H5Pset_deflate(layout.get(), 4));
         }
-        return data_set(group, name, hdf5_type<T>(), values, extent, layout.get());
+        return data_set(group, name, type, values, extent, layout.get());
     }
 
     hdf5_handle data_set(hid_t group, const std::string& name, hid_t type, const void* values,

@@ -62,6 +62,13 @@ public:
         return detail::read_npy_windows<T>(source, spectra_.at(spectrum.index), spectrum, windows);
     }
 
+    /// See spectrum_reader.
+    template <class F>
+    void for_spectra(const spectrum_info& spectrum, F&& f) const {
+        auto source = reader_.open(spectrum.places.at(0));
+        detail::for_npy_spectra(source, spectra_.at(spectrum.index), spectrum, f);
+    }
+
 private:
     struct located {
         array_layout layout;

@@ -78,6 +78,19 @@ xt::xtensor<T, 3> read_npy_windows(S& source, const array_layout& layout, const 
     return maps;
 }
 
+// Calls f(pixel, channel, value) for the numbers of an array that is spectra, but for those that are 0.
+template <byte_source S, class F>
+void for_npy_spectra(S& source, const array_layout& layout, const spectrum_info& spectrum, F&& f) {
+    const npy_header header = read_npy_header(source);
+    require_numbers(source, header);
+    const npy_places at(header);
+    const std::size_t energy = layout.energy.value(), nx = spectrum.shape[1];
+    read_numbers<double>(source, *header.type, header.count().value(), [&](std::uint64_t i, double v) {
+        if (v != 0) f(at(i, layout.y) * nx + at(i, layout.x), at(i, energy), v);
+    });
+    source.finish();
+}
+
 // Why the elements of an array are no numbers that are read.
 inline std::string npy_foreign_type(const std::string& descr) {
     const auto kind = descr.find_first_not_of("<>=|");

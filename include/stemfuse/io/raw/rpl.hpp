@@ -113,6 +113,14 @@ public:
         return maps;
     }
 
+    /// See spectrum_reader.
+    template <class F>
+    void for_spectra(const spectrum_info&, F&& f) const {
+        for_numbers<double>([&](std::size_t e, std::size_t p, double v) {
+            if (v != 0) f(p, e, v);
+        });
+    }
+
 private:
     template <class Source>
     void set_type(Source& source, const std::map<std::string, std::string>& entries) {

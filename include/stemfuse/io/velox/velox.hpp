@@ -103,6 +103,19 @@ public:
         return maps;
     }
 
+    /// See spectrum_reader. Events of several detectors go to the channels of the spectrum that are next to theirs.
+    template <class F>
+    void for_spectra(const spectrum_info& spectrum, F&& f) const {
+        for (const std::string& place : spectrum.places) {
+            file().require_plausible(place + "/Data");
+            if (spectrum.unit == "keV") {
+                detail::for_velox_counts(file(), place, spectrum, f);
+            } else {
+                detail::for_velox_losses(file(), place, spectrum, f);
+            }
+        }
+    }
+
 private:
     const hdf5_reader& file() const { return images_.file(); }
 

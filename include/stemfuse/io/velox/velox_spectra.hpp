@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -153,6 +154,31 @@ void add_velox_events(const hdf5_reader& file, const std::string& stream, const 
     for_velox_events(file, stream, [&](auto events) { decoder.feed(events, maps.data()); });
 }
 
+// Calls f(pixel, channel, 1) for every count of one detector.
+template <class F>
+void for_velox_counts(const hdf5_reader& file, const std::string& stream, const spectrum_info& spectrum, F&& f) {
+    const velox_metadata meta = velox_metadata_at(file, stream);
+    const double step = channel_step(spectrum);
+    std::vector<std::size_t> channel_of(velox_channels(file, stream), spectrum.channels);
+    for (std::size_t c = 0; c < channel_of.size() && step > 0; ++c) {
+        const double energy = (meta.energy_offset + static_cast<double>(c) * meta.energy_step) / 1000;
+        const double channel = std::round((energy - spectrum.first) / step);
+        if (channel >= 0 && channel < static_cast<double>(spectrum.channels))
+            channel_of[c] = static_cast<std::size_t>(channel);
+    }
+    const std::size_t pixels = spectrum.shape[0] * spectrum.shape[1];
+    std::size_t pixel = 0;
+    for_velox_events(file, stream, [&](auto events) {
+        for (const std::uint16_t event : events) {
+            if (event == event_decoder::next_pixel) {
+                if (++pixel == pixels) pixel = 0;
+            } else if (event < channel_of.size() && channel_of[event] < spectrum.channels) {
+                f(pixel, channel_of[event], 1.0);
+            }
+        }
+    });
+}
+
 // Energies in eV, offset + i step, and intensities, stored * scale + added.
 struct velox_loss_axis {
     double offset, step, scale, added;
@@ -221,6 +247,20 @@ void add_velox_losses(const hdf5_reader& file, const std::string& group, std::si
             }
         }
     }
+}
+
+// Calls f(pixel, channel, intensity) for the losses of one range of energies.
+template <class F>
+void for_velox_losses(const hdf5_reader& file, const std::string& group, const spectrum_info& spectrum, F&& f) {
+    const auto axis = velox_loss_axis_at(file, group);
+    if (!axis) file.refuse(group + "/Data", "has no energies");
+    spectrum_info stored = spectrum;
+    stored.places = {group + "/Data"};
+    for_hdf5_pixels(file, stored, {.y = 2, .x = 0, .energy = 1}, 0, spectrum.channels,
+                    [&](std::size_t pixel, const float* values, std::size_t stride) {
+                        for (std::size_t c = 0; c < spectrum.channels; ++c)
+                            f(pixel, c, static_cast<double>(values[c * stride]) * axis->scale + axis->added);
+                    });
 }
 
 }  // namespace stemfuse::inline STEMFUSE_ABI::io::detail
