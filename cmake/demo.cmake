@@ -3,6 +3,7 @@
 set(goal demo)
 set(configure_options -DSTEMFUSE_BUILD_EXAMPLES=ON -DSTEMFUSE_BUILD_TESTS=OFF -DSTEMFUSE_NATIVE=ON)
 set(build_options --target stemfuse_program)
+set(build_needs "some minutes")
 include("${CMAKE_CURRENT_LIST_DIR}/setup.cmake")
 
 if(NOT problem)

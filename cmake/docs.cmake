@@ -1,6 +1,7 @@
 # cmake -P cmake/docs.cmake
 # Makes the reference by doxygen (1.9.4 in Debian 12) into build/docs/html. A warning is an error. The pictures of the tutorial
-# are drawn again where the Python module and example_tutorial_scheme are built, in build/<any>, and the measurements are there.
+# are drawn again where the Python module and example_tutorial_scheme are built, in build/<any>, and its measurements are
+# there: a minute, which cmake -DPICTURES=OFF -P cmake/docs.cmake spares.
 cmake_minimum_required(VERSION 3.25)
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH source_dir)
 set(out_dir "${source_dir}/build/docs")
@@ -14,7 +15,9 @@ set(tutorial "${source_dir}/examples/tutorial")
 file(GLOB module "${source_dir}/build/*/examples/python/stemfuse*.so")
 file(GLOB scheme "${source_dir}/build/*/examples/example_tutorial_scheme")
 find_program(python NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)
-if(module AND scheme AND python)
+if(DEFINED PICTURES AND NOT PICTURES)
+  message(STATUS "pictures of the tutorial: as they are")
+elseif(module AND scheme AND python)
   list(GET module 0 module)
   list(GET scheme 0 scheme)
   cmake_path(GET module PARENT_PATH module)

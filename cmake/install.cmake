@@ -1,6 +1,8 @@
-# Installs the headers, the files for find_package and pkg-config, and the program where it is built.
+# Installs the headers, the files for find_package and pkg-config, and the program where it is built. Components: library,
+# program, python (examples/python); cmake --install build --component library.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME library)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/stemfuse")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/stemfuse" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
@@ -13,8 +15,13 @@ if(stemfuse_has_io)
   install(TARGETS stemfuse_io EXPORT stemfuseIoTargets)
   install(EXPORT stemfuseIoTargets NAMESPACE stemfuse:: DESTINATION "${package_dir}")
 endif()
+if(TARGET stemfuse_mpi)
+  install(TARGETS stemfuse_mpi EXPORT stemfuseMpiTargets)
+  install(EXPORT stemfuseMpiTargets NAMESPACE stemfuse:: DESTINATION "${package_dir}")
+endif()
 if(TARGET stemfuse_program)
-  install(TARGETS stemfuse_program RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(TARGETS stemfuse_program RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
+  install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" RENAME LICENSE.program COMPONENT program)
 endif()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/stemfuseConfig.cmake.in" stemfuseConfig.cmake
@@ -77,4 +84,8 @@ if(stemfuse_has_io)
   library_flags(pc_io_libraries ${io_libraries})
   configure_file("${PROJECT_SOURCE_DIR}/cmake/stemfuse-io.pc.in" stemfuse-io.pc @ONLY)
   install(FILES "${CMAKE_CURRENT_BINARY_DIR}/stemfuse-io.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endif()
+
+if(PROJECT_IS_TOP_LEVEL)
+  include(cmake/packaging/deb.cmake)
 endif()

@@ -2,6 +2,7 @@
 #     goal               demo or test
 #     configure_options  options of the configuration
 #     build_options      options of cmake --build
+#     build_needs        how long it takes, for people
 # and find in `problem` the one line that says why it cannot go on, empty if all went well. Options of the caller:
 #     cmake -DSTEMFUSE_FROM_SOURCE=ON -P cmake/<goal>.cmake     builds all packages from pinned sources, without apt-get
 
@@ -113,7 +114,7 @@ function(install_debian_packages)
     say("not allowed to install (neither root nor sudo): ${names}")
     return(PROPAGATE ready)
   endif()
-  say("installing by apt-get: ${names}")
+  say("installing by apt-get, which takes a minute or two where much is missing: ${names}")
   set(apt_get ${as_root} env DEBIAN_FRONTEND=noninteractive "${apt}" -qq)
   run_logged(${apt_get} update)
   run_logged(${apt_get} install --yes --no-install-recommends ${missing})
@@ -215,8 +216,18 @@ if(goal STREQUAL "demo" AND output MATCHES "stemfuse: (the program is left out[^
   return()
 endif()
 
-say("building with ${cores} cores")
+# Ninja says before each step how many are done and the seconds since the start.
+if(NOT DEFINED ENV{NINJA_STATUS})
+  set(ENV{NINJA_STATUS} "[%f of %t, %e s] ")
+endif()
+cmake_host_system_information(RESULT memory QUERY AVAILABLE_PHYSICAL_MEMORY)
+say("building with ${cores} cores: ${build_needs}. Files that take long print nothing meanwhile; ${memory} MB are free")
+string(TIMESTAMP started %s)
 execute_process(COMMAND "${CMAKE_COMMAND}" --build "${build_dir}" --parallel ${cores} ${build_options} RESULT_VARIABLE failed)
+string(TIMESTAMP ended %s)
+math(EXPR seconds "${ended} - ${started}")
 if(failed)
   set(problem "the build failed, see above")
+else()
+  say("built in ${seconds} s")
 endif()

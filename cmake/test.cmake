@@ -3,6 +3,7 @@
 set(goal test)
 set(configure_options -DSTEMFUSE_BUILD_EXAMPLES=ON -DSTEMFUSE_BUILD_TESTS=ON)
 set(build_options "")
+set(build_needs "a quarter of an hour or more")
 include("${CMAKE_CURRENT_LIST_DIR}/setup.cmake")
 
 if(NOT problem)
