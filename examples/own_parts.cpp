@@ -6,10 +6,13 @@
 #include <thread>
 #include <utility>
 
+#include <stemfuse/core/version.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
 #include <stemfuse/terms/composed_term.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/testing/properties.hpp>
+
+static_assert(STEMFUSE_VERSION_AT_LEAST(0, 2, 0), "the guide is that of version 0.2");
 
 using namespace stemfuse;
 using read_maps = stack_view<const double>;

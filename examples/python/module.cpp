@@ -12,6 +12,7 @@
 #include <pybind11/stl.h>
 
 #include <stemfuse/core/thread_pool.hpp>
+#include <stemfuse/core/version.hpp>
 #include <stemfuse/priors/total_variation.hpp>
 #include <stemfuse/recipes/count_words.hpp>
 #include <stemfuse/recipes/counts.hpp>
@@ -184,7 +185,7 @@ py::object prox_tv(const py::array& v, double t, std::size_t iterations, double 
 
 PYBIND11_MODULE(stemfuse, m) {
     m.doc() = "Fused multi-modal electron microscopy on numpy arrays. An image is (n_y, n_x), maps are (n, n_y, n_x).";
-    m.attr("__version__") = STEMFUSE_VERSION;
+    m.attr("__version__") = py::str(stemfuse::version.data(), stemfuse::version.size());
     py::register_exception<stemfuse::error>(m, "Error", PyExc_ValueError);
     py::register_exception<stemfuse::cancelled>(m, "Cancelled", PyExc_RuntimeError);
     m.def("fuse_published", &fuse_published, "haadf"_a, "maps"_a, "elements"_a,

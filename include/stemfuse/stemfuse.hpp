@@ -12,6 +12,7 @@
 #include <stemfuse/core/random.hpp>
 #include <stemfuse/core/small_matrix.hpp>
 #include <stemfuse/core/thread_pool.hpp>
+#include <stemfuse/core/version.hpp>
 #include <stemfuse/counts/choose.hpp>
 #include <stemfuse/counts/count_step.hpp>
 #include <stemfuse/counts/counts_per_unit.hpp>
