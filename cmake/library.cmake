@@ -27,7 +27,7 @@ if(STEMFUSE_IO)
     message(STATUS "stemfuse: io is off, not found: ${names}")
   else()
     message(FATAL_ERROR "stemfuse: STEMFUSE_IO is ON, but not found: ${names} "
-                        "(Debian: libhdf5-dev libtiff-dev libpng-dev libzip-dev nlohmann-json3-dev)")
+                        "(Debian: libhdf5-dev libtiff-dev libpng-dev libzip-dev zlib1g-dev nlohmann-json3-dev)")
   endif()
 endif()
 
@@ -35,7 +35,8 @@ if(stemfuse_has_io)
   add_library(stemfuse_io INTERFACE)
   add_library(stemfuse::io ALIAS stemfuse_io)
   set_target_properties(stemfuse_io PROPERTIES EXPORT_NAME io)
-  target_link_libraries(stemfuse_io INTERFACE stemfuse stemfuse::hdf5 TIFF::TIFF PNG::PNG stemfuse::libzip stemfuse::json
+  target_link_libraries(stemfuse_io INTERFACE stemfuse stemfuse::hdf5 TIFF::TIFF PNG::PNG stemfuse::libzip
+                                            stemfuse::zlib stemfuse::json
                                             $<TARGET_NAME_IF_EXISTS:stemfuse::crypto>)
   if(NOT TARGET stemfuse::crypto)
     message(STATUS "stemfuse: not found: OpenSSL's libcrypto, SHA-256 by our own code, slower (Debian: libssl-dev)")

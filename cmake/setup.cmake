@@ -50,7 +50,7 @@ endfunction()
 
 # Debian's packages that are not installed yet.
 function(list_missing_debian_packages)
-  set(packages libxtensor-dev libxtensor-blas-dev libopenblas-dev libhdf5-dev libtiff-dev libpng-dev libzip-dev
+  set(packages libxtensor-dev libxtensor-blas-dev libopenblas-dev libhdf5-dev libtiff-dev libpng-dev libzip-dev zlib1g-dev
                nlohmann-json3-dev libssl-dev libcli11-dev)
   if(goal STREQUAL "test")
     list(APPEND packages doctest-dev libcpp-httplib-dev pkg-config libopenmpi-dev openmpi-bin python3-h5py python3-tifffile

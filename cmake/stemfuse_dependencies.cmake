@@ -54,18 +54,20 @@ function(stemfuse_find_core)
   return(PROPAGATE stemfuse_missing xtensor_VERSION BLAS_LIBRARIES LAPACK_LIBRARIES)
 endfunction()
 
-# HDF5 (its C library), libtiff, libpng, libzip and nlohmann-json. Sets stemfuse_io_missing. OpenSSL's libcrypto, for a
+# HDF5 (its C library), libtiff, libpng, libzip, zlib and nlohmann-json. Sets stemfuse_io_missing. OpenSSL's libcrypto, for a
 # faster SHA-256, is taken where it is found.
 # FindHDF5 needs the language C and links all that the compiler wrapper names, curl and ssl too. libzip's package file stops
 # with an error on Debian where the zip tools are not installed. So these two are found by name.
 function(stemfuse_find_io)
   stemfuse_find_by_name(hdf5 hdf5.h LIBRARY hdf5_serial hdf5 PATH_SUFFIXES hdf5/serial)
   stemfuse_find_by_name(libzip zip.h LIBRARY zip)
+  stemfuse_find_by_name(zlib zlib.h LIBRARY z)
   stemfuse_find_by_name(json nlohmann/json.hpp)
   stemfuse_find_by_name(crypto openssl/evp.h LIBRARY crypto)
   stemfuse_find(TIFF::TIFF TIFF QUIET)
   stemfuse_find(PNG::PNG PNG QUIET)
-  stemfuse_list_missing(stemfuse_io_missing stemfuse::hdf5 TIFF::TIFF PNG::PNG stemfuse::libzip stemfuse::json)
+  stemfuse_list_missing(stemfuse_io_missing stemfuse::hdf5 TIFF::TIFF PNG::PNG stemfuse::libzip stemfuse::zlib
+                      stemfuse::json)
   return(PROPAGATE stemfuse_io_missing)
 endfunction()
 

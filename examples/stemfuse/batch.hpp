@@ -23,6 +23,7 @@
 #include <stemfuse/io/guard/sha256.hpp>
 #include <stemfuse/io/record/parameters_json.hpp>
 
+#include "input_files.hpp"
 #include "options.hpp"
 #include "progress_line.hpp"
 
@@ -59,13 +60,17 @@ inline std::string request_of(const CLI::App& command) {
 inline bool is_done(const std::filesystem::path& folder, const std::vector<std::string>& files,
                     const std::string& request) {
     const auto found = stemfuse::io::read_results(folder);
-    if (!found || found->request != request || found->inputs.size() != files.size()) return false;
-    for (std::size_t i = 0; i < files.size(); ++i) {
-        if (found->inputs[i].file != std::filesystem::path(files[i]).filename().string() ||
-            found->inputs[i].sha256 != stemfuse::io::sha256_of_file(files[i]))
-            return false;
+    if (!found || found->request != request) return false;
+    std::size_t same = 0;
+    for (const std::string& path : files) {
+        for (const auto& now : records_of(stemfuse::io::image_file(path, {.guarded = true}))) {
+            if (same == found->inputs.size() || found->inputs[same].file != now.file ||
+                found->inputs[same].sha256 != now.sha256)
+                return false;
+            ++same;
+        }
     }
-    return stemfuse::io::changed_outputs(folder, *found).empty();
+    return same == found->inputs.size() && stemfuse::io::changed_outputs(folder, *found).empty();
 }
 
 // The folder of a measurement: the name of its first file, with a number where another has it already.

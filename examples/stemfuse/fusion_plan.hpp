@@ -24,7 +24,8 @@ struct fusion_plan {
     std::vector<window_source> windows;
     line_source xrays;
     std::vector<std::string> warnings;
-    stemfuse::image_shape shape{};  // of the maps; the HAADF image may be finer, and is then binned
+    std::vector<std::string> constant{};  // maps that are the same number everywhere, and not used
+    stemfuse::image_shape shape{};        // of the maps; the HAADF image may be finer, and is then binned
 
     std::size_t count() const { return maps.size() + windows.size() + xrays.lines.size(); }
 };
@@ -98,6 +99,9 @@ inline std::string why_unused(const fusion_plan& plan, std::size_t file, const s
     if (named) return "not named by --elements";
     if (stemfuse::io::detail::haadf_rank(image.label) > 0) return "another image is taken for HAADF";
     if (image.element.empty()) return "names no element: name it as --elements NAME=Symbol";
+    if (std::find(plan.constant.begin(), plan.constant.end(), image.name) != plan.constant.end())
+        return "is the same number everywhere";
+    if (!is_fused(plan, image.element)) return "several maps of its element: name one";
     return "another map of its element is taken";
 }
 
@@ -146,8 +150,10 @@ inline bool has_contrast(const xt::xtensor<float, 2>& map) {
 }
 
 // Chosen maps that are the same number everywhere give way to others of their element and shape: a file may have empty
-// EDS maps beside EELS ones. Every change leaves a note. Throws read_error.
-inline void prefer_contrast(const input_files& files, stemfuse::io::image_choice& choice) {
+// EDS maps beside EELS ones. Every change leaves a note. Where there is no other they are left out, as long as a map is
+// left; returns their names. Throws read_error.
+inline std::vector<std::string> prefer_contrast(const input_files& files, stemfuse::io::image_choice& choice) {
+    std::vector<std::string> constant;
     const auto contrast = [&](const stemfuse::io::image_reference& i) {
         return has_contrast(files[i.file].read<float>(i.image));
     };
@@ -159,15 +165,51 @@ inline void prefer_contrast(const input_files& files, stemfuse::io::image_choice
                 if (same && (f != map.file || image.name != map.image.name)) others.push_back({f, image});
             }
         }
-        if (others.empty() || contrast(map)) continue;
+        if (contrast(map)) continue;
         const auto better = std::find_if(others.begin(), others.end(), contrast);
-        if (better == others.end()) continue;
+        if (better == others.end()) {
+            constant.push_back(map.image.name);
+            continue;
+        }
         const std::string& element = map.image.element;
         std::erase_if(choice.notes, [&](const std::string& note) { return note.starts_with(element + " is in "); });
         choice.notes.push_back(map.image.name + " is the same number everywhere: taken is " + better->image.name +
                                ", another by --elements NAME=" + element);
         map = *better;
     }
+    if (constant.size() == choice.maps.size()) return {};
+    std::erase_if(choice.maps, [&](const stemfuse::io::image_reference& map) {
+        return std::find(constant.begin(), constant.end(), map.image.name) != constant.end();
+    });
+    return constant;
+}
+
+// The elements that the files say are in the sample, where no image is named after an element and there are spectra of
+// X-rays that have their lines; a warning says so.
+inline std::vector<element_source> elements_of_sample(const input_files& files, const input_options& input,
+                                                      std::vector<std::string>& warnings) {
+    std::vector<element_source> elements;
+    std::string taken;
+    for (const auto& contents : files.contents()) {
+        for (const auto& image : contents.images) {
+            if (!image.element.empty()) return {};
+        }
+        for (const auto& s : contents.spectra) {
+            if (s.unit != "keV" || !elements.empty()) continue;
+            for (const std::string& symbol : s.elements) {
+                try {
+                    stemfuse::io::line_windows({symbol}, s, resolution_of(s, input));
+                    elements.push_back({symbol, symbol});
+                    taken += (taken.empty() ? "" : ", ") + symbol;
+                } catch (const stemfuse::value_error& e) {
+                    warnings.push_back("not used: " + symbol + " of the sample's elements: " + e.what());
+                }
+            }
+        }
+    }
+    if (!elements.empty())
+        warnings.push_back("the elements are those that the file names: " + taken + "; others by --elements");
+    return elements;
 }
 
 // Finds the maps that are named, and labels them so in `contents`: none of them is the HAADF image. Throws read_error.
@@ -214,9 +256,10 @@ inline void require_choice(const input_files& files, const stemfuse::io::image_c
 inline fusion_plan plan_fusion(const input_files& files, const input_options& input,
                                std::vector<element_source> elements, const std::vector<window_source>& windows) {
     using namespace stemfuse;
+    fusion_plan plan{};
+    if (elements.empty() && windows.empty()) elements = elements_of_sample(files, input, plan.warnings);
     const bool named = !elements.empty() || !windows.empty();
     auto contents = files.contents();
-    fusion_plan plan{};
     plan.xrays = choose_lines(files, input, elements, plan.warnings);
     plan.maps = find_named(files, elements, contents);
     plan.windows = windows;
@@ -240,7 +283,7 @@ inline fusion_plan plan_fusion(const input_files& files, const input_options& in
     }
     auto choice = io::choose_images(all, haadf, shape);
     if (!choice.haadf && choice.notes.empty()) choice = io::choose_images(all);  // then the shapes do not fit
-    if (!named) prefer_contrast(files, choice);
+    if (!named) plan.constant = prefer_contrast(files, choice);
     require_choice(files, choice, named);
     plan.haadf = *choice.haadf;
     if (!named) {

@@ -14,6 +14,14 @@
 
 namespace program {
 
+// The names and the SHA-256 of a file and of what is read with it. Throws read_error.
+inline std::vector<stemfuse::io::input_record> records_of(const stemfuse::io::image_file& file) {
+    std::vector<stemfuse::io::input_record> records;
+    for (const auto& path : file.sources())
+        records.push_back({path.filename().string(), stemfuse::io::sha256_of_input(path)});
+    return records;
+}
+
 // The files of one measurement, open.
 class input_files {
 public:
@@ -39,7 +47,10 @@ public:
     }
     std::vector<std::filesystem::path> all_paths() const {
         std::vector<std::filesystem::path> all;
-        for (const auto& file : files_) all.push_back(file.path());
+        for (const auto& file : files_) {
+            const auto sources = file.sources();
+            all.insert(all.end(), sources.begin(), sources.end());
+        }
         return all;
     }
     std::vector<stemfuse::io::file_contents> contents() const {
@@ -48,11 +59,13 @@ public:
         return all;
     }
 
-    // Their names with the SHA-256 of their bytes. Throws read_error.
+    // Their names, and those of what is read with them, with the SHA-256 of their bytes. Throws read_error.
     std::vector<stemfuse::io::input_record> inputs() const {
         std::vector<stemfuse::io::input_record> all;
-        for (const auto& file : files_)
-            all.push_back({file.path().filename().string(), stemfuse::io::sha256_of_file(file.path())});
+        for (const auto& file : files_) {
+            const auto records = records_of(file);
+            all.insert(all.end(), records.begin(), records.end());
+        }
         return all;
     }
 

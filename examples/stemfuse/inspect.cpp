@@ -58,6 +58,9 @@ void print_command(const input_files& files, const std::vector<std::string>& pat
         fusion_plan plan = plan_fusion(files, {}, {}, {});
         const auto measured = read_measurement<float>(files, plan, {});
         for (const auto& map : plan.maps) maps += (maps.empty() ? "" : ", ") + map.image.name;
+        for (const auto& line : plan.xrays.lines)
+            maps += (maps.empty() ? "" : ", ") + line.element + " " + std::string(line.line.name) + " of " +
+                    plan.xrays.spectrum.name;
         std::printf("taken for maps: %s\n", stemfuse::io::one_line(maps).c_str());
         for (const std::string& warning : plan.warnings) {
             const bool shown = std::any_of(contents.begin(), contents.end(), [&](const auto& c) {
@@ -74,10 +77,10 @@ void print_command(const input_files& files, const std::vector<std::string>& pat
 void print_choice(const input_files& files, const std::vector<std::string>& paths) {
     const auto contents = files.contents();
     std::vector<const stemfuse::io::file_contents*> all;
-    std::size_t images = 0, spectra = 0, xrays = 0;
+    std::size_t images = 0, spectra = 0, xrays = 0, of_sample = 0;
     for (const auto& c : contents) {
         all.push_back(&c), images += c.images.size(), spectra += c.spectra.size();
-        for (const auto& s : c.spectra) xrays += s.unit == "keV";
+        for (const auto& s : c.spectra) xrays += s.unit == "keV", of_sample += s.unit == "keV" && !s.elements.empty();
     }
     auto choice = stemfuse::io::choose_images(all);
     if (choice.haadf) {
@@ -86,8 +89,10 @@ void print_choice(const input_files& files, const std::vector<std::string>& path
         std::printf("no image is called HAADF: name the one that is by --haadf\n");
     } else if (images == 0 && spectra == 0) {
         std::printf("nothing to fuse%s\n", stemfuse::io::without_image);
+    } else if (images == 0) {
+        std::printf("no image: name the file of the HAADF image, too\n");
     }
-    if (choice.haadf && !choice.maps.empty()) return print_command(files, paths);
+    if (choice.haadf && (!choice.maps.empty() || of_sample > 0)) return print_command(files, paths);
     for (const std::string& note : choice.notes) std::printf("%s\n", stemfuse::io::one_line(note).c_str());
     if (!choice.haadf) return;
     std::printf("no image of its shape is called by an element symbol: name %s\n",

@@ -21,6 +21,12 @@ struct line_source {
     double resolution = 0;
 };
 
+// The width of Mn K alpha in eV: as it is given, else as the file has it where that can be, else 130.
+inline double resolution_of(const stemfuse::io::spectrum_info& s, const input_options& input) {
+    if (input.resolution > 0) return input.resolution;
+    return s.resolution >= 125 && s.resolution <= 500 ? s.resolution : 130;
+}
+
 // The elements that no image is named after, or all for which none is named where `lines`; where the files have spectra
 // of X-rays they are taken out of `elements`, and their lines are chosen. Throws read_error.
 inline line_source choose_lines(const input_files& files, const input_options& input,
@@ -47,8 +53,7 @@ inline line_source choose_lines(const input_files& files, const input_options& i
     std::erase_if(elements, from_line);
     if (spectra.size() > 1)
         warnings.push_back("spectra of X-rays are " + stemfuse::io::joined(spectra) + ": taken is " + spectra.back());
-    const double of_file = xrays.spectrum.resolution;
-    xrays.resolution = input.resolution > 0 ? input.resolution : of_file >= 125 && of_file <= 500 ? of_file : 130;
+    xrays.resolution = resolution_of(xrays.spectrum, input);
     try {
         xrays.lines = stemfuse::io::line_windows(symbols, xrays.spectrum, xrays.resolution);
     } catch (const stemfuse::value_error& e) {

@@ -182,6 +182,23 @@ inline std::vector<sample> lzf_streams() {
     return {{"lzf", std::string("\2abc\x80\2\xe0\x0b\0\0d", 11)}, {"plain", std::string("\3wxyz", 5)}};
 }
 
+inline std::vector<sample> zarr_stores() {
+    const auto header = [](const std::string& shape, const std::string& type, const std::string& more) {
+        return R"({"zarr_format": 2, "shape": [)" + shape + R"(], "chunks": [)" + shape + R"(], "dtype": ")" + type +
+               R"(", "fill_value": 0, "filters": null, )" + more + "}" + '\0';
+    };
+    std::string packed(64, '\0');
+    uLongf size = packed.size();
+    const std::string numbers("\0\1\0\2\0\3\0\4\0\5\0\6", 12);
+    REQUIRE(compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(numbers.data()),
+                     numbers.size()) == Z_OK);
+    packed.resize(size);
+    const std::string dims = R"({"_ARRAY_DIMENSIONS": ["y", "x"]})" + std::string(1, '\0');
+    return {
+        {"plain", header("2, 3", ">u2", R"("compressor": null, "order": "F")") + dims + numbers},
+        {"zlib", header("2, 3", "<i2", R"("compressor": {"id": "zlib", "level": 1}, "order": "C")") + dims + packed}};
+}
+
 // A format's whole files, and how all of one is read.
 struct format {
     std::string name;
@@ -198,6 +215,7 @@ inline const format formats[] = {{"dm", dm_files, read_all::dm},
                                  {"mrc", mrc_files, read_all::mrc},
                                  {"rpl", rpl_files, read_all::rpl, false},
                                  {"csv", csv_files, read_all::csv, false},
-                                 {"lzf", lzf_streams, read_all::lzf, false}};
+                                 {"lzf", lzf_streams, read_all::lzf, false},
+                                 {"zarr", zarr_stores, read_all::zarr, false}};
 
 }  // namespace corpus

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <stemfuse/io/dm/dm.hpp>
@@ -16,6 +19,7 @@
 #include <stemfuse/io/raw/rpl.hpp>
 #include <stemfuse/io/tiff/tiff_reader.hpp>
 #include <stemfuse/io/velox/velox_spectra.hpp>
+#include <stemfuse/io/zarr/zarr_reader.hpp>
 
 namespace read_all {
 
@@ -67,6 +71,36 @@ inline std::vector<double> lzf(bytes file) {
     if (!out) throw stemfuse::read_error("memory", "is no lzf");
     return {out->begin(), out->end()};
 }
+
+// A zarr store of one array: the text up to the first 0 is its .zarray, up to the next its .zattrs, the rest its chunk.
+class one_array_store {
+public:
+    explicit one_array_store(bytes file) : file_(file) {}
+    std::optional<std::vector<std::byte>> read(const std::string& key, std::uint64_t most) const {
+        const auto at = key == ".zarray"                                 ? 0
+                        : key == ".zattrs"                               ? 1
+                        : key == "0.0" || key == "0/0" || key == "0.0.0" ? 2
+                                                                         : 3;
+        auto rest = file_;
+        for (int part = 0; part <= at && at < 3; ++part) {
+            const auto end = static_cast<std::size_t>(std::find(rest.begin(), rest.end(), std::byte{0}) - rest.begin());
+            const auto whole = part == 2 ? rest : rest.first(end);
+            if (part == at && whole.size() > most) fail("has more bytes than the array announces for it");
+            if (part == at) return std::vector<std::byte>(whole.begin(), whole.end());
+            rest = rest.subspan(std::min(end + 1, rest.size()));
+        }
+        return std::nullopt;
+    }
+    std::vector<std::string> members(const std::string&) const { return {}; }
+    std::uint64_t size() const { return file_.size(); }
+    std::string stem() const { return "memory"; }
+    [[noreturn]] void fail(std::string_view message) const { throw stemfuse::read_error("memory", message); }
+
+private:
+    bytes file_;
+};
+
+inline std::vector<double> zarr(bytes file) { return pixels(io::zarr_reader<one_array_store>(one_array_store(file))); }
 
 // The numbers of a Velox metadata text.
 inline std::vector<double> velox_json(bytes file) {

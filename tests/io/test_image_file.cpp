@@ -1,7 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include <zip.h>
+#include <zlib.h>
 
 #include <stemfuse/io/describe.hpp>
 #include <stemfuse/io/record/fused_file.hpp>
@@ -242,6 +247,175 @@ TEST_CASE("every format is opened by its content") {
     CHECK(dm.find("O").name == "O");
     CHECK(dm.find("ImageList/0").name == "O");
     CHECK(io::image_file(dir / "velox").find("/Data/Image/a/Data").name == "a");
+}
+
+namespace {
+
+// A zarr array of unsigned 16-bit numbers value(i) in C order: chunk by chunk, from one to the array's end.
+template <class Value>
+void write_zarr(const std::filesystem::path& path, const std::vector<std::size_t>& shape,
+                const std::vector<std::size_t>& chunks, bool column_major, const std::string& codec, char separator,
+                Value&& value) {
+    const auto list = [](const std::vector<std::size_t>& numbers) {
+        std::string text;
+        for (const std::size_t n : numbers) text += (text.empty() ? "" : ", ") + std::to_string(n);
+        return text;
+    };
+    std::filesystem::create_directories(path);
+    scratch::write(path / ".zarray",
+                   R"({"zarr_format": 2, "dtype": ">u2", "fill_value": 7, "filters": null, "shape": [)" + list(shape) +
+                       R"(], "chunks": [)" + list(chunks) + R"(], "compressor": )" + codec + R"(, "order": ")" +
+                       (column_major ? "F" : "C") + (separator == '/' ? R"(", "dimension_separator": "/"})" : R"("})"));
+    std::vector<std::size_t> grid, at(shape.size(), 0);
+    std::size_t n_chunks = 1, n = 1;
+    for (std::size_t d = 0; d < shape.size(); ++d)
+        grid.push_back((shape[d] + chunks[d] - 1) / chunks[d]), n_chunks *= grid[d], n *= chunks[d];
+    for (std::size_t c = 1; c < n_chunks; ++c) {  // the first is not written: it has the fill value
+        std::string key, bytes;
+        std::vector<std::size_t> origin(shape.size());
+        for (std::size_t d = shape.size(), rest = c; d-- > 0; rest /= grid[d]) origin[d] = rest % grid[d];
+        for (std::size_t d = 0; d < shape.size(); ++d)
+            key += (d > 0 ? std::string(1, separator) : "") + std::to_string(origin[d]);
+        for (std::size_t i = 0; i < n; ++i) {
+            std::size_t rest = i, place = 0;
+            for (std::size_t k = 0; k < shape.size(); ++k) {
+                const std::size_t d = column_major ? k : shape.size() - 1 - k;
+                at[d] = origin[d] * chunks[d] + rest % chunks[d], rest /= chunks[d];
+            }
+            for (std::size_t d = 0; d < shape.size(); ++d) place = place * shape[d] + at[d];
+            const unsigned v = value(place);
+            bytes += {static_cast<char>(v >> 8), static_cast<char>(v & 255)};
+        }
+        if (codec != "null") {
+            std::string packed(bytes.size() + 64, '\0');
+            uLongf size = packed.size();
+            REQUIRE(compress(reinterpret_cast<Bytef*>(packed.data()), &size,
+                             reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()) == Z_OK);
+            bytes = packed.substr(0, size);
+        }
+        std::filesystem::create_directories((path / key).parent_path());
+        scratch::write(path / key, bytes);
+    }
+}
+
+// The folder as a zip archive without compression.
+void pack_folder(const std::filesystem::path& folder, const std::filesystem::path& archive) {
+    int failure = 0;
+    zip_t* const z = zip_open(archive.c_str(), ZIP_CREATE, &failure);
+    REQUIRE(z != nullptr);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+        if (!entry.is_regular_file()) continue;
+        zip_source_t* const source = zip_source_file(z, entry.path().c_str(), 0, 0);
+        REQUIRE(zip_file_add(z, entry.path().lexically_relative(folder).c_str(), source, 0) >= 0);
+    }
+    REQUIRE(zip_close(z) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("zspy: spectra and a map of HyperSpy in folders and zip archives, chunks of any order; blosc is named") {
+    const scratch::folder dir;
+    const auto root = dir / "a.zspy", experiments = root / "Experiments";
+    const std::string group = R"({"zarr_format": 2})";
+    std::filesystem::create_directories(experiments);
+    scratch::write(root / ".zgroup", group);
+    scratch::write(root / ".zattrs", R"({"file_format": "ZSpy", "file_format_version": "3.1"})");
+    const auto axis = [&](const std::string& of, int k, const std::string& text) {
+        const auto at = experiments / of / ("axis-" + std::to_string(k));
+        std::filesystem::create_directories(at);
+        scratch::write(at / ".zgroup", group);
+        scratch::write(at / ".zattrs", "{" + text + "}");
+    };
+    const std::string y = R"("name": "y", "units": "nm", "scale": 0.5, "navigate": )",
+                      x = R"("name": "x", "units": "nm", "scale": 0.25, "navigate": )";
+    axis("EDS", 0, y + "true"), axis("EDS", 1, x + "true");
+    axis("EDS", 2, R"("name": "Energy", "units": "keV", "scale": 0.02, "offset": -0.1, "navigate": false)");
+    axis("Fe Ka", 0, y + "false"), axis("Fe Ka", 1, x + "false");
+    const auto sample = experiments / "EDS/metadata/Sample";
+    std::filesystem::create_directories(sample / "_list_elements");
+    scratch::write(sample / "_list_elements/.zarray",
+                   R"({"zarr_format": 2, "dtype": "|O", "shape": [2], "chunks": [2], "compressor": null})");
+    scratch::write(sample / "_list_elements/0", R"(["Fe", "O", "|O", [2]])");
+    const auto value = [](std::size_t i) { return static_cast<unsigned>(i * 37 % 1009); };
+    for (const bool column_major : {false, true}) {
+        for (const char* const codec : {"null", R"({"id": "zlib", "level": 1})"}) {
+            CAPTURE(column_major);
+            CAPTURE(std::string(codec));
+            const char separator = column_major ? '.' : '/';
+            for (const char* const data : {"EDS/data", "Fe Ka/data"}) std::filesystem::remove_all(experiments / data);
+            write_zarr(experiments / "EDS/data", {7, 5, 30}, {3, 2, 8}, column_major, codec, separator, value);
+            write_zarr(experiments / "Fe Ka/data", {7, 5}, {4, 4}, column_major, codec, separator, value);
+            std::filesystem::remove(dir / "b.zspy");
+            pack_folder(root, dir / "b.zspy");
+            for (const char* const name : {"a.zspy", "a.zspy/", "b.zspy"}) {
+                CAPTURE(std::string(name));
+                const io::image_file file(dir / name);
+                CHECK(file.contents().format == "HyperSpy, version 3.1");
+                REQUIRE(file.contents().images.size() == 1);
+                const auto& image = file.contents().images[0];
+                CHECK(image.element == "Fe");
+                CHECK(image.scale == io::pixel_calibration({0.25, "nm"}, {0.5, "nm"}));
+                const auto pixels = file.read<double>(image);
+                for (std::size_t p = 0; p < 35; ++p) CHECK(pixels.data()[p] == (p / 5 < 4 && p % 5 < 4 ? 7 : value(p)));
+                REQUIRE(file.contents().spectra.size() == 1);
+                const auto& s = file.contents().spectra[0];
+                CHECK(s.elements == std::vector<std::string>{"Fe", "O"});
+                CHECK(std::abs(s.first + 0.1) < 1e-12);
+                CHECK(std::abs(s.last - 0.48) < 1e-12);
+                const auto maps = file.read_windows<double>(s, {{-0.11, 0.49}, {0.05, 0.17}});
+                const auto spectrum = file.read_sum_spectrum(s);
+                double of_channel_9 = 0;
+                for (std::size_t p = 0; p < 35; ++p) of_channel_9 += value(p * 30 + 9);
+                CHECK(spectrum.at(9) == of_channel_9);
+                for (std::size_t p = 0; p < 35; ++p) {
+                    double all = 0, part = 0;
+                    for (std::size_t e = 0; e < 30; ++e) {
+                        const double v = p / 5 < 3 && p % 5 < 2 && e < 8 ? 7 : value(p * 30 + e);
+                        all += v, part += e >= 8 && e < 14 ? v : 0;
+                    }
+                    CHECK(maps.data()[p] == all);
+                    CHECK(maps.data()[35 + p] == part);
+                }
+            }
+        }
+    }
+    scratch::write(experiments / "Fe Ka/data/0.1", "short");
+    CHECK_THROWS_AS(io::image_file(root).read<float>(io::image_file(root).contents().images[0]), read_error);
+    write_zarr(experiments / "Fe Ka/data", {7, 5}, {4, 4}, false, R"({"id": "blosc", "cname": "zstd"})", '.', value);
+    const io::image_file packed(root);
+    CHECK(packed.contents().images.empty());
+    CHECK(packed.contents().others.at(0).line().find("is compressed by blosc (zstd), which is not read: open it in "
+                                                     "HyperSpy") != std::string::npos);
+    std::filesystem::create_directories(dir / "three");
+    scratch::write(dir / "three/zarr.json", "{}");
+    support::check_throws<read_error>([&] { io::image_file(dir / "three"); }, "is zarr version 3, must be 2");
+}
+
+TEST_CASE("frames of a HAADF image: mean, sum and first, the offset of the intensities in each") {
+    const scratch::folder dir;
+    io::npz_writer writer(dir / "a.npz");
+    writer.add("HAADF", volume);
+    writer.commit();
+    io::write_npy(dir / "HAADF.npy", volume);
+    io::write_tiff_stack(dir / "HAADF.tif", volume);
+    const dm_writer::writer w({4, std::endian::little});
+    const std::vector<float> numbers(volume.begin(), volume.end());
+    scratch::write(dir / "a.dm4",
+                   w.file({w.group("ImageList", {w.image(u"HAADF", 2, 6, {3, 2, 2}, numbers, 1, 1, u"nm",
+                                                         {w.number("Origin", 6, 10.0f), w.number("Scale", 6, 2.0f),
+                                                          w.text("Units", u"e")})})}));
+    for (const char* const name : {"a.npz", "HAADF.npy", "HAADF.tif", "a.dm4"}) {
+        CAPTURE(std::string(name));
+        const io::image_file file(dir / name);
+        REQUIRE(file.contents().images.size() == 1);
+        const auto& image = file.contents().images[0];
+        CHECK(image.frames == 2);
+        const bool calibrated = std::string_view(name) == "a.dm4";
+        const double a = calibrated ? 2 : 1, b = calibrated ? -20 : 0;
+        CHECK(file.read<double>(image, io::frame_choice::first) == first * a + b);
+        CHECK(file.read<double>(image, io::frame_choice::sum) == (first + second) * a + 2 * b);
+        CHECK(file.read<double>(image) == (first + second) / 2 * a + b);
+    }
 }
 
 TEST_CASE("fused.h5 is read back with its calibration") {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/io/guard/sha256.hpp>
 #include <stemfuse/io/image_file.hpp>
 
 #include "io/h5_builder.hpp"
@@ -58,6 +59,57 @@ TEST_CASE("images of the scan's shape, or one off it, that are not used: the rea
     std::filesystem::copy(s.path("scan.h5"), t.path("scan.h5"));
     t.fails(2, "fuse scan.h5 -o out --pixel 3", "--pixel: is \"3\"", "0.25nm");
     t.fails(2, "fuse scan.h5 -o out --axes xz", "--axes: is \"xz\"");
+}
+
+TEST_CASE("a map that is one number everywhere is left out, with the reason; named, it is refused") {
+    const session s;
+    {
+        const h5_builder::file file(s.path("scan.h5"));
+        for (const char* const name : {"Fe", "HAADF"}) file.data(name, {8, 6}, pattern(48, 5));
+        file.data("O", {8, 6}, std::vector<float>{}, {4, 4});
+    }
+    CHECK(
+        s.run("inspect scan.h5").out.find("taken for maps: Fe\nnot used: O: is the same number everywhere\nto fuse:") !=
+        std::string::npos);
+    const outcome o = s.run("fuse scan.h5 --recipe published --iterations 2 --quiet -o fused");
+    CHECK(o.code == 0);
+    CHECK(o.err.find("not used: O: is the same number everywhere") != std::string::npos);
+    s.fails(3, "fuse scan.h5 --elements Fe,O --recipe published -o out", "O: is 0 everywhere");
+}
+
+TEST_CASE(
+    "rpl and raw: the elements that the user names, both files in parameters.json, a changed raw is fused again") {
+    const session s;
+    const std::size_t channels = 500;  // of 20 eV
+    std::string numbers;
+    std::vector<float> haadf;
+    for (std::size_t p = 0; p < 48; ++p) {
+        haadf.push_back(static_cast<float>(p % 7 + 1));
+        for (std::size_t e = 0; e < channels; ++e)
+            numbers += static_cast<char>(e == 320 ? p % 7 + 1 : e == 26 ? 9 - p % 7 : 0);  // Fe K alpha, O K alpha
+    }
+    scratch::write(s.path("scan.raw"), numbers);
+    scratch::write(s.path("scan.rpl"),
+                   "key\tvalue\nwidth\t6\nheight\t8\ndepth\t500\noffset\t0\ndata-length\t1\ndata-type\tunsigned\n"
+                   "byte-order\tdont-care\nrecord-by\tvector\nev-per-chan\t20\nwidth-scale\t0.25\nwidth-units\tnm\n");
+    {
+        const h5_builder::file file(s.path("haadf.h5"));
+        file.data("HAADF", {8, 6}, haadf);
+    }
+    const std::string files = "scan.rpl haadf.h5 --elements Fe,O --recipe published --iterations 2 --quiet";
+    REQUIRE(s.run("fuse " + files + " -o fused").code == 0);
+    const auto raw = io::read_image<double>(s.path("fused/fused.h5"), "raw/Fe");
+    for (std::size_t p = 0; p < 48; ++p) CHECK(raw.data()[p] == static_cast<double>(haadf[p]));
+    const std::string parameters = scratch::read(s.path("fused/parameters.json"));
+    for (const char* const name : {"scan.rpl", "scan.raw"})
+        CHECK(parameters.find(io::sha256_of_file(s.path(name))) != std::string::npos);
+    scratch::write(s.path("list.txt"), files + "\n");
+    CHECK(s.run("batch list.txt -o all").out.find("was done") == std::string::npos);
+    CHECK(s.run("batch list.txt -o all").out.find("was done") != std::string::npos);
+    numbers[320] = 5;
+    scratch::write(s.path("scan.raw"), numbers);
+    CHECK(s.run("batch list.txt -o all --overwrite").out.find("was done") == std::string::npos);
+    CHECK(s.run("inspect scan.rpl").out.find("read with it: scan.raw\n") != std::string::npos);
 }
 
 TEST_CASE("a HAADF image of a whole multiple of the maps' shape is binned, any other refused with both shapes") {

@@ -54,10 +54,11 @@ inline std::string show(const pixel_calibration& scale) {
 }
 
 inline std::string show(const spectrum_info& s) {
-    return s.name + ": " + std::to_string(s.channels) + " channels from " + to_string(s.first) + " to " +
+    return s.name + ": " + std::to_string(s.channels) + " channels from " + to_string(s.first + 0.0) + " to " +
            to_string(s.last) + " " + s.unit + " by " + to_string(channel_step(s)) + ", raster " + to_string(s.shape) +
            (s.detectors > 1 ? ", " + std::to_string(s.detectors) + " detectors" : "") +
            (s.frames > 1 ? ", " + std::to_string(s.frames) + " frames" : "") +
+           (s.elements.empty() ? "" : ", of a sample of " + joined(s.elements)) +
            (s.unit == "keV" ? ", maps by --elements or --windows" : ", maps by --windows");
 }
 
@@ -70,7 +71,7 @@ inline std::string image_table(const std::vector<image_info>& images) {
         while (last + 1 < images.size() && images[last + 1].place == image.place) ++last;
         rows.push_back({image.name + (last > i ? " to " + images[last].name : ""), image.element,
                         to_string(image.shape), image.frames > 1 ? std::to_string(image.frames) : "", image.type,
-                        show(image.scale.in_shown_unit(image.shape[1])), image.intensity.unit,
+                        show(image.scale.in_shown_unit(1)), image.intensity.unit,
                         image.place == image.name ? "" : image.place});
         i = last;
     }
@@ -87,6 +88,9 @@ inline std::string describe(const image_file& file) {
     std::string text = file.path().filename().string() + ": " + contents.format + ", " +
                        (n == 0 ? "no image" : std::to_string(n) + (n == 1 ? " image" : " images")) + "\n";
     text += detail::image_table(contents.images);
+    for (const auto& source : file.sources()) {
+        if (source != file.path()) text += "read with it: " + one_line(source.filename().string()) + "\n";
+    }
     for (const spectrum_info& spectrum : contents.spectra) text += "spectra " + one_line(detail::show(spectrum)) + "\n";
     for (const left_out& other : contents.others) text += "not read: " + one_line(other.line()) + "\n";
     for (const std::string& warning : contents.warnings) text += "warning: " + one_line(warning) + "\n";

@@ -28,6 +28,10 @@
 #if __has_include(<zip.h>)
 #include <stemfuse/io/numpy/npz_images.hpp>
 #endif
+#if __has_include(<zip.h>) && __has_include(<zlib.h>) && __has_include(<nlohmann/json.hpp>)
+#define STEMFUSE_HAS_ZARR 1
+#include <stemfuse/io/zarr/zarr_reader.hpp>
+#endif
 #if __has_include(<tiffio.h>)
 #include <stemfuse/io/tiff/tiff_reader.hpp>
 #endif
@@ -64,6 +68,10 @@ using any_reader = std::variant<npy_reader<>, dm_reader<>, mrc_reader<>, rpl_rea
 #if __has_include(<zip.h>)
                                 ,
                                 npz_images
+#endif
+#ifdef STEMFUSE_HAS_ZARR
+                                ,
+                                zarr_reader<zarr_folder>, zarr_reader<zarr_zip>
 #endif
 #if __has_include(<tiffio.h>)
                                 ,
@@ -107,7 +115,20 @@ inline any_reader open_hdf5_images(const std::filesystem::path& path, const read
 #endif
 }
 
+inline any_reader open_zarr(const std::filesystem::path& path, const read_options& options) {
+#ifdef STEMFUSE_HAS_ZARR
+    return zarr_reader<zarr_folder>(zarr_folder(path), options.axes);
+#else
+    static_cast<void>(options);
+    throw_without(path, "zarr", "zlib, libzip and nlohmann-json");
+#endif
+}
+
+// A zip archive is one of zarr or of npy arrays.
 inline any_reader open_npz_images(const std::filesystem::path& path, const read_options& options) {
+#ifdef STEMFUSE_HAS_ZARR
+    if (zarr_zip archive(path); archive.is_zarr()) return zarr_reader<zarr_zip>(std::move(archive), options.axes);
+#endif
 #if __has_include(<zip.h>)
     return npz_images(npz_reader(path), options.axes);
 #else
@@ -144,10 +165,18 @@ class image_file {
 public:
     /// Recognises the format by the first bytes and lists what the file holds. Throws read_error, see the class.
     explicit image_file(const std::filesystem::path& path, const read_options& options = {})
-        : path_(path), reader_(open(path, options)) {}
+        : path_(path.has_filename() ? path : path.parent_path()), reader_(open(path_, options)) {}
 
     /// The path as it was given.
     const std::filesystem::path& path() const noexcept { return path_; }
+
+    /// The file, and the files in its folder that are read with it: the .raw of an .rpl, what links and virtual data
+    /// sets of HDF5 name.
+    std::vector<std::filesystem::path> sources() const {
+        auto all = files_beside(path_, contents());
+        all.insert(all.begin(), path_);
+        return all;
+    }
 
     /// Images, spectra, what is left out, and warnings.
     const file_contents& contents() const {
@@ -241,14 +270,43 @@ private:
                 return detail::open_rpl_images(path);
             case file_format::csv:
                 return csv_reader<>(file_input{path});
+            case file_format::zarr:
+                return detail::open_zarr(path, options);
             case file_format::hdf5:
                 break;
         }
+        if (options.guarded) return open_guarded(path, options);
+        return detail::open_hdf5_images(path, options);
+    }
+
+    // In a process that may read the files beside that a first look finds, and those that these name.
+    static child_reader open_guarded(const std::filesystem::path& path, const read_options& options) {
         const auto open_hdf5 = [options](const std::filesystem::path& file) {
             return detail::open_hdf5_images(file, options);
         };
-        if (options.guarded) return child_reader(path, open_hdf5);
-        return open_hdf5(path);
+        std::vector<std::filesystem::path> beside;
+        constexpr int most_looks = 8;
+        for (int look = 1;; ++look) {
+            child_reader reader(path, open_hdf5, {}, beside);
+            auto named = files_beside(path, reader.contents());
+            if (named.size() == beside.size() || look == most_looks) return reader;
+            beside = std::move(named);
+        }
+    }
+
+    // The HDF5 files that the file names and that are there.
+    static std::vector<std::filesystem::path> files_beside(const std::filesystem::path& path,
+                                                           const file_contents& contents) {
+        std::vector<std::filesystem::path> there;
+        for (const std::string& name : contents.beside) {
+            const auto other = path.parent_path() / name;
+            std::error_code absent;
+            if (name == path.filename() || name.find('/') != std::string::npos ||
+                !std::filesystem::is_regular_file(other, absent))
+                continue;
+            there.push_back(other);
+        }
+        return there;
     }
 
     std::filesystem::path path_;

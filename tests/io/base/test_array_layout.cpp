@@ -1,11 +1,13 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <stemfuse/io/base/array_images.hpp>
 #include <stemfuse/io/base/nion.hpp>
+#include <stemfuse/io/base/number_table.hpp>
 
 using namespace stemfuse;
 
@@ -35,6 +37,7 @@ TEST_CASE("axes by their names, else as they lie") {
     CHECK(layout({5, 7}) == "yx");
     CHECK(layout({5, 7}, {}, {.x_first = true}) == "xy");
     CHECK(layout({5, 7}, {named("X"), named("Y")}) == "xy");
+    CHECK(layout({5, 7}, {named("x [nm]"), named("y [nm]")}) == "xy");
     CHECK(layout({5, 7}, {named("y"), named("x")}, {.x_first = true}) == "yx");
     CHECK(layout({5, 7}, {named("width"), named("height")}) == "xy");
     CHECK(layout({4, 5, 7}) == "nyx");
@@ -138,6 +141,9 @@ TEST_CASE("the element that a label names") {
         {"K K", "K"},
         {"intensity parameter of Zn_L3 component", "Zn"},
         {"Fe%", "Fe"},
+        {"Fe At%", "Fe"},
+        {"Fe Norm. mass%", "Fe"},
+        {"STEM EDX Fe", "Fe"},
         {"O K edge", "O"},
         // None of these names one element.
         {"In focus", ""},
@@ -158,7 +164,8 @@ TEST_CASE("the element that a label names") {
 }
 
 TEST_CASE("units in every spelling") {
-    for (const auto* const nm : {"nm", "[n_m]", "n_m", "NM", "nanometers", "Nanometre", " nm ", "(nm)", "$nm$"})
+    for (const auto* const nm :
+         {"nm", "[n_m]", "n_m", "NM", "nanometers", "Nanometre", " nm ", "(nm)", "$nm$", "nm/px", "nm/pixel"})
         CHECK(io::plain_unit(nm) == "nm");
     for (const auto* const um : {"um", "\u00b5m", "\u03bcm", "\xb5m", "micron", "Microns", "micrometer", "\\u00B5m"})
         CHECK(io::plain_unit(um) == "um");
@@ -166,6 +173,21 @@ TEST_CASE("units in every spelling") {
         CHECK(io::plain_unit(a) == "A");
     for (const auto* const kev : {"keV", "KeV", "kev", "[keV]"}) CHECK(io::plain_unit(kev) == "keV");
     for (const auto* const other : {"1/nm", "counts", "px", "Mm"}) CHECK(io::plain_unit(other) == other);
+}
+
+TEST_CASE("lines of numbers: a comma stands in a number where something else stands between them") {
+    const auto numbers = [](std::string_view line) {
+        std::string text;
+        const auto count = io::detail::numbers_of_line(
+            line, [&](std::size_t, double v) { text += (text.empty() ? "" : " ") + to_string(v); });
+        return count ? text : "none";
+    };
+    for (const char* const line : {"1.5,2,-3", "1.5, 2, -3,", "1,5;2,0;-3", "1,5\t2\t-3\r", "1,5 2,0 -3,0", "1.5;2;-3;",
+                                   "1.5,\t2,\t-3", " 1.5 2 -3 ", "+1.5;2.0;-3"}) {
+        CAPTURE(std::string(line));
+        CHECK(numbers(line) == "1.5 2 -3");
+    }
+    for (const char* const line : {"1,5,2;3", "1.000,5;2", "x,1", "1,2,3 4,5,6"}) CHECK(numbers(line) == "none");
 }
 
 TEST_CASE("the JSON of Nion Swift, of its library and exported; nothing of any other text") {

@@ -99,6 +99,30 @@ TEST_CASE("stacks by an array of texts beside them, and by --axes") {
     CHECK(images.read<double>(all[0])(2, 1) == 5);
 }
 
+TEST_CASE("elements as atomic numbers, or of the group; a pixel's size of the group or as a data set") {
+    const scratch::folder dir;
+    {
+        const h5_builder::file file(dir / "a.h5");
+        file.data("scan/maps", {2, 4, 3}, rising(24));
+        file.data("scan/elements", {2}, std::vector<std::int32_t>{26, 8});
+        file.data("scan/pixel_size_nm", {2}, std::vector<double>{0.5, 0.25});
+        file.data("other/maps", {4, 3, 2}, rising(24));
+        file.attribute("other", "elements", "Pt, Co");
+        file.attribute("other", "pixel_size_nm", 0.25);
+    }
+    const auto images = plain(dir / "a.h5");
+    const auto& all = images.contents().images;
+    REQUIRE(all.size() == 4);
+    const char* const elements[] = {"Pt", "Co", "Fe", "O"};
+    for (std::size_t k = 0; k < 4; ++k) {
+        CHECK(all[k].element == elements[k]);
+        CHECK(all[k].shape == image_shape{4, 3});
+        CHECK(all[k].scale == io::pixel_calibration({0.25, "nm"}, {k < 2 ? 0.25 : 0.5, "nm"}));
+    }
+    CHECK(images.read<float>(all[1])(2, 1) == 15);
+    CHECK(reasons(images) == "");
+}
+
 TEST_CASE("what was never written is 0, a virtual data set is its parts, Booleans are 0 and 1") {
     const scratch::folder dir;
     {
@@ -131,7 +155,7 @@ TEST_CASE("what was never written is 0, a virtual data set is its parts, Boolean
     CHECK(all[0].type == "bool");
     CHECK(images.read<float>(all[1]) == xt::zeros<float>({4, 6}));
     CHECK(images.read<float>(all[3]) == images.read<float>(all[2]));
-    CHECK(has(reasons(images), "lost (2, 3): is made of data of gone.h5, which is not there"));
+    CHECK(has(reasons(images), "lost (2, 3): is made of data of gone.h5:source, which is not there"));
     CHECK(has(reasons(images), "Fe: is a link to /not/there, which is not there"));
 }
 

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <random>
@@ -150,6 +152,112 @@ TEST_CASE("pages, colours, and the resolution of a printer") {
     TIFFClose(file);
     const io::tiff_reader<> printed(io::file_input{dir / "a.tif"});
     CHECK(!printed.contents().images.at(0).scale.known());
+}
+
+namespace {
+
+// Three pages of 2 x 3 float pixels in either byte order, all directories behind the pixels, with more entries on the
+// first page: tag, type, count and bytes (numbers in the file's order).
+struct entry {
+    std::uint16_t tag, type;
+    std::uint32_t count;
+    std::string value;
+};
+
+std::string in_order(std::uint64_t value, std::size_t bytes, bool big) {
+    std::string text;
+    for (std::size_t k = 0; k < bytes; ++k) text += static_cast<char>(value >> 8 * (big ? bytes - 1 - k : k) & 0xff);
+    return text;
+}
+
+std::string three_pages(bool big, const std::vector<entry>& of_first, const std::string& behind = "") {
+    const auto word = [&](std::uint64_t value, std::size_t bytes) { return in_order(value, bytes, big); };
+    std::string file = (big ? "MM" : "II") + word(42, 2) + word(8 + 3 * 24 + behind.size(), 4);
+    for (std::uint32_t k = 0; k < 18; ++k) file += word(std::bit_cast<std::uint32_t>(static_cast<float>(k)), 4);
+    file += behind;
+    for (std::uint32_t page = 0; page < 3; ++page) {
+        std::vector<entry> all{{256, 4, 1, word(3, 4)}, {257, 4, 1, word(2, 4)},  {258, 3, 1, word(32, 2)},
+                               {259, 3, 1, word(1, 2)}, {262, 3, 1, word(1, 2)},  {273, 4, 1, word(8 + 24 * page, 4)},
+                               {278, 4, 1, word(2, 4)}, {279, 4, 1, word(24, 4)}, {339, 3, 1, word(3, 2)}};
+        if (page == 0) all.insert(all.end(), of_first.begin(), of_first.end());
+        std::sort(all.begin(), all.end(), [](const entry& a, const entry& b) { return a.tag < b.tag; });
+        const std::size_t end = file.size() + 2 + 12 * all.size() + 4;
+        std::string directory = word(all.size(), 2), values;
+        for (const entry& e : all) {
+            directory += word(e.tag, 2) + word(e.type, 2) + word(e.count, 4);
+            if (e.value.size() > 4) {
+                directory += word(end + values.size(), 4);
+                values += e.value + std::string(e.value.size() % 2, '\0');
+            } else {
+                directory += e.value + std::string(4 - e.value.size(), '\0');
+            }
+        }
+        file += directory + word(page < 2 ? end + values.size() : 0, 4) + values;
+    }
+    return file;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "private tags: a pixel of 0.25 x 0.5 on every page, as DigitalMicrograph, FEI, TVIPS, ImageJ and OME write it") {
+    const scratch::folder dir;
+    const auto text = [](const std::string& t) { return t + '\0'; };
+    for (const bool big : {false, true}) {
+        const auto number = [&](double v) { return in_order(std::bit_cast<std::uint64_t>(v), 8, big); };
+        const auto ascii = [&](std::uint16_t tag, const std::string& t) {
+            return entry{tag, 2, static_cast<std::uint32_t>(t.size() + 1), text(t)};
+        };
+        // EM-MENU's header as its documentation has it: version 2, the mode of the microscope, a mark at its end.
+        const auto tvips = [&](std::uint32_t mode) {
+            std::string h(6312, '\0');
+            const auto set = [&](std::size_t at, std::uint32_t v) { h.replace(at, 4, in_order(v, 4, big)); };
+            set(0, 2), set(3532, mode), set(6308, 0xaaaaaaaa);
+            set(2968, std::bit_cast<std::uint32_t>(0.25f)), set(2972, std::bit_cast<std::uint32_t>(0.5f));
+            return h;
+        };
+        const entry per_nm_x{282, 5, 1, in_order(4, 4, big) + in_order(1, 4, big)},
+            per_nm_y{283, 5, 1, in_order(2, 4, big) + in_order(1, 4, big)};
+        const std::string xml =
+            "<OME><Image ID=\"0\"><Pixels SizeC=\"3\" PhysicalSizeX=\"0.25\" PhysicalSizeXUnit=\"nm\" "
+            "PhysicalSizeY=\"0.5\" PhysicalSizeYUnit=\"nm\"/></Image></OME>";
+        struct kind {
+            std::string name, bytes, unit;
+            double factor = 1;
+        };
+        for (const kind& k : std::vector<kind>{
+                 {"DigitalMicrograph",
+                  three_pages(big, {ascii(65003, "\xb5m"),
+                                    ascii(65004, "\xb5m"),
+                                    {65009, 12, 1, number(0.25)},
+                                    {65010, 12, 1, number(0.5)}}),
+                  "um"},
+                 {"FEI",
+                  three_pages(big, {ascii(34682, "[Beam]\r\n[Scan]\r\nPixelWidth=0.25e-9\r\nPixelHeight=5e-10\r\n")}),
+                  "m", 1e-9},
+                 {"FEI, other tag",
+                  three_pages(big, {ascii(34680, "[EScan]\nPixelWidth=0.25e-9\nPixelHeight=5e-10\n")}), "m", 1e-9},
+                 {"TVIPS, bytes", three_pages(big, {{37706, 1, 6312, tvips(1)}}), "nm"},
+                 {"TVIPS, place", three_pages(big, {{37706, 4, 1, in_order(8 + 72, 4, big)}}, tvips(1)), "nm"},
+                 {"TVIPS, diffraction", three_pages(big, {{37706, 1, 6312, tvips(3)}}), ""},
+                 {"ImageJ",
+                  three_pages(big, {ascii(270, "ImageJ=1.53t\nimages=3\nunit=\\u00B5m\n"), per_nm_x, per_nm_y}), "um"},
+                 {"OME", three_pages(big, {ascii(270, xml)}), "nm"}}) {
+            CAPTURE(k.name);
+            CAPTURE(big);
+            scratch::write(dir / "a.tif", k.bytes);
+            const io::tiff_reader<> reader(io::file_input{dir / "a.tif"});
+            REQUIRE(reader.contents().images.size() == 3);
+            for (const auto& image : reader.contents().images) {
+                CHECK(image.scale.x.unit == k.unit);
+                CHECK(image.scale.known() == !k.unit.empty());
+                if (k.unit.empty()) continue;
+                CHECK(std::abs(image.scale.x.pixel / k.factor - 0.25) < 1e-7);
+                CHECK(std::abs(image.scale.y.pixel / k.factor - 0.5) < 1e-7);
+            }
+            CHECK(reader.read<double>(reader.contents().images[2])(1, 2) == 17);
+        }
+    }
 }
 
 TEST_CASE("truncated at any length, in memory: read_error or the same data, and nothing on stderr") {

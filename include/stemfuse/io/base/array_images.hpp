@@ -1,6 +1,7 @@
 // The images or spectra that an array holds, by how it is laid out: the same for every format of arrays with axes.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -78,6 +79,11 @@ inline array_content content_of(const file_contents& contents, const array_info&
         s.name = one_line(like.label), s.type = a.type, s.shape = like.shape, s.scale = like.scale, s.places = {a.name};
         s.channels = a.shape[*layout.energy];
         content.reason = detail::set_energies(s, axes[*layout.energy], hints.energy_unit);
+        for (const std::string& name : hints.elements) {
+            std::string element = element_of(name);
+            const bool new_one = std::find(s.elements.begin(), s.elements.end(), element) == s.elements.end();
+            if (!element.empty() && new_one) s.elements.push_back(std::move(element));
+        }
         if (content.reason.empty()) content.spectra.push_back(std::move(s));
         return content;
     }

@@ -67,7 +67,9 @@ inline bool is_energy_axis(const array_axis& a) {
 
 // 'y', 'x' or ' ' by the name of an axis.
 inline char letter_of_axis(const array_axis& a) {
-    const std::string name = lower_case(a.name);
+    std::string name = lower_case(a.name);
+    name.resize(std::min(name.find_first_of("[("), name.size()));  // "x [nm]"
+    while (name.ends_with(' ')) name.pop_back();
     for (const std::string_view y : {"y", "height", "row", "rows", "y axis", "y_axis", "axis_y", "y-axis", "scan_y"}) {
         if (name == y) return 'y';
     }

@@ -63,7 +63,7 @@ inline std::string spelled_plainly(const std::string& unit) {
 
 /// A unit as it is compared and shown: the micro sign, brackets, underscores and long names of the file formats are
 /// gone. "[n_m]", "n_m", "NM" and "nanometers" are "nm", "micron" and "\u00b5m" are "um", "\u00c5" and "Angstrom" are
-/// "A", "KeV" is "keV"; other text stays as it is.
+/// "A", "KeV" is "keV", "nm/px" is "nm"; other text stays as it is.
 inline std::string plain_unit(std::string_view text) {
     std::string unit(text.substr(0, text.find('\0')));
     const auto trim = [&] {
@@ -77,6 +77,10 @@ inline std::string plain_unit(std::string_view text) {
             if (open == '[') std::erase(unit, '_');
             trim();
         }
+    }
+    for (const std::string_view of_each :
+         {"/px", "/pix", "/pixel", " per pixel"}) {  // the size of a pixel all the same
+        if (unit.size() > of_each.size() && unit.ends_with(of_each)) unit.resize(unit.size() - of_each.size());
     }
     return detail::spelled_plainly(unit);
 }
@@ -145,11 +149,12 @@ struct pixel_calibration {
     /// The unit of pixel() as readers see it; "px" where the size is not known.
     std::string shown_unit() const { return known() ? io::shown_unit(x) : "px"; }
 
-    /// In nm, or in um from 1000 nm on, of a length of n pixels; pm, A and units that are no lengths stay.
+    /// In nm, or in um from 5000 nm on (where a scale bar has 1 um), of a length of n pixels; pm, A and units that are
+    /// no lengths stay.
     pixel_calibration in_shown_unit(std::size_t n) const {
         if (!known() || !length_exponent(x.unit) || x.unit == "A" || x.unit == "pm") return *this;
         const axis_calibration nm = x.in("nm");
-        const char* const unit = nm.pixel * static_cast<double>(std::max<std::size_t>(n, 1)) < 1000 ? "nm" : "um";
+        const char* const unit = nm.pixel * static_cast<double>(std::max<std::size_t>(n, 1)) < 5000 ? "nm" : "um";
         return {x.in(unit), y.in(unit)};
     }
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <cstddef>
 #include <iterator>
 #include <string>
@@ -28,6 +29,16 @@ inline std::size_t number_of_symbol(std::string_view word) {
     const auto found = std::find(element_symbols.begin(), element_symbols.end(), word);
     return found == element_symbols.end() ? 0
                                           : static_cast<std::size_t>(std::distance(element_symbols.begin(), found)) + 1;
+}
+
+// Symbols of atomic numbers; empty where one is none.
+inline std::vector<std::string> symbols_of(const std::vector<double>& numbers) {
+    std::vector<std::string> symbols;
+    for (const double z : numbers) {
+        if (!(z >= 1 && z <= static_cast<double>(element_symbols.size()) && z == std::floor(z))) return {};
+        symbols.emplace_back(element_symbols[static_cast<std::size_t>(z) - 1]);
+    }
+    return symbols;
 }
 
 inline std::vector<std::string_view> label_words(std::string_view label) {
@@ -62,13 +73,15 @@ inline bool has_shell(std::size_t z, char shell) {
 
 // Words beside a symbol that say what of the element an image shows.
 inline bool tells_of_a_map(std::string_view word) {
-    constexpr std::array<std::string_view, 41> words{
-        "eels",      "eds",      "edx",       "xeds",        "map",           "maps",      "counts",
-        "count",     "net",      "at",        "wt",          "atomic",        "weight",    "mass",
-        "percent",   "of",       "intensity", "intensities", "element",       "elemental", "signal",
-        "extracted", "image",    "quant",     "quantified",  "concentration", "the",       "x",
-        "ray",       "xray",     "line",      "window",      "integral",      "area",      "peak",
-        "raw",       "fraction", "ratio",     "series",      "edge",          "integrated"};
+    constexpr std::array<std::string_view, 47> words{
+        "eels",       "eds",           "edx",      "xeds",      "map",        "maps",
+        "counts",     "count",         "net",      "at",        "wt",         "atomic",
+        "weight",     "mass",          "percent",  "of",        "intensity",  "intensities",
+        "element",    "elemental",     "signal",   "extracted", "image",      "quant",
+        "quantified", "concentration", "the",      "x",         "ray",        "xray",
+        "line",       "window",        "integral", "area",      "peak",       "raw",
+        "fraction",   "ratio",         "series",   "edge",      "integrated", "norm",
+        "normalized", "normalised",    "stem",     "tem",       "sem"};
     const std::string lower = lower_case(word);
     return std::find(words.begin(), words.end(), lower) != words.end() ||
            word.find_first_not_of("0123456789,") == std::string_view::npos;
@@ -124,6 +137,8 @@ inline std::string element_of(std::string_view label) {
             ++i;
         } else if (const std::string_view symbol = symbol_before_line(words[i]); z == 0 && !symbol.empty()) {
             add(of_lines, symbol);
+        } else if (words[i] == "At" && words.size() > 1) {  // "Fe At%": atomic per cent, no astatine
+            continue;
         } else if (z > 0 && lower_case(words[i]) != "x") {
             add(alone, words[i]);
         } else {

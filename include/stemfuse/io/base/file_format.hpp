@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <stemfuse/io/base/byte_source.hpp>
@@ -17,8 +18,8 @@
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// What a file is read as. hdf5 is every layout on HDF5 (EMD, DM5, hspy, h5oina, ...), dm is DM3 and DM4, rpl is a
-/// Lispix .raw with its .rpl, csv any table of numbers.
-enum class file_format { npy, npz, hdf5, dm, tiff, mrc, rpl, csv };
+/// Lispix .raw with its .rpl, csv any table of numbers, zarr a folder (in a zip archive it is npz).
+enum class file_format { npy, npz, hdf5, dm, tiff, mrc, rpl, csv, zarr };
 
 namespace detail {
 
@@ -59,7 +60,8 @@ inline constexpr std::array<std::pair<known_start, std::string_view>, 6> foreign
 }};
 
 inline constexpr std::string_view how_to_convert =
-    "; must be Velox or NCEM EMD, DM3, DM4, DM5, hspy, HDF5 (also MATLAB 7.3, NeXus, h5oina), npy, npz, ndata, TIFF, "
+    "; must be Velox or NCEM EMD, DM3, DM4, DM5, hspy, zspy, HDF5 (also MATLAB 7.3, NeXus, h5oina), npy, npz, ndata, "
+    "TIFF, "
     "MRC, "
     "rpl or a table of numbers: open other formats in HyperSpy and save as .hspy";
 
@@ -78,9 +80,19 @@ inline constexpr std::string_view how_to_convert =
 
 }  // namespace detail
 
+/// Whether a folder is one of zarr, version 2 or 3.
+inline bool is_zarr_folder(const std::filesystem::path& path) {
+    std::error_code absent;
+    for (const char* const name : {".zgroup", ".zarray", "zarr.json"}) {
+        if (std::filesystem::is_regular_file(path / name, absent)) return true;
+    }
+    return false;
+}
+
 /// The format of a file: by its first bytes, else by its extension (rpl, MRC), else a table of numbers. Throws
-/// read_error for a missing or empty file, a folder, and a format that is not read.
+/// read_error for a missing or empty file, a folder other than of zarr, and a format that is not read.
 inline file_format recognise(const std::filesystem::path& path) {
+    if (is_zarr_folder(path)) return file_format::zarr;
     file_source source(path);
     std::string start(4096, '\0');
     start.resize(source.read(std::as_writable_bytes(std::span(start))));

@@ -51,19 +51,20 @@ struct image_info {
 
 /// Spectra of every pixel, of which maps of energy windows can be read.
 struct spectrum_info {
-    std::string name;                 ///< "EDS", "EELS 1"
-    std::string unit;                 ///< of energies: "keV" or "eV"
-    double first = 0;                 ///< the energy of the first channel
-    double last = 0;                  ///< the energy of the last channel
-    std::size_t channels = 0;         ///< numbers of one spectrum, evenly spaced from first to last
-    std::size_t detectors = 1;        ///< whose counts are added up
-    std::size_t frames = 1;           ///< scans of the same pixels, added up
-    image_shape shape{};              ///< n_y, n_x: one spectrum a pixel
-    std::string type;                 ///< as stored: "uint16"
-    pixel_calibration scale{};        ///< size of a pixel
-    std::vector<std::string> places;  ///< of every detector's data
-    double resolution = 0;            ///< full width of Mn K alpha at half maximum in eV, where the file says so
-    std::size_t index = 0;            ///< among the spectra of its file
+    std::string name;                     ///< "EDS", "EELS 1"
+    std::string unit;                     ///< of energies: "keV" or "eV"
+    double first = 0;                     ///< the energy of the first channel
+    double last = 0;                      ///< the energy of the last channel
+    std::size_t channels = 0;             ///< numbers of one spectrum, evenly spaced from first to last
+    std::size_t detectors = 1;            ///< whose counts are added up
+    std::size_t frames = 1;               ///< scans of the same pixels, added up
+    image_shape shape{};                  ///< n_y, n_x: one spectrum a pixel
+    std::string type;                     ///< as stored: "uint16"
+    pixel_calibration scale{};            ///< size of a pixel
+    std::vector<std::string> places;      ///< of every detector's data
+    double resolution = 0;                ///< full width of Mn K alpha at half maximum in eV, where the file says so
+    std::size_t index = 0;                ///< among the spectra of its file
+    std::vector<std::string> elements{};  ///< of the sample, where the file says so: symbols
 };
 
 /// Energies low <= E < high, in the unit of the spectrum.
@@ -89,6 +90,7 @@ struct file_contents {
     std::vector<spectrum_info> spectra;  ///< of which maps of windows can be read
     std::vector<left_out> others;        ///< what is there and is no image
     std::vector<std::string> warnings;   ///< what was not as expected, one line each
+    std::vector<std::string> beside{};   ///< names of files in the same folder that are read, too
 };
 
 /// Whether `count` more images like this one are listed: about 130000 in all, fewer where their texts are long, so that

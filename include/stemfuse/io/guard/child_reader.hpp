@@ -32,17 +32,20 @@ struct child_limits {
 };
 
 /// Lists and reads the images of one file in a process of its own: with limits on memory and time, without network, and
-/// with no file but this one (enter_sandbox). A signal or a limit there becomes a read_error here, "cannot be read as
-/// HDF5: ...". The constructor forks: threads of the caller do not matter, as long as none holds a lock of the library
-/// that reads; the file's reader is made in the child alone. Calls may come from any thread, and wait for one another.
+/// with no file but this one and those `beside` that are named (enter_sandbox). A signal or a limit there becomes a
+/// read_error here, "cannot be read as HDF5: ...". The constructor forks: threads of the caller do not matter, as long
+/// as none holds a lock of the library that reads; the file's reader is made in the child alone. Calls may come from
+/// any thread, and wait for one another.
 class child_reader {
 public:
     /// open(path) gives a variant of readers. Throws read_error.
     template <class Open>
-    child_reader(const std::filesystem::path& path, Open open, const child_limits& limits = {})
+    child_reader(const std::filesystem::path& path, Open open, const child_limits& limits = {},
+                 const std::vector<std::filesystem::path>& beside = {})
         : state_(std::make_unique<state>(path, limits, detail::child_process(path, [&](int in, int out) {
-                                             detail::serve_reader(path, in, out, open);
+                                             detail::serve_reader(path, beside, in, out, open);
                                          }))) {
+        for (const auto& p : beside) state_->file_size += input_file_size(p);
         // Far more than has_room() lets a listing take.
         constexpr std::uint64_t most_contents = std::uint64_t{1} << 28;
         const std::string answer = wait(most_contents, 0);

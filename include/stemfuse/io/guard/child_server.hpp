@@ -102,16 +102,25 @@ void answer_request(const Reader& reader, child_request what, wire_reader& reque
 }
 
 // In the child: lists the file, then waits for requests and answers them, until the parent closes. open(path) gives a
-// variant of readers.
+// variant of readers, which may read the files `beside`, too.
 template <class Open>
-void serve_reader(const std::filesystem::path& path, int in, int out, Open&& open) {
+void serve_reader(const std::filesystem::path& path, const std::vector<std::filesystem::path>& beside, int in, int out,
+                  Open&& open) {
     const auto answer = [&](auto&& work) {
         const std::string message = message_of(work);  // it may be large: its size goes before it, not into a copy
         const std::uint64_t size = message.size();
         return write_fully(out, {reinterpret_cast<const char*>(&size), sizeof size}) && write_fully(out, message);
     };
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file >= 0) enter_sandbox(file, path.string());
+    std::vector<sandbox_file> files;
+    const auto allow = [&](const std::filesystem::path& p) {
+        const int file = ::open(p.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (file >= 0) files.push_back({file, p.string()});
+        return file >= 0;
+    };
+    if (allow(path)) {
+        for (const auto& p : beside) allow(p);
+        enter_sandbox(std::move(files));
+    }
     using reader_type = std::decay_t<decltype(open(path))>;
     std::unique_ptr<reader_type> reader;
     const bool listed = answer([&](wire_writer& wire) {

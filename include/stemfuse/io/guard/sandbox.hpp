@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <stemfuse/core/abi.hpp>
@@ -49,13 +50,18 @@ inline std::uint64_t address_space_bytes() {
     return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+/// An open file that a process may read in the sandbox.
+struct sandbox_file {
+    int descriptor;    ///< open for reading
+    std::string path;  ///< by which it is opened again, as it is written
+};
+
 #ifdef STEMFUSE_SANDBOX
 
 namespace detail {
 
-// The one file that the process may open and ask about: every open of its path gives a copy of this descriptor.
-inline int sandbox_file = -1;
-inline std::array<char, 4096> sandbox_path{};
+// The files that the process may open and ask about: every open of a path gives a copy of its descriptor.
+inline std::vector<sandbox_file> sandbox_files;
 
 // Answers a system call that the filter held back. Runs in a signal handler.
 inline void answer_system_call(int, siginfo_t* info, void* context) {
@@ -69,13 +75,16 @@ inline void answer_system_call(int, siginfo_t* info, void* context) {
     const auto path = reinterpret_cast<const char*>(machine.regs[1]);
     const auto buffer = reinterpret_cast<struct stat*>(machine.regs[2]);
 #endif
-    const bool known = path != nullptr && std::strcmp(path, sandbox_path.data()) == 0;
     long answer = -ENOENT;
-    if (known && info->si_syscall == __NR_openat) {
-        ::lseek(sandbox_file, 0, SEEK_SET);  // copies share one position: for one reader at a time
-        answer = ::dup(sandbox_file);
+    for (const sandbox_file& file : sandbox_files) {
+        if (path == nullptr || file.path != path) continue;
+        if (info->si_syscall == __NR_openat) {
+            ::lseek(file.descriptor, 0, SEEK_SET);  // copies share one position: for one reader at a time
+            answer = ::dup(file.descriptor);
+        }
+        if (info->si_syscall == __NR_newfstatat) answer = ::fstat(file.descriptor, buffer);
+        break;
     }
-    if (known && info->si_syscall == __NR_newfstatat) answer = ::fstat(sandbox_file, buffer);
     result = static_cast<std::remove_reference_t<decltype(result)>>(answer);
 }
 
@@ -98,15 +107,12 @@ inline std::vector<std::uint32_t> allowed_system_calls() {
 
 }  // namespace detail
 
-/// From here on the process can read this open file, by its descriptor or by `path`, and what it has open already;
-/// write to what it has open; and compute. Every other file seems to be missing; there is no network, no new program
-/// and no new code. Needs nothing but the kernel. False where the kernel does not offer it.
-inline bool enter_sandbox(int file, const std::string& path) {
+/// From here on the process can read these open files, by their descriptors or by their paths, and what it has open
+/// already; write to what it has open; and compute. Every other file seems to be missing; there is no network, no new
+/// program and no new code. Needs nothing but the kernel. False where the kernel does not offer it.
+inline bool enter_sandbox(std::vector<sandbox_file> files) {
     using namespace detail;
-    if (path.size() >= sandbox_path.size()) return false;
-    std::copy(path.begin(), path.end(), sandbox_path.begin());
-    sandbox_path[path.size()] = '\0';
-    sandbox_file = file;
+    sandbox_files = std::move(files);
     struct sigaction action{};
     action.sa_sigaction = answer_system_call;
     action.sa_flags = SA_SIGINFO | SA_NODEFER;
@@ -148,7 +154,7 @@ inline bool enter_sandbox(int file, const std::string& path) {
 #else
 
 /// Elsewhere there is no such filter: nothing is restricted, the result is false.
-inline bool enter_sandbox(int, const std::string&) { return false; }
+inline bool enter_sandbox(std::vector<sandbox_file>) { return false; }
 
 #endif
 

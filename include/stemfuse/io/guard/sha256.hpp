@@ -127,4 +127,23 @@ inline std::string sha256_of_file(const std::filesystem::path& path) {
     return sum.finish();
 }
 
+/// The same of an input that may be a folder: then of the lines "digits  path" of all files in it, by their paths in
+/// order, as "sha256sum" prints them. Throws read_error.
+inline std::string sha256_of_input(const std::filesystem::path& path) {
+    if (!std::filesystem::is_directory(path)) return sha256_of_file(path);
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path)) {
+        if (entry.is_regular_file()) files.push_back(entry.path().lexically_relative(path));
+    }
+    std::sort(files.begin(), files.end());
+    best_sha256 sum;
+    for (const auto& file : files) {
+        const bool empty = std::filesystem::file_size(path / file) == 0;
+        const std::string line =
+            (empty ? best_sha256().finish() : sha256_of_file(path / file)) + "  " + file.generic_string() + "\n";
+        sum.update(std::as_bytes(std::span(line)));
+    }
+    return sum.finish();
+}
+
 }  // namespace stemfuse::inline STEMFUSE_ABI::io

@@ -145,14 +145,15 @@ void transfer(Wire& wire, P& parts) {
 
 template <class Wire, detail::is_one_of<spectrum_info> P>
 void transfer(Wire& wire, P& parts) {
-    auto& [name, unit, first, last, channels, detectors, frames, shape, type, scale, places, resolution, index] = parts;
-    wire(name, unit, first, last, channels, detectors, frames, shape, type, scale, places, resolution, index);
+    auto& [name, unit, first, last, channels, detectors, frames, shape, type, scale, places, resolution, index,
+           elements] = parts;
+    wire(name, unit, first, last, channels, detectors, frames, shape, type, scale, places, resolution, index, elements);
 }
 
 template <class Wire, detail::is_one_of<file_contents> P>
 void transfer(Wire& wire, P& parts) {
-    auto& [format, images, spectra, others, warnings] = parts;
-    wire(format, images, spectra, others, warnings);
+    auto& [format, images, spectra, others, warnings, beside] = parts;
+    wire(format, images, spectra, others, warnings, beside);
 }
 /// @}
 

@@ -18,6 +18,7 @@
 #include <stemfuse/io/hdf5/hdf5_attributes.hpp>
 #include <stemfuse/io/hdf5/hdf5_data_set.hpp>
 #include <stemfuse/io/hdf5/hdf5_handle.hpp>
+#include <stemfuse/io/hdf5/hdf5_links.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
@@ -35,10 +36,14 @@ public:
     explicit hdf5_reader(const std::filesystem::path& path) : path_(path), file_size_(input_file_size(path)) {
         file_ = {H5Fopen(path.string().c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose};
         if (!file_) fail("cannot be read as HDF5");
+        find_files_beside();
     }
 
     /// The path as it was given.
     const std::filesystem::path& path() const noexcept { return path_; }
+    /// The files in the same folder that its links and virtual data sets name, and those that these name; whether they
+    /// are there or not. Links out of the folder are not followed.
+    const std::vector<std::string>& files_beside() const noexcept { return beside_; }
     /// The open file, for calls of the HDF5 library; it stays this object's.
     hid_t root() const { return file_.get(); }
 
@@ -52,14 +57,24 @@ public:
         return found;
     }
 
-    /// The paths of all that the file has, in their order. Throws read_error for groups nested deeper than 64: the HDF5
-    /// library takes some stack for every one.
+    /// The paths of all that the file has, in their order; also what lies in groups of files beside, one link far.
+    /// Throws read_error for groups nested deeper than 64: the HDF5 library takes some stack for every one.
     std::vector<std::string> links() const {
         std::vector<std::string> paths;
         if (H5Lvisit(root(), H5_INDEX_NAME, H5_ITER_INC, collect, &paths) < 0) {
             if (!paths.empty() && too_deep(paths.back()))
                 throw read_error(path_.string(), "has groups nested deeper than 64");
             fail("cannot be listed");
+        }
+        const std::size_t own = beside_.empty() ? 0 : paths.size();
+        for (std::size_t i = 0; i < own; ++i) {
+            if (!is_external(paths[i])) continue;
+            const hdf5_handle group = object(paths[i]);
+            std::vector<std::string> members;
+            if (!group || H5Iget_type(group.get()) != H5I_GROUP ||
+                H5Lvisit(group.get(), H5_INDEX_NAME, H5_ITER_INC, collect, &members) < 0)
+                continue;
+            for (const std::string& member : members) paths.push_back(paths[i] + "/" + member);
         }
         return paths;
     }
@@ -73,8 +88,12 @@ public:
         return names;
     }
 
-    /// A group or data set, for its attributes; an empty handle where there is none.
-    hdf5_handle object(const std::string& path) const { return {H5Oopen(root(), path.c_str(), H5P_DEFAULT), H5Oclose}; }
+    /// A group or data set, for its attributes; an empty handle where there is none, and for a link out of the folder.
+    hdf5_handle object(const std::string& path) const {
+        if (const auto target = detail::external_target(root(), path); target && !detail::is_plain_name(target->file))
+            return {};
+        return {H5Oopen(root(), path.c_str(), H5P_DEFAULT), H5Oclose};
+    }
 
     /// What a numeric data set says about itself; none for any other object. Throws read_error where it is damaged.
     std::optional<array_info> describe(const std::string& path) const {
@@ -287,18 +306,35 @@ private:
         return H5Lget_info(root(), link.c_str(), &info, H5P_DEFAULT) >= 0 && info.type == H5L_TYPE_HARD;
     }
 
+    bool is_external(const std::string& link) const { return detail::external_target(root(), link).has_value(); }
+
     // Where a soft or external link leads that leads to nothing.
     std::string dead_link(const std::string& link) const {
+        if (const auto target = detail::external_target(root(), link))
+            return "is a link to " + target->file + ":" + target->object +
+                   (detail::is_plain_name(target->file) ? ", which is not there"
+                                                        : ", which is not read: must lie in the same folder");
         H5L_info_t info;
-        if (H5Lget_info(root(), link.c_str(), &info, H5P_DEFAULT) < 0 || info.type == H5L_TYPE_HARD) return "";
+        if (H5Lget_info(root(), link.c_str(), &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_SOFT) return "";
         std::string to(std::min<std::size_t>(info.u.val_size, 4096), '\0');
         if (H5Lget_val(root(), link.c_str(), to.data(), to.size(), H5P_DEFAULT) < 0) return "";
-        const char *file = nullptr, *object = to.c_str();
-        if (info.type == H5L_TYPE_EXTERNAL && H5Lunpack_elink_val(to.data(), to.size(), nullptr, &file, &object) < 0)
-            return "is a link to nothing";
-        return "is a link to " + (file != nullptr ? std::string(file) : std::string(object)) +
-               (file != nullptr ? ":" + std::string(object) : "") +
-               ", which is not there or not read: must lie in this file";
+        return "is a link to " + std::string(to.c_str()) + ", which is not there";
+    }
+
+    // Of this file, and of those that are there in turn; their bytes count as those of this file.
+    void find_files_beside() {
+        constexpr std::size_t most_files = 64;
+        detail::add_files_beside(root(), beside_);
+        for (std::size_t i = 0; i < beside_.size() && beside_.size() < most_files; ++i) {
+            const auto other = path_.parent_path() / beside_[i];
+            std::error_code absent;
+            if (beside_[i] == path_.filename() || !std::filesystem::is_regular_file(other, absent)) continue;
+            const hdf5_handle file(H5Fopen(other.string().c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
+            if (!file) continue;
+            file_size_ += input_file_size(other);
+            detail::add_files_beside(file.get(), beside_);
+        }
+        std::erase(beside_, path_.filename().string());
     }
 
     [[noreturn]] void fail(const std::string& message) const {
@@ -309,6 +345,7 @@ private:
     std::filesystem::path path_;
     std::uint64_t file_size_;
     hdf5_handle file_;
+    std::vector<std::string> beside_;
 };
 
 }  // namespace stemfuse::inline STEMFUSE_ABI::io

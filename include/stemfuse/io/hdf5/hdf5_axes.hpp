@@ -85,6 +85,7 @@ inline std::vector<array_axis> dimension_scales(const hdf5_reader& file, const a
 // Pixel sizes as fused.h5 has them (pixel_size_x, pixel_unit_x, ...), or as one number or two (y, x): pixel_size_nm, or
 // pixel_size with pixel_unit.
 inline pixel_calibration attribute_calibration(hid_t set) {
+    if (set < 0) return {};
     const auto both = [&](const std::string& name, const std::string& unit) -> pixel_calibration {
         const auto numbers = hdf5_number_attributes(set, name);
         if (numbers.size() == 1) return {numbers[0], unit};
@@ -104,6 +105,18 @@ inline pixel_calibration attribute_calibration(hid_t set) {
     return {axis("x"), axis("y")};
 }
 
+// The same for all images of a group: by its attributes, or by a data set of one number or two, pixel_size_<unit>.
+inline pixel_calibration group_calibration(const hdf5_reader& file, const std::string& group) {
+    const hdf5_handle parent = file.object(group.empty() ? "/" : group);
+    if (const pixel_calibration scale = attribute_calibration(parent.get()); scale.known()) return scale;
+    for (const std::string unit : {"pm", "A", "nm", "um", "mm"}) {
+        const auto numbers = file.numbers((group.empty() ? "" : group + "/") + "pixel_size_" + unit, 2);
+        if (numbers.size() == 1) return {numbers[0], unit};
+        if (numbers.size() == 2) return {{numbers[1], unit}, {numbers[0], unit}};
+    }
+    return {};
+}
+
 // The last axis of a spectrum image by the attributes energy_offset_keV and energy_scale_keV (or in eV).
 inline std::optional<array_axis> attribute_energies(hid_t set) {
     for (const std::string unit : {"keV", "eV"}) {
@@ -113,14 +126,22 @@ inline std::optional<array_axis> attribute_energies(hid_t set) {
     return std::nullopt;
 }
 
-// The names of a stack's images: an attribute of it, or an array of texts beside it.
+// The names of a stack's images: an attribute of it or of its group (texts, or atomic numbers as elements), or an array
+// of texts beside it.
 inline std::vector<std::string> names_of_stack(const hdf5_reader& file, const array_info& a) {
-    const hdf5_handle set = file.object(a.name);
     const std::string group = parent_of(a.name);
-    for (const char* const name : {"elements", "element", "labels", "channels", "names", "lines", "xray_lines"}) {
-        auto texts = hdf5_text_attributes(set.get(), name);
-        if (texts.size() == 1) texts = split_names(texts[0]);
-        if (texts.empty()) texts = file.texts((group.empty() ? "" : group + "/") + name);
+    const hdf5_handle set = file.object(a.name), parent = file.object(group.empty() ? "/" : group);
+    for (const std::string name :
+         {"elements", "element", "labels", "channels", "channel_names", "names", "lines", "xray_lines"}) {
+        const std::string beside = (group.empty() ? "" : group + "/") + name;
+        for (const hid_t object : {set.get(), parent.get()}) {
+            auto texts = hdf5_text_attributes(object, name);
+            if (texts.size() == 1) texts = split_names(texts[0]);
+            if (texts.empty() && name.starts_with("element")) texts = symbols_of(hdf5_number_attributes(object, name));
+            if (!texts.empty()) return texts;
+        }
+        auto texts = file.texts(beside);
+        if (texts.empty() && name.starts_with("element")) texts = symbols_of(file.numbers(beside, 1024));
         if (!texts.empty()) return texts;
     }
     return {};

@@ -13,6 +13,7 @@
 #include <stemfuse/io/hdf5/hdf5_attributes.hpp>
 #include <stemfuse/io/hdf5/hdf5_filters.hpp>
 #include <stemfuse/io/hdf5/hdf5_handle.hpp>
+#include <stemfuse/io/hdf5/hdf5_links.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
@@ -44,21 +45,6 @@ inline std::string hdf5_foreign_type(hid_t type) {
 // A Boolean as h5py writes it: an enumeration of one byte with two names.
 inline bool is_hdf5_bool(hid_t type) {
     return H5Tget_class(type) == H5T_ENUM && H5Tget_size(type) == 1 && H5Tget_nmembers(type) == 2;
-}
-
-// The parts of a virtual data set that are not there; empty where all are.
-inline std::string missing_source(hid_t layout, const std::filesystem::path& file) {
-    std::size_t count = 0;
-    if (H5Pget_virtual_count(layout, &count) < 0) return "";
-    for (std::size_t i = 0; i < std::min<std::size_t>(count, 1024); ++i) {
-        std::array<char, 4096> name{};
-        if (H5Pget_virtual_filename(layout, i, name.data(), name.size()) < 0) continue;
-        const std::string source = name.data();
-        if (source == "." || source.find('%') != std::string::npos) continue;
-        std::error_code code;
-        if (!std::filesystem::exists(file.parent_path() / source, code)) return source;
-    }
-    return "";
 }
 
 }  // namespace detail
@@ -106,13 +92,12 @@ public:
     /// Why it cannot be read from this file; empty where it can.
     std::string why_not(const std::filesystem::path& file) const {
         if (!holds_numbers()) return detail::hdf5_foreign_type(type());
-        if (lies_elsewhere()) return "lies in another file, must be in this: save it as one file";
-        if (kind_ == H5D_VIRTUAL) {
-            const std::string missing = detail::missing_source(layout_.get(), file);
-            return missing.empty()
-                       ? ""
-                       : "is made of data of " + missing + ", which is not there or not read: must lie in this file";
+        if (lies_elsewhere()) {
+            std::array<char, 1024> name{};
+            H5Pget_external(layout_.get(), 0, name.size() - 1, name.data(), nullptr, nullptr);
+            return "lies in another file, " + std::string(name.data()) + ", must be in this: save it as one file";
         }
+        if (kind_ == H5D_VIRTUAL) return detail::missing_source(layout_.get(), file);
         return chunked() ? detail::missing_filter(layout_.get()) : "";
     }
 
@@ -121,9 +106,11 @@ public:
     /// are not stored: where there can be such, at least as many as an image of 4096 x 4096 pixels has.
     std::uint64_t most_elements(std::uint64_t file_size) const {
         constexpr std::uint64_t most_unwritten = 4096 * 4096;
-        const std::uint64_t stored = std::min<std::uint64_t>(H5Dget_storage_size(id()), file_size);
-        const std::uint64_t written = (chunked() ? 1032 * stored : stored) / element_bytes_;
-        const bool unwritten = chunked() || kind_ == H5D_VIRTUAL || stored == 0;
+        const bool is_virtual = kind_ == H5D_VIRTUAL;  // of the files beside, too
+        const std::uint64_t stored =
+            is_virtual ? file_size : std::min<std::uint64_t>(H5Dget_storage_size(id()), file_size);
+        const std::uint64_t written = (chunked() || is_virtual ? 1032 * stored : stored) / element_bytes_;
+        const bool unwritten = chunked() || is_virtual || stored == 0;
         return unwritten ? std::max(written, most_unwritten) : written;
     }
     /// Whether all that the shape announces can be there.

@@ -53,6 +53,7 @@ inline void list_plain_hdf5(hdf5_images& images) {
             const hdf5_handle set = file.object(a.name);
             const hdf5_handle group = file.object(detail::parent_of(a.name).empty() ? "/" : detail::parent_of(a.name));
             const bool coordinates =
+                a.name.find("pixel_size") != std::string::npos || detail::last_part(a.name) == "elements" ||
                 !hdf5_text_attribute(set.get(), "CLASS").empty() || H5Aexists(group.get(), "axes") > 0 ||
                 hdf5_text_attribute(group.get(), "NX_class") == "NXdata" || H5Aexists(set.get(), "axis") > 0;
             if (!coordinates) images.other(a.name, a.type + ", 1 dimension, no image", a.shape);
@@ -64,6 +65,8 @@ inline void list_plain_hdf5(hdf5_images& images) {
         image_info like;
         like.intensity.unit = a.unit;
         like.scale = detail::attribute_calibration(set.get());
+        if (!like.scale.known()) like.scale = detail::group_calibration(file, detail::parent_of(a.name));
+        if (!like.scale.known()) like.scale = detail::group_calibration(file, "");
         like.background = hdf5_number_attribute(set.get(), "background").value_or(0);
         like.label = detail::telling_name(a.name);
         like.name = like.label == detail::last_part(a.name) ? a.name : detail::parent_of(a.name);

@@ -32,6 +32,9 @@ public:
         for (const auto& [name, header] : members) {
             const bool names = name == "elements" || name == "labels" || name == "names";
             if (names && !header.type && header.shape.size() == 1) hints.elements = reader_.read_texts(name);
+            constexpr std::size_t most_elements = 1024;
+            if (name == "elements" && header.type && header.shape.size() == 1)
+                hints.elements = detail::symbols_of(reader_.read_numbers_of(name, most_elements));
             if (header.type && header.shape.size() == 2) hints.images.push_back({header.shape[0], header.shape[1]});
         }
         const pixel_calibration scale = pixel_size(members);
@@ -45,12 +48,12 @@ public:
     template <scalar T>
     xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const {
         const located& found = images_.at(image.index);
-        auto sum = combine_frames(image.frames, frames, [&](std::size_t k) {
+        return combine_frames(image.frames, frames, [&](std::size_t k) {
             auto source = reader_.open(image.place);
-            return detail::read_npy_plane<T>(source, found.layout, found.place + k);
+            auto frame = detail::read_npy_plane<T>(source, found.layout, found.place + k);
+            apply(image.intensity, frame);
+            return frame;
         });
-        apply(image.intensity, sum);
-        return sum;
     }
 
     /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for invalid
@@ -98,7 +101,8 @@ private:
             return;
         }
         if (header.shape.size() < 2) {
-            if (header.shape.size() == 1 && !name.starts_with("pixel_size_")) other("1 dimension, no image");
+            if (header.shape.size() == 1 && !name.starts_with("pixel_size_") && name != "elements")
+                other("1 dimension, no image");
             return;
         }
         image_info like;

@@ -78,6 +78,8 @@ public:
         offset_ = static_cast<std::uint64_t>(std::clamp(detail::rpl_number(entries, "offset", 0), 0.0, 1e15));
         shape_ = shape;
         require_numbers(shape);
+        if constexpr (requires { header.path; })
+            contents_.beside = {header.path.filename().string(), raw_.path.filename().string()};
         list(header.stem(), entries, vector);
     }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <tiffio.h>
 
@@ -81,6 +82,14 @@ public:
     std::uint64_t size() const { return stream_.size(); }
     bool failed() const { return !reason_.empty(); }
     std::string reason() const { return reason_.empty() ? "libtiff gives no reason" : reason_; }
+
+    // Bytes of the file; fewer at its end.
+    std::vector<std::uint8_t> bytes_at(std::uint64_t offset, std::size_t count) {
+        std::vector<std::uint8_t> bytes(count);
+        stream_.seek(offset, SEEK_SET);
+        bytes.resize(static_cast<std::size_t>(stream_.read(bytes.data(), static_cast<tmsize_t>(count))));
+        return bytes;
+    }
 
     // Whether the file ends before the link that follows the entries of the current directory; libtiff then takes the
     // directory for the last.

@@ -1,8 +1,9 @@
 // What the descriptions and the private tags of a TIFF file say of its pages: calibration and labels as ImageJ, OME,
-// DigitalMicrograph and the microscopes of FEI and Thermo Fisher write them.
+// DigitalMicrograph, TVIPS and the microscopes of FEI and Thermo Fisher write them.
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -156,6 +157,10 @@ inline tiff_description ome_description(std::string_view xml) {
         for (double k = 0; k < std::min(before, 10000.0); ++k) d.labels.push_back(name);
     }
     if (std::all_of(names.begin(), names.end(), [](const std::string& n) { return n.empty(); })) d.labels.clear();
+    const auto all = xml_elements(xml, "Image");  // of one channel each
+    if (d.labels.empty() && all.size() > 1) {
+        for (const std::string_view image : all) d.labels.push_back(xml_attribute(image, "Name"));
+    }
     return d;
 }
 
@@ -188,6 +193,35 @@ inline pixel_calibration dm_tiff_calibration(TIFF* file) {
     return {axis(65003, 65009), axis(65004, 65010)};
 }
 
+// The header of TVIPS' EM-MENU, version 2, as the bytes of tag 37706 or at the place in the file that this tag gives:
+// sizes of a pixel in nm. bytes_at(offset, count) reads the file. Not known for diffraction patterns, and for
+// version 1.
+template <class BytesAt>
+pixel_calibration tvips_calibration(TIFF* file, BytesAt&& bytes_at) {
+    constexpr std::uint32_t tag = 37706;
+    constexpr std::size_t size_x = 2968, size_y = 2972, mode = 3532, magic = 6308, end = magic + 4;
+    std::vector<std::uint8_t> header;
+    for (const TIFFDataType type : {TIFF_BYTE, TIFF_UNDEFINED}) {
+        const auto bytes = private_tag<std::uint8_t>(file, tag, type);
+        if (bytes.size() >= end) header.assign(bytes.begin(), bytes.begin() + end);
+    }
+    if (const auto place = private_tag<std::uint32_t>(file, tag, TIFF_LONG); place.size() == 1)
+        header = bytes_at(place[0], end);
+    if (header.size() < end) return {};
+    const auto word = [&](std::size_t at) {
+        std::uint32_t value = 0;
+        for (std::size_t k = 0; k < 4; ++k)
+            value |= std::uint32_t(header[at + k]) << 8 * (TIFFIsBigEndian(file) != 0 ? 3 - k : k);
+        return value;
+    };
+    constexpr std::uint32_t version = 2, end_mark = 0xaaaaaaaa, diffraction = 3;
+    if (word(0) != version || word(magic) != end_mark || word(mode) == diffraction) return {};
+    const auto size = [&](std::size_t at) {
+        return axis_calibration(static_cast<double>(std::bit_cast<float>(word(at))), "nm");
+    };
+    return {size(size_x), size(size_y)};
+}
+
 // Pixels per unit, or per centimetre where a microscope's program says so; dots per inch are those of a printer and
 // count for nothing.
 inline pixel_calibration resolution_calibration(TIFF* file, std::string unit_x, const std::string& unit_y) {
@@ -209,12 +243,15 @@ inline std::string image_description(TIFF* file) {
     return text == nullptr ? "" : text;
 }
 
-inline tiff_description read_tiff_description(TIFF* file) {
+// bytes_at(offset, count) reads the file.
+template <class BytesAt>
+tiff_description read_tiff_description(TIFF* file, BytesAt&& bytes_at) {
     const std::string text = image_description(file);
     if (text.find("<OME") != std::string::npos) return ome_description(text);
     tiff_description d;
     d.scale = dm_tiff_calibration(file);
     if (!d.scale.known()) d.scale = fei_calibration(file);
+    if (!d.scale.known()) d.scale = tvips_calibration(file, bytes_at);
     if (!d.scale.known())
         d.scale = resolution_calibration(file, imagej_value(text, "unit"), imagej_value(text, "yunit"));
     d.labels = imagej_labels(file);

@@ -35,7 +35,8 @@ public:
         if (file.get() == nullptr) fail(file);
         contents_.format = std::string(TIFFIsBigTIFF(file.get()) ? "BigTIFF" : "TIFF") +
                            (TIFFIsBigEndian(file.get()) ? ", big-endian" : ", little-endian");
-        const detail::tiff_description description = detail::read_tiff_description(file.get());
+        const detail::tiff_description description = detail::read_tiff_description(
+            file.get(), [&](std::uint64_t offset, std::size_t count) { return file.bytes_at(offset, count); });
         constexpr std::size_t most_pages = 10000;
         std::size_t page = 0;
         do {
