@@ -201,8 +201,9 @@ inline std::vector<element_source> elements_of_sample(const input_files& files, 
                     stemfuse::io::line_windows({symbol}, s, resolution_of(s, input));
                     elements.push_back({symbol, symbol});
                     taken += (taken.empty() ? "" : ", ") + symbol;
-                } catch (const stemfuse::value_error& e) {
-                    warnings.push_back("not used: " + symbol + " of the sample's elements: " + e.what());
+                } catch (const stemfuse::value_error&) {
+                    warnings.push_back("not used: " + symbol +
+                                       " of the sample: the spectra hold no line of it as a whole");
                 }
             }
         }

@@ -56,6 +56,7 @@ inline std::string show(const pixel_calibration& scale) {
 inline std::string show(const spectrum_info& s) {
     return s.name + ": " + std::to_string(s.channels) + " channels from " + to_string(s.first + 0.0) + " to " +
            to_string(s.last) + " " + s.unit + " by " + to_string(channel_step(s)) + ", raster " + to_string(s.shape) +
+           (s.scale.known() ? " of " + show(s.scale.in_shown_unit(1)) : "") +
            (s.detectors > 1 ? ", " + std::to_string(s.detectors) + " detectors" : "") +
            (s.frames > 1 ? ", " + std::to_string(s.frames) + " frames" : "") +
            (s.elements.empty() ? "" : ", of a sample of " + joined(s.elements)) +

@@ -225,6 +225,10 @@ TEST_CASE("raw and fused are drawn at the limits of the raw map") {
     const auto wide = io::detail::column_of(r, 1, 40, 40, options).limits;
     CHECK(wide.low == 0);
     CHECK(wide.high == 8);
+    options.limits = limits_source::fused;
+    CHECK(io::detail::column_of(r, 1, 40, 40, options).limits.high == 4);  // of the raw map: the fused one is flat
+    r.fused_maps(0, 0, 0) = 0;
+    CHECK(io::detail::column_of(r, 1, 40, 40, options).limits.high == 8);
 }
 
 TEST_CASE("the figure is 180 mm wide at 300 dots an inch or more, its maps scaled by whole numbers") {

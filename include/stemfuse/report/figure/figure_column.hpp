@@ -17,7 +17,7 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Raw and fused maps are shown with the same limits. They are those of the raw map; the wider ones of both maps, so
 /// that a fused map brighter than the raw one is not cut off; or, for elements, those of the fused map, because in
-/// sparse raw maps single counts would set them.
+/// sparse raw maps single counts would set them (the raw map's where the fused one is the same number everywhere).
 enum class limits_source { raw, both, fused };
 
 /// The options of fusion_figure().
@@ -61,6 +61,13 @@ void require_drawable(const fusion_record<T>& record) {
                   "elements and haadf say");
 }
 
+template <scalar T>
+bool has_contrast(const image_view<const T>& map) {
+    bool differs = false;
+    stemfuse::detail::for_each_element(map, [&](std::size_t, T v) { differs = differs || v != map.row(0)[0]; });
+    return differs;
+}
+
 // Panels 0 (HAADF) to n_elements of the record, resampled.
 template <scalar T>
 figure_column column_of(const fusion_record<T>& record, std::size_t i, std::size_t height, std::size_t width,
@@ -69,10 +76,10 @@ figure_column column_of(const fusion_record<T>& record, std::size_t i, std::size
         column.limits = limits_of(raw, options.low_percentile, options.high_percentile);
         if (options.limits != limits_source::raw) {
             const display_limits other = limits_of(fused, options.low_percentile, options.high_percentile);
-            column.limits =
-                options.limits == limits_source::fused && i > 0
-                    ? other
-                    : display_limits{std::min(column.limits.low, other.low), std::max(column.limits.high, other.high)};
+            const bool of_fused = options.limits == limits_source::fused && i > 0;
+            const display_limits both{std::min(column.limits.low, other.low), std::max(column.limits.high, other.high)};
+            if (!of_fused) column.limits = both;
+            if (of_fused && has_contrast(fused)) column.limits = other;
         }
         // A limit of 4e-10 beside one of 0.9 reads as 0.
         if (std::abs(column.limits.low) < 1e-3 * column.limits.high) column.limits.low = 0;
