@@ -15,6 +15,9 @@
 
 #include "batch.hpp"
 #include "commands.hpp"
+#if defined(STEMFUSE_PROGRAM_LEVELS)
+#include "processor_builds.hpp"
+#endif
 
 namespace {
 
@@ -234,6 +237,9 @@ int fail(const char* what, int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+#if defined(STEMFUSE_PROGRAM_LEVELS)
+    program::start_best_build(argv);
+#endif
     try {
         run(argc, argv);
         return std::fflush(stdout) == 0 ? 0 : fail("standard output cannot be written", 4);
