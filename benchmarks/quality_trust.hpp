@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/counts/ring_measure.hpp>
+
 #include "quality_baselines.hpp"
 #include "quality_figures.hpp"
 #include "quality_specimens.hpp"
@@ -54,8 +56,9 @@ inline std::vector<kept_contrast> contrasts(const std::vector<maps_type>& maps,
 
 inline void print_trust_head() {
     std::printf(
-        "| specimen | dose | raw | stemfuse | SSIM | best baseline | its NRMSE | ratio | flagged maps | features: "
-        "contrast kept (level) |\n|---|---|---|---|---|---|---|---|---|---|\n");
+        "| specimen | dose | raw | stemfuse | SSIM | best baseline | its NRMSE | ratio | rings | flagged maps | "
+        "features: "
+        "contrast kept (level) |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
 }
 
 struct trust_row {
@@ -64,6 +67,7 @@ struct trust_row {
     std::string best_name;
     std::size_t flagged, maps;
     std::vector<kept_contrast> kept;
+    double rings = 1;  // see ring_measure: of the error against the truth, the geometric mean over the maps
 
     double ratio() const { return ours / best; }
 };
@@ -75,8 +79,9 @@ inline void print_trust_row(const trust_row& r) {
         std::snprintf(text, sizeof text, "%s%s %.2f (%.2f)", kept.empty() ? "" : ", ", k.kind.c_str(), k.kept, k.level);
         kept += text;
     }
-    std::printf("| %s | %g | %.3f | %.3f | %.2f | %s | %.3f | %.2f | %zu of %zu | %s |\n", r.specimen.c_str(), r.dose,
-                r.raw, r.ours, r.ssim, r.best_name.c_str(), r.best, r.ratio(), r.flagged, r.maps, kept.c_str());
+    std::printf("| %s | %g | %.3f | %.3f | %.2f | %s | %.3f | %.2f | %.2f | %zu of %zu | %s |\n", r.specimen.c_str(),
+                r.dose, r.raw, r.ours, r.ssim, r.best_name.c_str(), r.best, r.ratio(), r.rings, r.flagged, r.maps,
+                kept.c_str());
     std::fflush(stdout);
 }
 
@@ -103,6 +108,7 @@ inline trust_row measure_trust(const measured_specimen& s, double dose, const st
     const double n = static_cast<double>(scans.size());
     trust_row row{s.name, dose, 0, 0, 0, with_baselines ? INFINITY : NAN, "-", 0, 0, {}};
     std::vector<maps_type> maps;
+    double rings = 0;
     for (const scan& measured : scans) {
         auto fused = guided_automatic(measured, pool);
         row.raw += unscaled_nrmse(unbiased(measured), truth) / n;
@@ -110,10 +116,16 @@ inline trust_row measure_trust(const measured_specimen& s, double dose, const st
         row.ssim +=
             mean_over_elements(fused.maps, truth, [](const auto& u, const auto& x) { return stemfuse::ssim(u, x); }) /
             n;
+        for (std::size_t i = 0; i < truth.shape(0); ++i) {
+            const map_type error = xt::view(fused.maps, i) - xt::view(truth, i);
+            rings +=
+                std::log(stemfuse::measure_rings(stemfuse::as_view(error), stemfuse::as_view(measured.haadf)).ratio);
+        }
         row.flagged += fused.flagged;
         row.maps += truth.shape(0);
         maps.push_back(std::move(fused.maps));
     }
+    row.rings = std::exp(rings / static_cast<double>(row.maps));
     row.kept = contrasts(maps, s.sample);
     if (!with_baselines) return row;
     for (const baseline& b : baselines()) {

@@ -93,15 +93,16 @@ TEST_CASE("maps that are right are flagged as seldom as is stated") {
                 for (std::size_t p = 0; p < 64 * 64; ++p) any = any || found.flagged(i, p / 64, p % 64);
                 alarms += any;
             }
-            // Three standard errors of 200 trials above; some chance of it at all, as the bound is near.
+            // Three standard errors of 200 trials above; some chance of it at all, as the bound is near. Where a pixel
+            // has a third of a count there are hardly any to be missed: only more than expected is ever flagged.
             CHECK(alarms <= 200 * rate + 3 * std::sqrt(200 * rate * (1 - rate)));
-            CHECK(alarms >= 200 * rate / 5 - 1);
+            CHECK(alarms >= 200 * rate / (dose < 1 ? 10 : 5) - 1);
         }
     }
 }
 
 TEST_CASE("an area that differs is flagged, one within the tolerance is not") {
-    const auto maps = columns(1, 96, 5);
+    const auto maps = columns(1, 96, 8);
     const xt::xtensor<double, 3> background = 0.1 * xt::ones<double>(maps.shape());
     const auto counts = poisson(with_spot(maps, 0.6) + background, 3);
     const auto found = find_disagreement<double>(as_view(maps), as_view(counts), as_view(background));

@@ -28,18 +28,34 @@ struct local_excess {
 
 namespace detail {
 
-// The sum of the squared weights that pixels get in the window around each of n, mirrored at the ends.
+// The weights that pixels get in the window around number y of n, mirrored at the ends.
+template <scalar T>
+std::vector<double> mirrored_window(const std::vector<T>& window, std::size_t y, std::size_t n) {
+    const auto r = static_cast<std::ptrdiff_t>(window.size() / 2);
+    std::vector<double> weights(n, 0.0);
+    for (std::ptrdiff_t k = -r; k <= r; ++k)
+        weights[mirrored(static_cast<std::ptrdiff_t>(y) + k, n)] += window[static_cast<std::size_t>(k + r)];
+    return weights;
+}
+
+// The sum of the squares of these weights, for each of n.
 template <scalar T>
 std::vector<double> window_power(const std::vector<T>& window, std::size_t n) {
-    const auto r = static_cast<std::ptrdiff_t>(window.size() / 2);
-    std::vector<double> power(n), weights(n);
+    std::vector<double> power(n);
     for (std::size_t y = 0; y < n; ++y) {
-        std::fill(weights.begin(), weights.end(), 0.0);
-        for (std::ptrdiff_t k = -r; k <= r; ++k)
-            weights[mirrored(static_cast<std::ptrdiff_t>(y) + k, n)] += window[static_cast<std::size_t>(k + r)];
-        for (const double w : weights) power[y] += w * w;
+        for (const double w : mirrored_window(window, y, n)) power[y] += w * w;
     }
     return power;
+}
+
+// The largest of them.
+template <scalar T>
+std::vector<double> window_peak(const std::vector<T>& window, std::size_t n) {
+    std::vector<double> peak(n);
+    for (std::size_t y = 0; y < n; ++y) {
+        for (const double w : mirrored_window(window, y, n)) peak[y] = std::max(peak[y], w);
+    }
+    return peak;
 }
 
 // The product of two stacks.
