@@ -24,6 +24,9 @@ struct count_options {
     std::optional<double> lambda_tv;                       // the smoothing is chosen where not given
     std::int64_t seed = 1;                                 // of the split of the counts
     bool averaging = true;                                 // over places that look alike
+    bool repair = true;                                    // pixels that counted wrongly are looked for
+    bool errors = false;                                   // of the maps
+    double background_error = 0.05;                        // as a fraction of it
 };
 
 // A recipe by name, and why it was taken.
@@ -42,7 +45,7 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 2> re
     {{"published", "published"}, {"counts", "counts"}}};
 
 // The options that belong to one recipe alone.
-inline constexpr std::array<std::pair<std::string_view, std::string_view>, 14> owned_options{
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 18> owned_options{
     {{"gamma", "published"},
      {"weights", "published"},
      {"lambda-haadf", "published"},
@@ -55,6 +58,10 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 14> o
      {"auto", "counts"},
      {"counts-per-unit", "counts"},
      {"no-averaging", "counts"},
+     {"mask", "counts"},
+     {"no-repair", "counts"},
+     {"errors", "counts"},
+     {"background-error", "counts"},
      {"k-factors", "counts"},
      {"seed", "counts"}}};
 
@@ -130,6 +137,10 @@ inline void check(const count_options& o) {
     if (o.lambda_tv && !(*o.lambda_tv > 0 && *o.lambda_tv <= 1e6)) {
         throw usage_error("--lambda-tv: is " + stemfuse::to_string(*o.lambda_tv) +
                           ", must be above 0 and up to 1e6 in the recipe counts");
+    }
+    if (!(o.background_error >= 0 && o.background_error <= 1)) {
+        throw usage_error("--background-error: is " + stemfuse::to_string(o.background_error) +
+                          ", must be a fraction of the background in [0, 1]");
     }
     if (o.seed < 0) throw usage_error("--seed: is " + std::to_string(o.seed) + ", must be 0 or more");
 }

@@ -50,7 +50,11 @@ inline stemfuse::count_recipe_options library_options(const count_options& o, co
                                            .factors = parse_k_factors(o.k_factors, symbols),
                                            .lambda_tv = o.lambda_tv,
                                            .seed = static_cast<std::uint64_t>(o.seed),
-                                           .averaging = o.averaging};
+                                           .averaging = o.averaging,
+                                           .repair = o.repair,
+                                           .errors = o.errors};
+    options.error_options.background_error = o.background_error;
+    options.error_options.seed = options.seed;
     if (!o.background.empty()) options.background = parse_by_element(o.background, symbols, "--background", true);
     if (!o.counts_per_unit.empty())
         options.counts_per_unit = parse_by_element(o.counts_per_unit, symbols, "--counts-per-unit", true);

@@ -135,6 +135,16 @@ void add_fusion_options(CLI::App& command, command_line& line) {
         ->allow_extra_args(false);
     command.add_flag("!--no-averaging", line.counts.averaging,
                      "Do not average counts over places that look alike in the image (recipe counts)");
+    command.add_option("--mask", line.input.mask,
+                       "File with an image that is not 0 where a pixel is bad in all images (recipe counts)");
+    command.add_flag("!--no-repair", line.counts.repair,
+                     "Do not look for hot pixels, dead lines and saturation (recipe counts)");
+    command.add_flag("--errors", line.counts.errors,
+                     "Standard errors of the maps too, by four more fusions of simulated counts (recipe counts)");
+    command
+        .add_option("--background-error", line.counts.background_error,
+                    "Standard error of the background, as a fraction of it, for the errors (recipe counts)")
+        ->capture_default_str();
     command.add_option("--seed", line.counts.seed, "Seed of the split that settings are chosen by (recipe counts)")
         ->capture_default_str();
     add_recipe_options(command, line.recipe);

@@ -116,6 +116,28 @@ void read_image_background(const input_files& files, const stemfuse::io::image_r
     if (map.image.background > 0) set_background(m, i, static_cast<T>(map.image.background));
 }
 
+// The mask of --mask, (n_y, n_x): the only image of its file, or the one called mask. What it names becomes 0 in the
+// maps, where it may be NaN. Throws read_error.
+template <class T>
+void read_mask(const std::string& path, const stemfuse::image_shape& shape, measurement<T>& m) {
+    using namespace stemfuse;
+    const io::image_file file(path, io::read_options{.guarded = true});
+    const auto& images = file.contents().images;
+    const auto image = images.size() == 1 ? images.front() : file.find("mask");
+    if (image.shape != shape) {
+        throw read_error(path,
+                         "the mask has shape " + to_string(image.shape) + ", must have the maps', " + to_string(shape));
+    }
+    const xt::xtensor<double, 2> numbers = file.template read<double>(image);
+    m.mask = xt::cast<unsigned char>(xt::not_equal(numbers, 0.0));
+    for (std::size_t k = 0; k < m.maps.size(); ++k) {
+        if (m.mask.data()[k % m.mask.size()] != 0) m.maps.data()[k] = 0;
+    }
+    m.inputs.push_back({file.path().filename().string(), io::sha256_of_file(file.path())});
+    m.sources.emplace_back("mask", file.path().filename().string());
+    m.sources.emplace_back("masked_pixels", static_cast<std::int64_t>(xt::sum<std::size_t>(m.mask)()));
+}
+
 // Reads HAADF, maps and what is known of their background. Throws read_error.
 template <class T>
 measurement<T> read_measurement(const input_files& files, fusion_plan& plan, const input_options& input) {
@@ -143,6 +165,7 @@ measurement<T> read_measurement(const input_files& files, fusion_plan& plan, con
     m.scale = common_scale(files, plan, input.pixel);
     m.inputs = files.inputs();
     m.request = input.request;
+    if (!input.mask.empty()) read_mask(input.mask, shape, m);
     m.sources.insert(
         m.sources.begin(),
         {{"files", files.title()}, {"haadf", plan.haadf.image.name}, {"maps", names}, {"frames", input.frames}});

@@ -71,6 +71,7 @@ struct input_options {
     std::string line_background = "map";
     bool align = false;              // moves the HAADF image onto the maps
     std::string axes;                // of arrays that say nothing of them, as letters: see read_options
+    std::string mask;                // file with an image that is not 0 where a pixel is bad
     std::vector<std::string> pixel;  // the size of a pixel, "0.25nm", or of x and y
 };
 

@@ -82,6 +82,7 @@ std::vector<std::string> lines_of(const stemfuse::count_recipe_result<T>& r, con
     } else {
         lines.push_back("relative amounts per element only: a composition needs --k-factors");
     }
+    if (o.errors) lines.push_back("standard errors of every pixel: /errors in fused.h5");
     return lines;
 }
 
@@ -137,13 +138,13 @@ template <class T>
 fusion<T> fuse_raw_counts(measurement<T> m, const count_options& o, const recipe_options& r, bool quiet, bool align) {
     auto options = library_options(o, m.symbols);
     if (align) options.alignment = stemfuse::alignment_mode::certain;
+    options.mask = std::move(m.mask);
     stemfuse::thread_pool pool(r.threads);
     interruptible work(pool);
     if (!quiet) announce_peak(stemfuse::counts_memory<T>(m.maps.shape(), o.averaging, pool.concurrency()), m);
     const auto tell = [&](const stemfuse::recipe_progress& now) {
-        if (!quiet && now.stage == stemfuse::recipe_stage::fusing_halves)
-            std::fprintf(stderr, "fusing half of the counts, for the errors of the composition: %.0f%% is done\n",
-                         100 * now.done);
+        if (!quiet && now.stage == stemfuse::recipe_stage::estimating_errors)
+            std::fprintf(stderr, "fusing simulated counts, for the errors: %.0f%% is done\n", 100 * now.done);
         return stop_requested == 0;
     };
     const stopwatch watch;

@@ -25,6 +25,7 @@ struct measurement {
     std::vector<stemfuse::io::input_record> inputs{};                              // the files
     std::string request{};                                                         // see input_options
     std::vector<std::pair<std::string, stemfuse::io::parameter_value>> sources{};  // of the images, for the parameters
+    xt::xtensor<unsigned char, 2> mask{};  // not 0 where a pixel is bad in all images; may be empty
 };
 
 template <class T>

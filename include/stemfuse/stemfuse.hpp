@@ -26,12 +26,14 @@
 #include <stemfuse/counts/noise_line.hpp>
 #include <stemfuse/counts/noise_split.hpp>
 #include <stemfuse/counts/raw_counts.hpp>
+#include <stemfuse/counts/ring_measure.hpp>
 #include <stemfuse/counts/thinning.hpp>
 #include <stemfuse/counts/variance_root.hpp>
 #include <stemfuse/counts/what_is_counted.hpp>
 #include <stemfuse/data/alignment.hpp>
 #include <stemfuse/data/bad_pixels.hpp>
 #include <stemfuse/data/drift.hpp>
+#include <stemfuse/data/image_faults.hpp>
 #include <stemfuse/data/image_noise.hpp>
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/data/threshold_start.hpp>

@@ -1,10 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
 #include <stemfuse/core/random.hpp>
 #include <stemfuse/data/bad_pixels.hpp>
+#include <stemfuse/data/image_faults.hpp>
 
 #include "support.hpp"
 
@@ -71,4 +74,43 @@ TEST_CASE("masked pixels may hold anything, others may not") {
     CHECK((bad.found.size() == 1 && bad.found[0].kind == bad_pixel_kind::masked));
     const xt::xtensor<unsigned char, 3> other = xt::zeros<unsigned char>({3, 48, 41});
     CHECK_THROWS_AS(find_bad_pixels(as_view(std::as_const(counts)), other), shape_error);
+}
+
+TEST_CASE("an image: pixels that stand out are found, columns of atoms and noise are not, and masked ones are mended") {
+    xt::xtensor<double, 2> image({64, 56});
+    const auto value = [](double y, double x) {
+        const double dy = std::remainder(y, 8.0), dx = std::remainder(x, 8.0);
+        return 1 + 10 * std::exp(-(dy * dy + dx * dx) / 2);
+    };
+    for (std::size_t y = 0; y < 64; ++y) {
+        for (std::size_t x = 0; x < 56; ++x)
+            image(y, x) = value(double(y), double(x)) + 0.2 * random_stream(7, stream_of("noise"), y, x).normal();
+    }
+    const auto clean = image;
+    const auto none = find_image_faults(as_view(std::as_const(image)));
+    CHECK((none.hot.empty() && none.dead.empty() && none.saturated == 0));
+    image(20, 21) += 30, image(0, 3) += 25, image(41, 30) -= 20;
+    const auto found = find_image_faults(as_view(std::as_const(image)));
+    CHECK(found.hot == std::vector<std::array<std::size_t, 2>>{{0, 3}, {20, 21}});
+    CHECK(found.dead == std::vector<std::array<std::size_t, 2>>{{41, 30}});
+    const xt::xtensor<double, 2> clipped = xt::minimum(clean, 8.0);
+    CHECK(saturated_pixels(as_view(clipped)) == std::size_t(std::count(clipped.begin(), clipped.end(), 8.0)));
+    xt::xtensor<unsigned char, 2> bad = xt::zeros<unsigned char>({64, 56});
+    bad(20, 21) = bad(41, 30) = 1;
+    for (std::size_t y = 24; y < 34; ++y) bad(y, 12) = 1, image(y, 12) = NAN;
+    mend_image(image, bad);
+    CHECK(xt::all(xt::isfinite(image)));
+    // Columns of one pixel width change by their height beside one: 3 is what a mean over the next pixels leaves.
+    for (std::size_t k = 0; k < image.size(); ++k)
+        CHECK(std::abs(image.data()[k] - clean.data()[k]) < (bad.data()[k] != 0 ? 3 : 26));
+}
+
+TEST_CASE("counts that a detector cannot exceed are saturated, Poisson counts are not") {
+    for (std::uint64_t seed = 1; seed < 9; ++seed) {
+        auto counts = good_counts(200, seed);
+        for (std::size_t i = 0; i < 3; ++i) CHECK(saturated_pixels(as_view(std::as_const(counts)).image(i)) == 0);
+        counts = xt::minimum(counts, 150.0f);
+        CHECK(saturated_pixels(as_view(std::as_const(counts)).image(0)) > 50);
+        CHECK(saturated_pixels(as_view(std::as_const(counts)).image(2)) == 0);
+    }
 }

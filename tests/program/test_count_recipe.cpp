@@ -161,3 +161,39 @@ TEST_CASE(
     CHECK(support::relative_difference(written, xt::xtensor<float, 2>(xt::view(balanced, 2))) < 1e-3);
     s.fails(2, fuse + "-o out --recipe published --no-averaging", "--no-averaging", "belongs to the recipe counts");
 }
+
+TEST_CASE("fuse --mask, --no-repair and --errors: bad pixels are left out and said, errors of pixels are in fused.h5") {
+    const session s;
+    REQUIRE(s.run("simulate core-shell -o scan.h5 --dose 10 --size 40x48").code == 0);
+    xt::xtensor<float, 2> mask = xt::zeros<float>({40, 48});
+    mask(7, 11) = mask(8, 11) = 2;
+    io::write_npy(s.path("bad.npy"), mask);
+    auto co = io::read_image<float>(s.path("scan.h5"), "Co");
+    co(7, 11) = NAN, co(30, 20) = 99;
+    io::write_npy(s.path("Co.npy"), xt::xtensor<float, 2>(co));
+    io::write_npy(s.path("HAADF.npy"), xt::xtensor<float, 2>(io::read_image<float>(s.path("scan.h5"), "HAADF")));
+    const std::string fuse = "fuse HAADF.npy Co.npy --quiet --no-averaging --recipe counts ";
+    const auto done = s.run(fuse + "-o out --mask bad.npy --errors");
+    CAPTURE(done.err);
+    REQUIRE(done.code == 0);
+    CHECK(done.err.find("Co: 3 pixels counted wrongly and were left out") != std::string::npos);
+    CHECK(done.out.find("/errors in fused.h5") != std::string::npos);
+    const auto error = io::read_image<double>(s.path("out/fused.h5"), "errors/Co");
+    CHECK((error.shape(0) == 40 && error.shape(1) == 48 && xt::amin(error)() >= 0 && xt::amax(error)() > 0.05));
+    const std::string report = scratch::read(s.path("out/report.html"));
+    for (const char* text : {"Co_pixels_left_out", "counted wrongly", "masked_pixels", "bad.npy"}) {
+        CAPTURE(text);
+        CHECK(report.find(text) != std::string::npos);
+    }
+    const auto plain = s.run(fuse + "-o plain --mask bad.npy --no-repair");
+    REQUIRE(plain.code == 0);
+    CHECK(plain.err.find("Co: 2 pixels counted wrongly") != std::string::npos);
+    CHECK(io::read_image<float>(s.path("plain/fused.h5"), "fused/Co")(30, 20) >
+          2 * io::read_image<float>(s.path("out/fused.h5"), "fused/Co")(30, 20));
+    s.fails(3, fuse + "-o no --mask missing.npy", "missing.npy");
+    io::write_npy(s.path("bad.npy"), xt::xtensor<float, 2>(xt::zeros<float>({40, 47})));
+    s.fails(3, fuse + "-o no --mask bad.npy", "bad.npy", "(40, 47)", "(40, 48)");
+    s.fails(2, "fuse HAADF.npy Co.npy -o no --recipe published --mask bad.npy", "--mask",
+            "belongs to the recipe counts");
+    s.fails(2, fuse + "-o no --background-error 2", "--background-error", "[0, 1]");
+}

@@ -181,6 +181,17 @@ bad_pixels find_bad_pixels(const stack_view<const T>& counts, const xt::xtensor<
     return out;
 }
 
+/// Counts (n, n_y, n_x) with 0 where they are bad, and their exposure: 0 there, else 1.
+template <scalar T>
+std::pair<xt::xtensor<T, 3>, xt::xtensor<T, 3>> leave_out(const stack_view<const T>& counts, const bad_pixels& bad) {
+    require_shape(as_view(bad.bad).shape, counts.shape, "bad", "the counts'");
+    xt::xtensor<T, 3> seen = detail::packed_copy<T, 3>(counts, "counts"), exposure = xt::ones<T>(seen.shape());
+    for (std::size_t k = 0; k < seen.size(); ++k) {
+        if (bad.bad.data()[k] != 0) seen.data()[k] = exposure.data()[k] = 0;
+    }
+    return {std::move(seen), std::move(exposure)};
+}
+
 /// "3 hot pixels and 1 dead row of Fe are left out": one line for each element that has any; names of the maps.
 inline std::vector<std::string> describe_bad_pixels(const bad_pixels& bad, const std::vector<std::string>& names) {
     std::vector<std::string> lines;

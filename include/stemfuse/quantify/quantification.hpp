@@ -183,19 +183,24 @@ struct composition {
 /// are those of counting, to first order: N_i has the variance N_i, and B_i, as estimated from windows beside the line,
 /// `background_variance` * B_i (1 for windows as wide as the line's, 0 for a background that is known):
 ///     var f_i = sum_j (delta_ij - f_i)^2 var a_j / (sum_j a_j)^2.
-/// Errors of the k-factors come on top. Throws shape_error for another number of totals; value_error for totals that
-/// are negative or not finite, and where no element has more counts than background.
+/// `background_error` is the standard error of B_i beyond that, as a fraction of it, independent from element to
+/// element. Errors of the k-factors come on top. Throws shape_error for another number of totals; value_error for
+/// totals that are negative or not finite, and where no element has more counts than background.
 inline composition global_composition(const k_factors& factors, const count_totals& totals,
-                                      fraction_kind kind = fraction_kind::atomic, double background_variance = 1) {
+                                      fraction_kind kind = fraction_kind::atomic, double background_variance = 1,
+                                      double background_error = 0) {
     const std::size_t n = factors.size();
     detail::require_totals(totals, n);
     require_non_negative(background_variance, "background_variance");
+    require_non_negative(background_error, "background_error");
     composition found;
     std::vector<double> variances;
     for (std::size_t i = 0; i < n; ++i) {
         const double amount = factors.amount(i, kind);
         found.fractions.push_back(amount * std::max(totals.net(i), 0.0));
-        variances.push_back(amount * amount * (totals.counts[i] + background_variance * totals.background[i]));
+        variances.push_back(amount * amount *
+                            (totals.counts[i] + background_variance * totals.background[i] +
+                             std::pow(background_error * totals.background[i], 2)));
     }
     const double whole = std::accumulate(found.fractions.begin(), found.fractions.end(), 0.0);
     if (!(whole > 0))

@@ -26,6 +26,7 @@ struct kernel_grid {
                                         {.half = 6, .spread = 4, .dimensions = 24, .turned = true}};
     /// Patches of image and maps together.
     std::vector<patch_options> of_maps{{.half = 2, .spread = 1.3, .dimensions = 20, .turned = true}};
+    bool plain_guides = true;                      ///< also first maps without components, as they keep edges sharper
     double map_noise = 0.03;                       ///< of a map that guides, in units of its bright level
     std::vector<double> softnesses{2, 6, 20, 60};  ///< how unlike patches may be, see guided_average; 1e-3 to 1e6
     neighbour_options search{};                    ///< for the places that are averaged over
@@ -36,6 +37,7 @@ struct kernel_choice {
     averaging guide = averaging::none;  ///< what tells places that look alike; none: the counts as they are
     std::size_t patches = 0;            ///< its place among those of the guide
     double softness = 0;                ///< see guided_average; 0 without a guide
+    bool plain = false;                 ///< by_maps: the maps are without components
 };
 
 namespace detail {
@@ -88,24 +90,32 @@ public:
 
     // Whether any element is better averaged by these kernels than by all before. The image is the same guide to the
     // part as to the whole.
-    bool try_image() { return try_all(guides({}), grid_.of_image, averaging::by_image); }
+    bool try_image() { return try_all(guides({}), grid_.of_image, {averaging::by_image}); }
 
-    // Maps of the part, expected counts.
-    bool try_maps(const xt::xtensor<T, 3>& maps) { return try_all(guides(maps), grid_.of_maps, averaging::by_maps); }
+    // Maps of the part, expected counts; plain: without components.
+    bool try_maps(const xt::xtensor<T, 3>& maps, bool plain) {
+        return try_all(guides(maps), grid_.of_maps, {averaging::by_maps, 0, 0, plain});
+    }
 
-    // Averages of all counts by the kernels that were chosen, of those guided by maps with these in place of the
-    // part's.
-    averaged_counts<T> whole(const xt::xtensor<T, 3>& maps) const {
+    // Averages of all counts by the kernels that were chosen, of those guided by maps with maps_of(plain) in place of
+    // the part's.
+    template <class F>
+    averaged_counts<T> whole(F&& maps_of) const {
         averaged_counts<T> all = whole_;
-        const auto guiding = guides(maps);
-        for (std::size_t k = 0; k < grid_.of_maps.size(); ++k) {
-            const auto elements =
-                with([&](const kernel_choice& c) { return c.guide == averaging::by_maps && c.patches == k; });
-            if (elements.empty()) continue;
-            const auto [list, noise] = neighbours(guiding, grid_.of_maps[k]);
-            for (const std::size_t i : elements) {
-                const guided_average<T> kernel(list, noise, chosen_[i].softness);
-                average(kernel, i, parts_.whole(), all);
+        for (const bool plain : {true, false}) {
+            const kernel_choice kind{averaging::by_maps, 0, 0, plain};
+            if (with([&](const kernel_choice& c) { return same_guide(c, kind); }).empty()) continue;
+            const xt::xtensor<T, 3> maps = maps_of(plain);
+            const auto guiding = guides(maps);
+            for (std::size_t k = 0; k < grid_.of_maps.size(); ++k) {
+                const auto elements =
+                    with([&](const kernel_choice& c) { return same_guide(c, kind) && c.patches == k; });
+                if (elements.empty()) continue;
+                const auto [list, noise] = neighbours(guiding, grid_.of_maps[k]);
+                for (const std::size_t i : elements) {
+                    const guided_average<T> kernel(list, noise, chosen_[i].softness);
+                    average(kernel, i, parts_.whole(), all);
+                }
             }
         }
         return all;
@@ -115,6 +125,10 @@ public:
 
 private:
     using list_type = std::shared_ptr<const neighbour_list>;
+
+    static bool same_guide(const kernel_choice& a, const kernel_choice& b) {
+        return a.guide == b.guide && a.plain == b.plain;
+    }
 
     averaged_counts<T> empty() const {
         const auto shape = parts_.whole().shape();
@@ -149,7 +163,7 @@ private:
     }
 
     bool try_all(const std::vector<guide_image<T>>& guides, const std::vector<patch_options>& patches,
-                 averaging guide) {
+                 kernel_choice kind) {
         bool better = false;
         std::vector<xt::xtensor<T, 3>> net;
         for (const auto& part : parts_.parts()) net.push_back(part.net());
@@ -170,14 +184,14 @@ private:
                     const double own = score.element(i).total();
                     if (!(own > highest_[i])) continue;
                     highest_[i] = own;
-                    chosen_[i] = {guide, k, softness};
+                    chosen_[i] = {kind.guide, k, softness, kind.plain};
                 }
             }
             for (const std::size_t i :
-                 with([&](const kernel_choice& c) { return c.guide == guide && c.patches == k; })) {
+                 with([&](const kernel_choice& c) { return same_guide(c, kind) && c.patches == k; })) {
                 const guided_average<T> kernel(list, noise, chosen_[i].softness);
                 for (std::size_t f = 0; f < parts_of_.size(); ++f) average(kernel, i, parts_.parts()[f], parts_of_[f]);
-                if (guide == averaging::by_image) average(kernel, i, parts_.whole(), whole_);
+                if (kind.guide == averaging::by_image) average(kernel, i, parts_.whole(), whole_);
                 better = true;
             }
         }

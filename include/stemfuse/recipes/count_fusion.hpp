@@ -158,13 +158,13 @@ void check_count_fusion(const stack_view<const T>& counts, const stack_view<cons
     if (options.haadf_noise) require_non_negative(*options.haadf_noise, "haadf_noise");
 }
 
-// fuse_counts() of views.
+// fuse_counts() of views; exposure: as count_holdout takes it.
 template <scalar T>
 count_fusion_result<T> fuse_count_views(const stack_view<const T>& counts, const stack_view<const T>& background,
                                         const image_view<const T>& haadf, const count_fusion_options& options,
-                                        const execution& exec) {
+                                        const execution& exec, const stack_view<const T>& exposure) {
     check_count_fusion(counts, background, haadf, options);
-    const count_parts<T> parts(counts, background, haadf, options.haadf_noise, options.holdout, exec);
+    const count_parts<T> parts(counts, background, haadf, options.haadf_noise, options.holdout, exec, exposure);
     const part_fits<T> fits(parts.parts(), parts.holdout());
     auto found = count_search<T>(fits, parts.holdout(), options.grid).run(exec);
     prefer_common(found);
@@ -205,7 +205,7 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
     using T = scalar_type_t<M>;
     const readable<T, 3> m(counts, "counts"), b(background, "background");
     const readable<T, 2> h(haadf, "haadf");
-    return detail::fuse_count_views<T>(m.view(), b.view(), h.view(), options, exec);
+    return detail::fuse_count_views<T>(m.view(), b.view(), h.view(), options, exec, {});
 }
 
 #ifdef STEMFUSE_COMPILED
@@ -213,11 +213,12 @@ namespace detail {
 extern template count_fusion_result<float> fuse_count_views(const stack_view<const float>&,
                                                             const stack_view<const float>&,
                                                             const image_view<const float>&, const count_fusion_options&,
-                                                            const execution&);
+                                                            const execution&, const stack_view<const float>&);
 extern template count_fusion_result<double> fuse_count_views(const stack_view<const double>&,
                                                              const stack_view<const double>&,
                                                              const image_view<const double>&,
-                                                             const count_fusion_options&, const execution&);
+                                                             const count_fusion_options&, const execution&,
+                                                             const stack_view<const double>&);
 }  // namespace detail
 #endif
 

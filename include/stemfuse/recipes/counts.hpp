@@ -13,9 +13,12 @@
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/counts/raw_counts.hpp>
+#include <stemfuse/counts/ring_measure.hpp>
 #include <stemfuse/data/alignment.hpp>
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/recipes/count_composition.hpp>
+#include <stemfuse/recipes/count_errors.hpp>
+#include <stemfuse/recipes/faulty_images.hpp>
 #include <stemfuse/recipes/recipe_observer.hpp>
 #include <stemfuse/recipes/recipe_warning.hpp>
 
@@ -37,6 +40,11 @@ struct count_recipe_options {
     bool averaging = true;               ///< over places that look alike in the image
     /// Of the image onto the maps; where not given, significant for averages, else measured.
     std::optional<alignment_mode> alignment{};
+    /// (n_y, n_x), not 0 where a pixel is bad in all images, whose numbers there may be anything; or empty.
+    xt::xtensor<unsigned char, 2> mask{};
+    bool repair = true;                   ///< looks for pixels and lines that counted wrongly, and leaves them out
+    bool errors = false;                  ///< also of the maps; those of the composition are estimated with it
+    count_error_options error_options{};  ///< how
 };
 
 /// Where the background of an element is from: options, maps of it, or nowhere, which makes it 0.
@@ -56,8 +64,9 @@ struct count_recipe_result : guided_fusion_result<T> {
     count_totals totals{};                           ///< of counts and background, mended where pixels were left out
     std::optional<double> smoothing{};               ///< that options.lambda_tv stands for
     std::optional<count_composition> composition{};  ///< where options.factors are given
-    haadf_alignment alignment{};                     ///< the drift of the image, and how it was moved
-    std::vector<recipe_warning> warnings{};          ///< what to know before the maps are believed
+    xt::xtensor<double, 3> errors{};         ///< standard errors of the maps, where they or factors are asked for
+    haadf_alignment alignment{};             ///< the drift of the image, and how it was moved
+    std::vector<recipe_warning> warnings{};  ///< what to know before the maps are believed
 
     /// The maps are counts times an estimated number.
     bool scaled() const { return !units.empty(); }
@@ -121,21 +130,39 @@ inline std::vector<recipe_warning> faint_elements(const count_totals& totals) {
     return found;
 }
 
+// Without averages, what is not bad.
+template <scalar T>
+void fuse_unaveraged(count_recipe_result<T>& result, const count_recipe_options& o, const count_fusion_options& options,
+                     const execution& exec) {
+    const auto counts = as_view(std::as_const(result.counts)), background = as_view(std::as_const(result.background));
+    const auto haadf = as_view(std::as_const(result.haadf));
+    auto& fused = static_cast<count_fusion_result<T>&>(result);
+    result.left_out = find_bad_pixels(counts, mask_of_maps(o.mask, counts.shape[0]), {.find = o.repair});
+    if (result.left_out.bad.size() == 0) {
+        fused = fuse_count_views<T>(counts, background, haadf, options, exec, {});
+        return;
+    }
+    const auto [seen, exposure] = leave_out(counts, result.left_out);
+    fused = fuse_count_views<T>(as_view(seen), background, haadf, options, exec, as_view(exposure));
+}
+
 template <scalar T>
 void fuse_into(count_recipe_result<T>& result, const count_recipe_options& o, const count_fusion_options& options,
                const execution& exec) {
     const auto counts = as_view(std::as_const(result.counts)), background = as_view(std::as_const(result.background));
     const auto haadf = as_view(std::as_const(result.haadf));
     if (o.averaging) {
-        static_cast<guided_fusion_result<T>&>(result) =
-            fuse_guided_views<T>(counts, background, haadf, averaging_options(options), exec);
-        for (std::size_t i = 0; i < o.elements.size(); ++i) {
-            if (const std::size_t n = result.left_out.count(i); n > 0) result.warnings.push_back(pixels_left_out{i, n});
-        }
+        guided_fusion_options guided = averaging_options(options);
+        guided.mask = mask_of_maps(o.mask, counts.shape[0]);
+        guided.bad_pixels.find = o.repair;
+        static_cast<guided_fusion_result<T>&>(result) = fuse_guided_views<T>(counts, background, haadf, guided, exec);
         for (const auto& p : worst_places(result.disagreement))
             result.warnings.push_back(counts_disagree{p.element, p.y, p.x, p.ratio, p.deviation});
     } else {
-        static_cast<count_fusion_result<T>&>(result) = fuse_count_views<T>(counts, background, haadf, options, exec);
+        fuse_unaveraged(result, o, options, exec);
+    }
+    for (std::size_t i = 0; i < o.elements.size(); ++i) {
+        if (const std::size_t n = result.left_out.count(i); n > 0) result.warnings.push_back(pixels_left_out{i, n});
     }
     if (std::none_of(result.tried.begin(), result.tried.end(),
                      [](const auto& t) { return t.setting.haadf_weight > 0; }))
@@ -146,11 +173,40 @@ void fuse_into(count_recipe_result<T>& result, const count_recipe_options& o, co
 template <scalar T>
 void set_global_composition(count_recipe_result<T>& result, const count_recipe_options& o) {
     if (!o.factors) return;
-    // A background that was given is taken for exact, one of maps for that of windows as wide as the lines'.
-    const double variance = o.background.empty() ? 1 : 0;
+    // One of maps has the noise of windows as wide as the lines'.
+    const double variance = o.background.empty() ? 1 : 0, error = o.error_options.background_error;
     if (!result.composition) result.composition.emplace();
-    result.composition->atomic = global_composition(*o.factors, result.totals, fraction_kind::atomic, variance);
-    result.composition->weight = global_composition(*o.factors, result.totals, fraction_kind::weight, variance);
+    result.composition->atomic = global_composition(*o.factors, result.totals, fraction_kind::atomic, variance, error);
+    result.composition->weight = global_composition(*o.factors, result.totals, fraction_kind::weight, variance, error);
+}
+
+template <scalar T>
+void add_errors(count_recipe_result<T>& result, const count_recipe_options& o, const count_fusion_options& options,
+                const execution& exec, const recipe_observer& observer) {
+    const double replicas = static_cast<double>(o.error_options.replicas);
+    auto found = estimate_count_errors<T>(
+        {result, result.counts, result.background, result.haadf, options}, o.error_options,
+        o.factors ? &*o.factors : nullptr, o.factors ? result.composition->fractions : xt::xtensor<double, 3>{}, exec,
+        [&](std::size_t k) {
+            observer.tell({recipe_stage::estimating_errors, 0.5 + 0.5 * static_cast<double>(k) / replicas});
+        });
+    result.errors = std::move(found.maps);
+    if (o.factors) result.composition->errors = std::move(found.fractions);
+}
+
+// Where the difference of raw maps, less their background, from the fused ones follows the image: in units of its
+// noise.
+template <scalar T>
+void look_for_rings(count_recipe_result<T>& result, const xt::xtensor<T, 3>& raw, const execution& exec) {
+    const auto image = as_view(std::as_const(result.haadf));
+    if (image.shape[0] < 3 || image.shape[1] < 3) return;
+    for (std::size_t i = 0; i < raw.shape(0); ++i) {
+        const auto map = xt::view(result.maps, i);
+        const xt::xtensor<T, 2> left =
+            (xt::view(raw, i) - map) / xt::sqrt(xt::maximum(map + xt::view(result.background, i), T(1e-3)));
+        if (const auto found = measure_rings<T>(as_view(left), image, 1.5, exec); found.rings())
+            result.warnings.push_back(rings_found{i, found.ratio});
+    }
 }
 
 inline void check_recipe(const stack_shape& shape, const image_shape& haadf, const count_recipe_options& o) {
@@ -166,27 +222,32 @@ inline void check_recipe(const stack_shape& shape, const image_shape& haadf, con
     for (const auto& b : o.background) require_non_negative(b.value_or(0), "background");
     if (o.factors && o.factors->elements() != o.elements)
         throw value_error("factors", "are of other elements, or in another order, than the maps");
+    if (o.mask.size() > 0) require_shape(as_view(o.mask).shape, haadf, "mask", "the maps'");
+    require_in_range(static_cast<double>(o.error_options.replicas), 2, 1000, "replicas");
+    require_in_range(o.error_options.background_error, 0, 1, "background_error");
     if (o.lambda_tv && !(*o.lambda_tv > 0 && *o.lambda_tv <= 1e6))
         throw value_error("lambda_tv", "is " + to_string(*o.lambda_tv) + ", must be above 0, up to 1e6");
 }
 
 // fuse_measured_counts() of views; `background` may be empty.
 template <scalar T>
-count_recipe_result<T> count_recipe(const image_view<const T>& haadf, const stack_view<const T>& maps,
+count_recipe_result<T> count_recipe(const image_view<const T>& haadf, const stack_view<const T>& measured,
                                     const stack_view<const T>& background, const count_recipe_options& o,
                                     const execution& exec, const recipe_observer& observer) {
-    require_not_empty(maps, "maps");
-    if (background.size() > 0) require_shape(background.shape, maps.shape, "background", "the maps'");
-    check_recipe(maps.shape, haadf.shape, o);
-    const double fusions = o.factors ? 3 : 1;
+    require_not_empty(measured, "maps");
+    if (background.size() > 0) require_shape(background.shape, measured.shape, "background", "the maps'");
+    check_recipe(measured.shape, haadf.shape, o);
     observer.tell({recipe_stage::preparing, 0});
     count_recipe_result<T> result;
+    result.counts = unmasked(measured, o.mask);
+    const xt::xtensor<T, 3> unscaled = result.counts;
+    const auto maps = as_view(unscaled);
     result.haadf = packed_copy<T, 2>(haadf, "HAADF");
+    repair_images(result.haadf, result.counts, o.mask, o.repair, exec, result.warnings);
     result.alignment =
         align_haadf(result.haadf, maps, o.elements,
                     o.alignment.value_or(o.averaging ? alignment_mode::significant : alignment_mode::measured));
     if (const auto warning = warning_of(result.alignment)) result.warnings.push_back(*warning);
-    result.counts = packed_copy<T, 3>(maps, "maps");
     const auto uncounted = why_no_raw_counts(maps);
     if (!o.counts_per_unit.empty() || (uncounted && !uncounted->only_masks))
         result.units = scale_to_counts(result.counts, o.counts_per_unit, o.elements);
@@ -216,14 +277,13 @@ count_recipe_result<T> count_recipe(const image_view<const T>& haadf, const stac
     const xt::xtensor<T, 3> raw =
         result.mended(as_view(std::as_const(result.counts)), as_view(std::as_const(result.background))) -
         result.background;
+    look_for_rings(result, raw, exec);
     for (auto& warning : departures_of<T>(as_view(std::as_const(result.maps)), as_view(raw), {}, exec))
         result.warnings.push_back(std::move(warning));
     if (o.factors) {
         result.composition->fractions = composition_maps(result.maps, *o.factors, {}, exec);
-        result.composition->errors = errors_of_halves<T>(
-            *o.factors, result.counts, result.background, as_view(std::as_const(result.haadf)), result.chosen, options,
-            exec, [&](int half) { observer.tell({recipe_stage::fusing_halves, (1 + half) / fusions}); });
     }
+    if (o.factors || o.errors) add_errors(result, o, options, exec, observer);
     observer.tell({recipe_stage::finishing, 1});
     project_counts(result, exec);
     return result;

@@ -88,15 +88,12 @@ public:
             fit_part(averaging::by_image);
             fits_.back().averages = kernels_.whole();
         }
-        try_components();
         weigh();
+        const auto plain = weights_;
+        const bool components = try_components();
+        if (components) weigh();
         // Maps of one fold would show another what it holds out.
-        if (parts_.parts().size() == 1 && kernels_.try_maps(balanced(part_maps(), parts_.parts().front()))) {
-            auto averages = kernels_.whole(balanced(whole_maps(), parts_.whole()));
-            fit_part(averaging::by_maps);
-            fits_.back().averages = std::move(averages);
-            weigh();
-        }
+        if (parts_.parts().size() == 1 && average_by_maps(components, plain)) weigh();
         return result();
     }
 
@@ -149,12 +146,37 @@ private:
             });
     }
 
+    // By first maps with and without components, which have the weights `plain`. Whether any average is better so.
+    bool average_by_maps(bool components, std::vector<std::vector<double>> plain) {
+        const auto with_weights = [&](bool is_plain, auto&& maps) {
+            for (auto& w : plain) w.resize(fits_.size(), 0.0);
+            if (is_plain) std::swap(plain, weights_);
+            auto made = maps();
+            if (is_plain) std::swap(plain, weights_);
+            return made;
+        };
+        bool better = false;
+        for (const bool is_plain : {true, false}) {
+            if (is_plain && components && !options_.kernels.plain_guides) continue;
+            if (!is_plain && !components) continue;
+            better |= kernels_.try_maps(
+                with_weights(is_plain, [&] { return balanced(part_maps(), parts_.parts().front()); }), is_plain);
+        }
+        if (!better) return false;
+        auto averages = kernels_.whole([&](bool is_plain) {
+            return with_weights(is_plain, [&] { return balanced(whole_maps(), parts_.whole()); });
+        });
+        fit_part(averaging::by_maps);
+        fits_.back().averages = std::move(averages);
+        return true;
+    }
+
     // Maps of the components of patches, by rank. Where whole pixels are held out there would be holes in all patches.
-    void try_components() {
+    bool try_components() {
         const component_grid& grid = options_.components;
         const auto shape = parts_.whole().shape();
-        if (parts_.parts().size() > 1 || shape[1] * shape[2] > grid.most_pixels || grid.ranks.empty()) return;
-        if (grid.patches.empty()) return;
+        if (parts_.parts().size() > 1 || shape[1] * shape[2] > grid.most_pixels || grid.ranks.empty()) return false;
+        if (grid.patches.empty()) return false;
         auto& found = fits_.emplace_back();
         found.kernels.resize(shape[0], {averaging::by_components, 0, 0});
         for (std::size_t k = 0; k < grid.patches.size(); ++k) {
@@ -169,6 +191,7 @@ private:
                 if (found.path.best[i].fit >= k * grid.ranks.size()) found.kernels[i].patches = k;
             }
         }
+        return true;
     }
 
     // Weights of the kinds for every element, by the counts held out; below 0.02 a fit is not worth its time.
@@ -307,11 +330,8 @@ guided_fusion_result<T> fuse_guided_views(const stack_view<const T>& counts, con
         return guided_search<T>(parts, options, exec).run();
     };
     if (bad.bad.size() == 0) return fuse(counts, {});
-    xt::xtensor<T, 3> seen = packed_copy<T, 3>(counts, "counts"), exposure = xt::ones<T>(seen.shape());
-    for (std::size_t k = 0; k < seen.size(); ++k) {
-        if (bad.bad.data()[k] != 0) seen.data()[k] = exposure.data()[k] = 0;
-    }
-    auto fused = fuse(as_view(std::as_const(seen)), as_view(std::as_const(exposure)));
+    const auto [seen, exposure] = leave_out(counts, bad);
+    auto fused = fuse(as_view(seen), as_view(exposure));
     fused.left_out = std::move(bad);
     return fused;
 }

@@ -10,9 +10,9 @@
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
-/// What a recipe is at, in this order: alignment and scaling; the fusion; those of two halves of the counts, for
-/// errors; what is made of the maps.
-enum class recipe_stage { preparing, fusing, fusing_halves, finishing };
+/// What a recipe is at, in this order: alignment and scaling; the fusion; those of simulated counts, for errors;
+/// what is made of the maps.
+enum class recipe_stage { preparing, fusing, estimating_errors, finishing };
 
 /// What an observer of a recipe sees.
 struct recipe_progress {

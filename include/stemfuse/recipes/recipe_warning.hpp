@@ -59,6 +59,25 @@ struct pixels_left_out {
         pixels;           ///< how many
 };
 
+/// Pixels of the HAADF image stand out of all their neighbours: their surroundings were put in their place.
+struct haadf_mended {
+    std::size_t hot,  ///< how many were too bright
+        dead;         ///< and too dark
+};
+
+/// Many pixels share the largest number of an image: its detector, or its number format, has reached a limit.
+struct image_saturated {
+    std::optional<std::size_t> element;  ///< place among the maps; none for the HAADF image
+    std::size_t pixels;                  ///< at the limit
+    double level;                        ///< the limit
+};
+
+/// What the counts of an element leave beside its map follows the levels of the image, beyond chance.
+struct rings_found {
+    std::size_t element;  ///< place among the maps
+    double ratio;         ///< see ring_measure
+};
+
 /// The fused map of an element departs from its raw one by more than noise allows.
 struct map_departs {
     std::size_t element;      ///< place among the maps
@@ -66,8 +85,9 @@ struct map_departs {
 };
 
 /// One of them: in_words() makes a sentence of it.
-using recipe_warning = std::variant<haadf_moved, haadf_not_moved, haadf_drifted, faint_element, counts_disagree,
-                                    haadf_left_out, pixels_left_out, map_departs>;
+using recipe_warning =
+    std::variant<haadf_moved, haadf_not_moved, haadf_drifted, faint_element, counts_disagree, haadf_left_out,
+                 pixels_left_out, haadf_mended, image_saturated, rings_found, map_departs>;
 
 /// A warning for every fused map that departs from its raw one, less its background, both (n, n_y, n_x). None for
 /// images of fewer than 3 rows or columns. Throws what find_departures() does.
@@ -130,6 +150,28 @@ struct warning_in_words {
     std::string operator()(const pixels_left_out& w) const {
         return elements.at(w.element) + ": " + std::to_string(w.pixels) +
                " pixels counted wrongly and were left out: what the map has there comes from their surroundings";
+    }
+    std::string operator()(const haadf_mended& w) const {
+        const auto count = [](std::size_t n, const std::string& what) {
+            return std::to_string(n) + " " + what + " pixel" + (n == 1 ? "" : "s");
+        };
+        return "the HAADF image has " +
+               (w.dead == 0  ? count(w.hot, "hot")
+                : w.hot == 0 ? count(w.dead, "dead")
+                             : count(w.hot, "hot") + " and " + count(w.dead, "dead")) +
+               ": the mean of their surroundings stands in their place";
+    }
+    std::string operator()(const image_saturated& w) const {
+        return (w.element ? elements.at(*w.element) : "the HAADF image") +
+               " is saturated: " + std::to_string(w.pixels) + " pixels are at " + to_string(w.level) +
+               ", where there may have been more";
+    }
+    std::string operator()(const rings_found& w) const {
+        return elements.at(w.element) +
+               ": what the counts leave beside the map follows the levels of the HAADF image (" +
+               formatted(w.ratio, "%.1f") +
+               " times as much change across them as along): the map may have rings, or "
+               "blurred edges";
     }
     std::string operator()(const map_departs& w) const { return describe(w.departure, elements.at(w.element)); }
 };

@@ -40,6 +40,7 @@ void require_writable(const fusion_record<T>& record) {
         require_stack(record.amounts->fractions, "fractions");
         require_stack(record.amounts->errors, "errors");
     }
+    if (record.errors.size() > 0) require_stack(record.errors, "errors");
     if (record.trust) {
         require_stack(record.trust->nonlocal_fraction, "nonlocal_fraction");
         require_stack(record.trust->deviation, "deviation");
@@ -102,6 +103,7 @@ void add_sections(const hdf5_writer& file, const fusion_record<T>& record, const
         images(group, "", a.fractions);
         images(group, "_error", a.errors);
     }
+    if (record.errors.size() > 0) images(file.group("errors"), "", record.errors);
     if (record.trust) {
         const hdf5_handle group = file.group("averaging");
         images(group, "_share", record.trust->nonlocal_fraction);
@@ -146,9 +148,9 @@ std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& 
 /// Writes /raw/HAADF and /raw/ELEMENT as they were read, /fused/HAADF (re-projected) and /fused/ELEMENT with their
 /// unit as the attribute "unit", /raw/ELEMENT_background where there is one, all (n_y, n_x) in T and with
 /// pixel_size_x, pixel_unit_x, pixel_size_y and pixel_unit_y where known, /history/{haadf,chemical,tv,total}, every
-/// parameter as a root attribute, and /holdout, /composition and /averaging where the record has them. Throws
-/// shape_error and value_error for a record whose parts do not fit together, write_error; the file is whole or not
-/// there.
+/// parameter as a root attribute, and /holdout, /composition, /errors (standard errors of /fused) and /averaging where
+/// the record has them. Throws shape_error and value_error for a record whose parts do not fit together, write_error;
+/// the file is whole or not there.
 template <scalar T>
 void write_fused_file(const std::filesystem::path& path, const fusion_record<T>& record) {
     detail::require_writable(record);

@@ -87,6 +87,7 @@ struct fusion_record {
     xt::xtensor<T, 3> maps;                   ///< in `unit`, as the terms saw them
     xt::xtensor<T, 2> fused_haadf;            ///< re-projected: sum of w_i x_i^gamma
     xt::xtensor<T, 3> fused_maps;             ///< the result, in `unit`
+    xt::xtensor<double, 3> errors{};          ///< standard errors of fused_maps; may be empty
     std::string unit;                         ///< of maps and fused_maps, e.g. "scaled to [0, 1]"
     map_kind kind = map_kind::scaled;         ///< of maps and fused_maps; raw_maps of counts are maps
     pixel_calibration scale{};                ///< of every image

@@ -106,6 +106,9 @@ void add_element(parameter_list& p, const count_recipe_result<T>& r, const std::
     p.emplace_back(e + "_scale", r.scales[i]);
     p.emplace_back(e + "_counts", r.totals.counts[i]);
     p.emplace_back(e + "_background_counts", r.totals.background[i]);
+    if (const std::size_t n = r.left_out.count(i); n > 0)
+        p.emplace_back(e + "_pixels_left_out", static_cast<std::int64_t>(n));
+    if (r.errors.size() > 0) p.emplace_back(e + "_rms_error", std::sqrt(xt::mean(xt::square(xt::view(r.errors, i)))()));
     if (!r.composition) return;
     p.emplace_back(e + "_atomic_percent", 100 * r.composition->atomic.fractions[i]);
     p.emplace_back(e + "_atomic_percent_error", 100 * r.composition->atomic.standard_errors[i]);
@@ -199,6 +202,7 @@ fusion_record<T> record_of(count_recipe_result<T> result, const count_recipe_opt
             trust_record{result.nonlocal_fraction, result.disagreement.deviation, result.disagreement.threshold,
                          disagreement_in_words(result.disagreement, options.elements)};
     }
+    record.errors = std::move(result.errors);
     record.maps = result.counts;
     record.raw_maps = std::move(result.counts);
     record.raw_background = std::move(result.background);
