@@ -79,7 +79,8 @@ inline page_request read_request(const std::string& body, const recipe_options& 
                                     [&, n = std::string_view(name)](const auto& t) { return n == t.name; });
         if (p == tuned_parameters.end())
             throw value_error("request", stemfuse::is_but_must_be(name, "the name of a parameter"));
-        if (!value.is_number()) throw value_error(p->option, "is " + value.dump() + ", must be a number");
+        if (!value.is_number())  // not told in full: a deep array would take all of the stack
+            throw value_error(p->option, std::string("is of type ") + value.type_name() + ", must be a number");
         const double number = value.get<double>();
         constexpr auto ceiling = static_cast<double>(stemfuse::iteration_ceiling);
         if (p->whole && !(number >= 0 && number <= ceiling && number == std::floor(number)))

@@ -46,7 +46,9 @@ void write_results(const std::filesystem::path& path, const fusion<T>& f, const 
     options.figure.haadf_unit = "scaled to [0, 1]";
     throw_if_interrupted("while writing");
     stemfuse::io::write_figure(path / "fused.png", f.record, options.figure);
+    throw_if_interrupted("while writing");
     stemfuse::io::write_residual_figure(path / "residual.png", f.record, options.figure);
+    throw_if_interrupted("while writing");
     stemfuse::io::write_report(path / "report.html", f.record, options);
 }
 

@@ -2,8 +2,8 @@
 // damaged files start from.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -199,23 +199,69 @@ inline std::vector<sample> zarr_stores() {
         {"zlib", header("2, 3", "<i2", R"("compressor": {"id": "zlib", "level": 1}, "order": "C")") + dims + packed}};
 }
 
+// As Nion Swift's library keeps it, and as it exports it.
+inline std::vector<sample> nion_texts() {
+    return {{"library.json",
+             R"({"title": "Fe", "data_source": {"dimensional_calibrations": [{"offset": -1.5, "scale": 0.25, )"
+             R"("units": "nm"}, {"offset": 0, "scale": 2e-1, "units": "\u00b5m"}], "intensity_calibration": )"
+             R"({"offset": 1, "scale": -2, "units": "e"}}})"},
+            {"exported.json", R"({"spatial_calibrations": [{"scale": null}, {}, {"units": 5}], "data_sources": []})"}};
+}
+
+inline std::vector<sample> parameters_texts() {
+    return {{"parameters.json",
+             R"({"title": "a", "inputs": [{"file": "a.h5", "sha256": "00ff"}], "parameters": {"gamma": 1.6}, )"
+             R"("request": "x", "outputs": [{"file": "fused.h5", "sha256": "0f"}, {"file": "fused.png"}]})"}};
+}
+
+inline std::vector<sample> tilt_texts() {
+    return {{"a.rawtlt", "# degrees\n-60.5\n 0 \n\n+1.5e1\r\n"},
+            {"a.mdoc", "[T = a]\nPixelSpacing = 3\n[ZValue = 0]\nTiltAngle = -60.01\n[ZValue = 1]\nTiltAngle = 3\n"}};
+}
+
+// Two images with their angles among the tags, and one with its stage's.
+inline std::vector<sample> dm_tilt_files() {
+    const dm_writer::writer w({4, std::endian::little});
+    const auto item = [&](double angle) { return w.group("", {w.number("stage angle (degree)", 7, angle)}); };
+    return {
+        {"tracked.dm4", w.file({w.group("ImageList", {w.group("", {w.group("Tracking", {item(-10), item(12)})})})})}};
+}
+
+inline std::vector<sample> wire_messages() {
+    stemfuse::io::file_contents contents{"EMD", {}, {}, {}, {"a warning"}};
+    stemfuse::io::image_info image;
+    image.name = "HAADF", image.shape = {2, 3};
+    stemfuse::io::spectrum_info spectrum;
+    spectrum.name = "EDX", spectrum.places = {"a", "b"};
+    contents.images.assign(2, image), contents.spectra = {spectrum}, contents.others = {{"x", "is a curve", {5}}};
+    stemfuse::io::wire_writer wire;
+    wire(contents);
+    return {{"contents", wire.bytes}};
+}
+
 // A format's whole files, and how all of one is read.
 struct format {
-    std::string name;
+    std::string_view name;
     std::vector<sample> (*files)();
-    std::vector<double> (*read)(read_all::bytes);
     bool knows_its_end = true;  // so that a part of a file is told from a whole one
+    std::vector<double> (*read)(read_all::bytes) =
+        std::ranges::find(read_all::readers, name, &read_all::named_reader::format)->read;
 };
 
-inline const format formats[] = {{"dm", dm_files, read_all::dm},
-                                 {"npy", npy_files, read_all::npy},
-                                 {"npz", npz_files, read_all::npz},
-                                 {"tiff", tiff_files, read_all::tiff},
-                                 {"velox_json", velox_texts, read_all::velox_json},
-                                 {"mrc", mrc_files, read_all::mrc},
-                                 {"rpl", rpl_files, read_all::rpl, false},
-                                 {"csv", csv_files, read_all::csv, false},
-                                 {"lzf", lzf_streams, read_all::lzf, false},
-                                 {"zarr", zarr_stores, read_all::zarr, false}};
+inline const format formats[] = {{"dm", dm_files},
+                                 {"npy", npy_files},
+                                 {"npz", npz_files},
+                                 {"tiff", tiff_files},
+                                 {"velox_json", velox_texts},
+                                 {"mrc", mrc_files},
+                                 {"rpl", rpl_files, false},
+                                 {"csv", csv_files, false},
+                                 {"lzf", lzf_streams, false},
+                                 {"zarr", zarr_stores, false},
+                                 {"nion", nion_texts},
+                                 {"parameters_json", parameters_texts},
+                                 {"tilt_angles", tilt_texts, false},
+                                 {"dm_tilts", dm_tilt_files},
+                                 {"wire", wire_messages}};
 
 }  // namespace corpus

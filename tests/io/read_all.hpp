@@ -10,14 +10,19 @@
 #include <string_view>
 #include <vector>
 
+#include <stemfuse/io/base/nion.hpp>
 #include <stemfuse/io/dm/dm.hpp>
+#include <stemfuse/io/guard/wire.hpp>
 #include <stemfuse/io/hdf5/hdf5_filters.hpp>
 #include <stemfuse/io/numpy/npz_images.hpp>
 #include <stemfuse/io/numpy/numpy_images.hpp>
 #include <stemfuse/io/raw/csv.hpp>
 #include <stemfuse/io/raw/mrc.hpp>
 #include <stemfuse/io/raw/rpl.hpp>
+#include <stemfuse/io/record/parameters_json.hpp>
 #include <stemfuse/io/tiff/tiff_reader.hpp>
+#include <stemfuse/io/tilts/tilt_angles.hpp>
+#include <stemfuse/io/tilts/tilt_stack.hpp>
 #include <stemfuse/io/velox/velox_spectra.hpp>
 #include <stemfuse/io/zarr/zarr_reader.hpp>
 
@@ -111,5 +116,71 @@ inline std::vector<double> velox_json(bytes file) {
     if (const auto axis = io::detail::read_velox_loss_axis(text)) all.insert(all.end(), {axis->offset, axis->step});
     return all;
 }
+
+inline std::string_view text_of(bytes file) { return {reinterpret_cast<const char*>(file.data()), file.size()}; }
+
+// The axes and the scale of the JSON of Nion Swift.
+inline std::vector<double> nion(bytes file) {
+    const auto found = io::read_nion(text_of(file));
+    if (!found) throw stemfuse::read_error("memory", "is no description");
+    std::vector<double> all{found->intensity.scale, found->intensity.offset};
+    for (const io::array_axis& a : found->axes) all.insert(all.end(), {a.step, a.first});
+    return all;
+}
+
+// How many files a parameters.json names.
+inline std::vector<double> parameters_json(bytes file) {
+    const auto found = io::results_in(text_of(file));
+    if (!found) throw stemfuse::read_error("memory", "is no record");
+    return {static_cast<double>(found->inputs.size()), static_cast<double>(found->outputs.size())};
+}
+
+// Angles in lines; in sections where the text begins with "[" or a letter, as .mdoc does.
+inline std::vector<double> tilt_angles(bytes file) {
+    const std::string_view text = text_of(file);
+    const bool lines = text.empty() || (text[0] != '[' && text[0] < 'A');
+    return io::tilt_angles_in(text, lines ? io::angle_text::lines : io::angle_text::sections, "memory");
+}
+
+// The angles in the tags of a DM file of two images.
+inline std::vector<double> dm_tilts(bytes file) {
+    io::memory_source source(file);
+    return io::detail::dm_tilt_angles_in(io::read_dm_tags(source), 2);
+}
+
+// What a reader in another process lists, and the same bytes again.
+inline std::vector<double> wire(bytes file) {
+    io::file_contents contents;
+    io::wire_reader reader(text_of(file));
+    try {
+        reader(contents);
+    } catch (const io::wire_error& e) {
+        throw stemfuse::read_error("memory", e.what());
+    }
+    io::wire_writer again;
+    again(contents);
+    return {static_cast<double>(again.bytes.size()), static_cast<double>(contents.images.size())};
+}
+
+// Every reader that starts from memory, by the name of its format.
+struct named_reader {
+    std::string_view format;
+    std::vector<double> (*read)(bytes);
+};
+inline constexpr named_reader readers[] = {{"dm", dm},
+                                           {"npy", npy},
+                                           {"npz", npz},
+                                           {"tiff", tiff},
+                                           {"velox_json", velox_json},
+                                           {"mrc", mrc},
+                                           {"rpl", rpl},
+                                           {"csv", csv},
+                                           {"lzf", lzf},
+                                           {"zarr", zarr},
+                                           {"nion", nion},
+                                           {"parameters_json", parameters_json},
+                                           {"tilt_angles", tilt_angles},
+                                           {"dm_tilts", dm_tilts},
+                                           {"wire", wire}};
 
 }  // namespace read_all

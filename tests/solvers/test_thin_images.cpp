@@ -6,6 +6,7 @@
 #include <stemfuse/priors/structured_total_variation.hpp>
 #include <stemfuse/solvers/convergent_scheme.hpp>
 #include <stemfuse/solvers/fusion_solver.hpp>
+#include <stemfuse/solvers/primal_dual_scheme.hpp>
 #include <stemfuse/terms/haadf_model.hpp>
 #include <stemfuse/terms/poisson_likelihood.hpp>
 
@@ -52,3 +53,5 @@ TEST_CASE("convergent scheme on thin images") {
     check_threads(total_variation{}, convergent_scheme{.sweeps = 4});
     check_threads(structured_total_variation<coupling::joint, float>{}, convergent_scheme{.sweeps = 4});
 }
+
+TEST_CASE("primal-dual scheme on thin images") { check_threads(total_variation{}, primal_dual_scheme{.sweeps = 3}); }

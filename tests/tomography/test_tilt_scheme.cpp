@@ -155,6 +155,7 @@ TEST_CASE("the scheme and the terms refuse what does not fit") {
     check_throws<shape_error>([&] { tilt_counts<float>(h, tilt_geometry(3, 4, 4, {0})); }, "counts", "(1, 4, 3)");
     bad(1, 2, 0) = std::numeric_limits<float>::quiet_NaN();
     check_throws<value_error>([&] { sirt(tilt_projector(g, 2, 3), bad, 1); }, "projections", "nan");
+    check_throws<value_error>([&] { sirt(tilt_projector(g, 2, 3), b, 10'000'001); }, "iterations: is 10000001");
     const auto solve = [&](tilt_steps steps, cost_weights weights) {
         fusion_solver(tilt_haadf<float>(h, g, response), tilt_counts<float>(b, g), volume_variation(3, 4, {1, 1}),
                       tilt_scheme<>(std::move(steps)), weights)

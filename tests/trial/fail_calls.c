@@ -1,6 +1,6 @@
 /* Loaded before the C library (LD_PRELOAD): the call number TRIAL_AT that changes the disk fails with the error TRIAL_ERROR
    (and all after it, where TRIAL_STAYS is set), or kills the process where TRIAL_ERROR is 0. Calls are counted into the
-   file TRIAL_COUNT at the end. */
+   file TRIAL_COUNT at the end. Figures are packed loosely, for more runs in the same time. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -72,3 +72,11 @@ ssize_t write(int file, const void* from, size_t count) {
     return NEXT(write)(file, from, count);
 }
 int ftruncate(int file, off_t length) { return fails() ? -1 : NEXT(ftruncate)(file, length); }
+
+void png_write_info(void* png, const void* info) {
+    void (*const level)(void*, int) = (void (*)(void*, int))dlsym(RTLD_NEXT, "png_set_compression_level");
+    void (*const filter)(void*, int, int) = (void (*)(void*, int, int))dlsym(RTLD_NEXT, "png_set_filter");
+    if (level) level(png, 1);
+    if (filter) filter(png, 0, 8);  // none
+    ((void (*)(void*, const void*))dlsym(RTLD_NEXT, "png_write_info"))(png, info);
+}

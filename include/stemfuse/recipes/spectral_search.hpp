@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/counts/choose.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/recipes/count_problem.hpp>
@@ -51,7 +52,7 @@ namespace detail {
 inline void require_spectral_options(const spectral_fusion_options& options) {
     require_in_range(options.holdout_fraction, 0.05, 0.95, "holdout_fraction");
     if (options.smoothings.empty()) throw value_error("smoothings", "is empty, must have one or more");
-    if (options.iterations == 0) throw value_error("iterations", "is 0, must be 1 or more");
+    require_iterations(options.iterations, "iterations");
     for (const double c : options.smoothings) require_in_range(c, 1e-6, 1e6, "smoothings");
     for (const double w : options.haadf_weights) require_in_range(w, 1e-6, 1e6, "haadf_weights");
     for (const double g : options.gammas) require_in_range(g, 1, 2, "gammas");

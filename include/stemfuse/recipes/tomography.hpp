@@ -119,6 +119,7 @@ private:
                       "its angles and bins");
         require_finite(as_view(m_.haadf), "haadf");
         require_iterations(o_.iterations, "iterations");
+        if (fitted()) require_iterations(o_.chemistry_iterations, "chemistry_iterations");
         if (!fitted() && o_.weights.size() != n_) {
             throw shape_error("weights", "are " + std::to_string(o_.weights.size()) + ", must be " +
                                              std::to_string(n_) + ", one for each element");

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/core/small_matrix.hpp>
 #include <stemfuse/spectra/sum_fit.hpp>
 
@@ -30,7 +31,7 @@ struct axis_calibration_options {
     double shift_range = 0.045;   ///< keV to both sides
     double gain_range = 4e-3;     ///< to both sides
     double least_counts = 500;    ///< in all lines together, below which nothing is fitted
-    std::size_t iterations = 25;  ///< at most, of Levenberg-Marquardt
+    std::size_t iterations = 25;  ///< at most, of Levenberg-Marquardt; up to iteration_ceiling
     sum_fit_options fit{};        ///< of the fits to the sum spectrum
 };
 
@@ -91,10 +92,12 @@ inline double sum_of_squares_of(const std::vector<double>& r) {
 /// the elements' lines and a background (see fit_sum_spectrum), and the deviance that is left is least squares of the
 /// three, by Levenberg-Marquardt steps from the best of a grid of 16 starts. Golub & Pereyra, SIAM J. Numer. Anal. 10,
 /// 413 (1973), doi 10.1137/0710036. Nothing is found (found is false) where there are too few counts in lines, or where
-/// the fit runs out of its range. Throws what fit_sum_spectrum() throws.
+/// the fit runs out of its range. Throws what fit_sum_spectrum() throws, and value_error for more iterations
+/// than iteration_ceiling.
 inline axis_calibration calibrate_axis(const std::vector<double>& counts, const spectrum_axis& axis,
                                        const std::vector<std::string>& elements, const edx_detector& detector,
                                        const axis_calibration_options& options = {}) {
+    if (options.iterations > 0) require_iterations(options.iterations, "iterations");
     axis_calibration result;
     result.resolution = detector.resolution;
     const auto nominal = fit_sum_spectrum(counts, axis, elements, detector, options.fit);

@@ -30,17 +30,19 @@ inline std::vector<double> voxel_weights(const tilt_geometry& geometry) {
 /// x <- max(0, x + C A^T R (b - A x)) from x = 0, R and C the inverse row and column sums of A, each sum at least 0.5:
 /// a bin or voxel that hardly any ray meets would divide noise by almost 0.
 /// Gilbert (1972), doi 10.1016/0022-5193(72)90180-4. Throws shape_error for projections that do not fit, value_error
-/// for NaN or infinity.
+/// for NaN or infinity and for more iterations than iteration_ceiling, cancelled where the executor asks for it.
 template <stack B>
 auto sirt(const tilt_projector& a, const B& projections, std::size_t iterations, const execution& exec = {}) {
     using T = scalar_type_t<B>;
     const readable<T, 3> b(projections, "projections");
     require_shape(b.view().shape, a.range_shape(), "projections", "the projector's range");
     require_finite(b.view(), "projections");
+    if (iterations > 0) require_iterations(iterations, "iterations");
     const auto rays = ray_lengths(a.geometry()), weights = voxel_weights(a.geometry());
     xt::xtensor<T, 3> x = xt::zeros<T>(a.domain_shape()), step(a.domain_shape()), p(a.range_shape());
     const std::size_t nx = x.shape()[2], rays_n = rays.size(), voxels = weights.size();
     for (std::size_t i = 0; i < iterations; ++i) {
+        exec.throw_if_stopped();
         a.apply(x, p, exec);
         for_each_row(p.shape()[0] * rays_n, nx, exec, [&](std::size_t r) {
             const auto scale = static_cast<T>(1 / std::max(rays[r % rays_n], 0.5));

@@ -39,7 +39,7 @@ public:
         for (const double t : weights_) require_non_negative(t, "weights");
     }
 
-    std::size_t iterations = 100;  ///< of the dual, in prox()
+    std::size_t iterations = 100;  ///< of the dual, in prox(), 1 to iteration_ceiling
 
     /// Voxels along z.
     std::size_t n_z() const noexcept { return n_z_; }
@@ -93,6 +93,7 @@ public:
         check(in.view().shape, "v");
         require_shape(result.view().shape, in.view().shape, "output", "v");
         require_non_negative(t, "t");
+        require_iterations(iterations, "iterations");
         fgp<T>(in.view(), t, result.view(), exec);
         result.commit();
     }
@@ -135,6 +136,7 @@ private:
         };
         double momentum = 1;
         for (std::size_t i = 0; t * largest > 0 && i < iterations; ++i) {
+            exec.throw_if_stopped();
             to_primal(q);
             k.apply(stack_view<const T>(u), g, exec);
             const double next = (1 + std::sqrt(1 + 4 * momentum * momentum)) / 2, beyond = (momentum - 1) / next;

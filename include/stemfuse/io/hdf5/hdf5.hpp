@@ -95,13 +95,17 @@ public:
         return {H5Oopen(root(), path.c_str(), H5P_DEFAULT), H5Oclose};
     }
 
-    /// What a numeric data set says about itself; none for any other object. Throws read_error where it is damaged.
+    /// What a numeric data set says about itself; none for any other object. Throws read_error where the object or the
+    /// list of its attributes is damaged.
     std::optional<array_info> describe(const std::string& path) const {
         const hdf5_handle found = object(path);
         if (!found) {
             if (is_hard_link(path)) fail("cannot read \"" + path + "\"");
             return std::nullopt;  // a soft or external link to nothing
         }
+        const auto ignore = [](hid_t, const char*, const H5A_info_t*, void*) -> herr_t { return 0; };
+        if (H5Aiterate2(found.get(), H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, ignore, nullptr) < 0)
+            fail("cannot read the attributes of \"" + path + "\"");
         const hdf5_data_set set(root(), path);
         if (H5Iget_type(found.get()) != H5I_DATASET || !set || !set.holds_numbers()) return std::nullopt;
         std::string unit = hdf5_text_attribute(found.get(), "unit");

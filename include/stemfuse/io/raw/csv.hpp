@@ -61,10 +61,10 @@ public:
     }
 
 private:
-    // Calls f with every line, read in parts of 1 MiB; a longer line than 16 MiB belongs to no table.
+    // Calls f with every line, read in parts of 64 KiB; a longer line than 16 MiB belongs to no table.
     template <class F>
     void for_lines(F&& f) const {
-        constexpr std::size_t part = 1 << 20, longest = 1 << 24;
+        constexpr std::size_t part = 1 << 16, longest = 1 << 24;
         auto source = input_.open();
         std::string buffer;
         for (;;) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,12 +62,9 @@ struct recorded_results {
     }
 };
 
-/// Reads parameters.json of a folder; nothing where there is none, or one that is damaged or does not name outputs by
-/// plain names.
-inline std::optional<recorded_results> read_results(const std::filesystem::path& folder) {
-    std::ifstream file(folder / output_mark);
-    if (!file) return std::nullopt;
-    const auto found = nlohmann::json::parse(file, nullptr, false);
+/// What the text of a parameters.json says; nothing where it is damaged or does not name outputs by plain names.
+inline std::optional<recorded_results> results_in(std::string_view document) {
+    const auto found = nlohmann::json::parse(document, nullptr, false);
     if (!found.is_object()) return std::nullopt;
     const auto text = [](const nlohmann::json& object, const char* key) {
         const auto at = object.find(key);
@@ -90,6 +88,13 @@ inline std::optional<recorded_results> read_results(const std::filesystem::path&
     });
     if (!listed || !plain || results.outputs.empty()) return std::nullopt;
     return results;
+}
+
+/// Reads parameters.json of a folder; nothing where there is none, and as results_in() says.
+inline std::optional<recorded_results> read_results(const std::filesystem::path& folder) {
+    std::ifstream file(folder / output_mark, std::ios::binary);
+    if (!file) return std::nullopt;
+    return results_in(std::string{std::istreambuf_iterator<char>(file), {}});
 }
 
 /// The outputs that are not there as they were written. Throws nothing: what cannot be read is one of them.

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,30 +34,39 @@ inline std::optional<double> number_of(std::string_view text) {
 
 }  // namespace detail
 
-/// The angles in a text file, in its unit (degrees by custom): one number a line, as .rawtlt, .tlt and .txt have them
-/// (lines that begin with # are comments), or the TiltAngle of every section of SerialEM's .mdoc. Throws read_error
-/// where a line is no number, where there is none, and for a file above 16 MiB.
-inline std::vector<double> read_tilt_angles(const std::filesystem::path& path) {
-    if (input_file_size(path) > (16u << 20)) throw read_error(path.string(), "is too large for a file of angles");
-    std::ifstream file(path);
-    const bool sections = path.extension() == ".mdoc";
+/// What tilt angles are written as: one number a line, lines that begin with # being comments, as .rawtlt, .tlt and
+/// .txt have them; or the TiltAngle of every section of SerialEM's .mdoc.
+enum class angle_text { lines, sections };
+
+/// The angles in a text, in its unit (degrees by custom). `name` is the file's. Throws read_error where a line is no
+/// number, and where there is none.
+inline std::vector<double> tilt_angles_in(std::string_view text, angle_text kind, const std::string& name) {
     std::vector<double> angles;
-    std::string line;
-    for (std::size_t number = 1; std::getline(file, line); ++number) {
-        std::string_view text = line;
-        const auto first = text.find_first_not_of(" \t\r");
-        if (first == std::string_view::npos || text[first] == '#') continue;
-        if (sections) {
-            const auto equals = text.find('=');
-            if (equals == std::string_view::npos || !text.substr(first).starts_with("TiltAngle")) continue;
-            text = text.substr(equals + 1);
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
+        line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t\r")));
+        if (line.empty() || line[0] == '#') continue;
+        if (kind == angle_text::sections) {
+            const auto equals = line.find('=');
+            if (equals == std::string_view::npos || !line.starts_with("TiltAngle")) continue;
+            line = line.substr(equals + 1);
         }
-        const auto value = detail::number_of(text);
-        if (!value) throw read_error(path.string(), "line " + std::to_string(number) + " is no angle");
+        const auto value = detail::number_of(line);
+        if (!value) throw read_error(name, "line " + std::to_string(number) + " is no angle");
         angles.push_back(*value);
     }
-    if (angles.empty()) throw read_error(path.string(), "has no angles");
+    if (angles.empty()) throw read_error(name, "has no angles");
     return angles;
+}
+
+/// The angles in a text file: of sections in files that end in .mdoc, else one a line. Throws read_error as
+/// tilt_angles_in() does, and for a file above 16 MiB.
+inline std::vector<double> read_tilt_angles(const std::filesystem::path& path) {
+    if (input_file_size(path) > (16u << 20)) throw read_error(path.string(), "is too large for a file of angles");
+    std::ifstream file(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    return tilt_angles_in(text, path.extension() == ".mdoc" ? angle_text::sections : angle_text::lines, path.string());
 }
 
 /// The file of angles beside a series: its name with .rawtlt, .tlt, .mdoc or .txt, in this order, in place of its

@@ -42,12 +42,16 @@ inline std::vector<double> numbers_of_items(const dm_tag& tag, std::string_view 
     return {};
 }
 
-// The angles of a DM file with this number of images: from the tracking data, else, of a single image, the stage's.
-inline std::vector<double> dm_tilt_angles(const std::filesystem::path& path, std::size_t images) {
-    file_source source(path);
-    const dm_file file = read_dm_tags(source);
+// The angles in the tags of a file with this number of images: from the tracking data, else, of a single image, the
+// stage's.
+inline std::vector<double> dm_tilt_angles_in(const dm_file& file, std::size_t images) {
     const auto tracked = numbers_of_items(file.root, "stage angle (degree)", images);
     return tracked.empty() && images == 1 ? numbers_of_items(file.root, "Stage Alpha", 1) : tracked;
+}
+
+inline std::vector<double> dm_tilt_angles(const std::filesystem::path& path, std::size_t images) {
+    file_source source(path);
+    return dm_tilt_angles_in(read_dm_tags(source), images);
 }
 
 // A one-dimensional data set; empty where it is none or absurdly long.
