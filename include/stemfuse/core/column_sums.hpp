@@ -1,13 +1,13 @@
 // Sums over stacks that depend neither on threads nor on how the columns are spread over ranks.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <numeric>
 #include <vector>
 
 #include <stemfuse/core/communicator.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/partition.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
@@ -15,12 +15,12 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// groups of `group` rows, the groups in order: the bits of a column depend on its own numbers alone.
 template <class F>
 std::vector<double> column_sums(std::size_t n_rows, std::size_t n_x, std::size_t group, const execution& exec, F&& f) {
-    const std::size_t groups = (n_rows + group - 1) / group;
-    std::vector<double> parts(groups * n_x), sums(n_x);
-    exec.for_each(groups, [&](std::size_t g) {
-        for (std::size_t r = g * group; r < std::min(n_rows, (g + 1) * group); ++r) f(r, parts.data() + g * n_x);
+    const block_partition groups(n_rows, group);
+    std::vector<double> parts(groups.size() * n_x), sums(n_x);
+    exec.for_each(groups.size(), [&](std::size_t g) {
+        for (std::size_t r = groups[g].first; r < groups[g].last; ++r) f(r, parts.data() + g * n_x);
     });
-    for (std::size_t g = 0; g < groups; ++g) {
+    for (std::size_t g = 0; g < groups.size(); ++g) {
         for (std::size_t x = 0; x < n_x; ++x) sums[x] += parts[g * n_x + x];
     }
     return sums;

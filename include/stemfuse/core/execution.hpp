@@ -12,6 +12,7 @@
 
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/executor.hpp>
+#include <stemfuse/core/partition.hpp>
 #include <stemfuse/core/thread_pool.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI {
@@ -84,9 +85,8 @@ inline std::size_t rows_per_block(std::size_t nx) {
 /// Calls f(first, last) for consecutive blocks of rows that cover 0 .. n_rows - 1, each row being nx pixels.
 template <class F>
 void for_each_row_block(std::size_t n_rows, std::size_t nx, const execution& exec, F&& f) {
-    const std::size_t block = rows_per_block(nx);
-    exec.for_each((n_rows + block - 1) / block,
-                  [&](std::size_t b) { f(b * block, std::min(n_rows, (b + 1) * block)); });
+    const block_partition rows(n_rows, rows_per_block(nx));
+    exec.for_each(rows.size(), [&](std::size_t b) { f(rows[b].first, rows[b].last); });
 }
 
 /// Calls f(row) for rows 0 .. n_rows - 1 of nx pixels each, in blocks.

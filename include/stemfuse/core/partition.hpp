@@ -1,4 +1,4 @@
-// How n items are cut into consecutive ranges for threads, bands and groups.
+// How n items are cut into consecutive ranges for threads, bands, tiles and groups: the only place that does it.
 #pragma once
 
 #include <algorithm>
@@ -32,6 +32,26 @@ public:
 
 private:
     std::size_t n_, parts_;
+};
+
+/// n items cut into consecutive ranges of one length, the last of which may be shorter. None is empty; together they
+/// cover 0 .. n - 1.
+class block_partition {
+public:
+    /// Cuts n items into ranges of `length` items; 0 is taken as 1.
+    block_partition(std::size_t n, std::size_t length) : n_(n), length_(std::max<std::size_t>(1, length)) {}
+
+    /// The number of ranges.
+    std::size_t size() const { return n_ / length_ + (n_ % length_ != 0 ? 1 : 0); }
+
+    /// Range k, k < size().
+    index_range operator[](std::size_t k) const {
+        const std::size_t first = k * length_;
+        return {first, first + std::min(length_, n_ - first)};
+    }
+
+private:
+    std::size_t n_, length_;
 };
 
 }  // namespace stemfuse::inline STEMFUSE_ABI

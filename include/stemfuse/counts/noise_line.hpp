@@ -13,6 +13,7 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/order_statistics.hpp>
+#include <stemfuse/core/partition.hpp>
 #include <stemfuse/data/image_noise.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::detail {
@@ -73,13 +74,12 @@ noise_samples sample_noise(const image_view<const T>& v, bool textured_only) {
 // The median, over groups of consecutive members, of their mean: hardly moved by structure in a few places.
 inline double median_of_means(const std::vector<double>& values, const std::vector<std::size_t>& members,
                               std::size_t groups) {
-    const std::size_t n = members.size();
+    const partition cut(members.size(), groups);
     std::vector<double> means;
-    for (std::size_t g = 0; g < groups; ++g) {
-        const std::size_t first = g * n / groups, last = (g + 1) * n / groups;
+    for (std::size_t g = 0; g < cut.size(); ++g) {
         double sum = 0;
-        for (std::size_t k = first; k < last; ++k) sum += values[members[k]];
-        means.push_back(sum / static_cast<double>(last - first));
+        for (std::size_t k = cut[g].first; k < cut[g].last; ++k) sum += values[members[k]];
+        means.push_back(sum / static_cast<double>(cut[g].size()));
     }
     return median(means);
 }
@@ -113,15 +113,16 @@ inline noise_bin summarise_noise(const noise_samples& samples, const std::vector
 
 // Up to 32 bins of as many pixels each, by local mean. At least four samples.
 inline std::vector<noise_bin> bin_noise(const noise_samples& samples) {
-    const std::size_t n = samples.size(), bins = std::clamp<std::size_t>(n / 256, 4, 32);
+    const std::size_t n = samples.size();
+    const partition bins(n, std::clamp<std::size_t>(n / 256, 4, 32));
     std::vector<std::size_t> order(n);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return samples.mean[a] < samples.mean[b]; });
     std::vector<noise_bin> out;
-    for (std::size_t b = 0; b < bins; ++b) {
-        std::vector<std::size_t> members(order.begin() + static_cast<std::ptrdiff_t>(b * n / bins),
-                                         order.begin() + static_cast<std::ptrdiff_t>((b + 1) * n / bins));
+    for (std::size_t b = 0; b < bins.size(); ++b) {
+        std::vector<std::size_t> members(order.begin() + static_cast<std::ptrdiff_t>(bins[b].first),
+                                         order.begin() + static_cast<std::ptrdiff_t>(bins[b].last));
         std::sort(members.begin(), members.end());
         out.push_back(summarise_noise(samples, members));
     }

@@ -13,6 +13,7 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/partition.hpp>
 #include <stemfuse/data/min_max.hpp>
 #include <stemfuse/operators/local_mean.hpp>
 
@@ -70,16 +71,18 @@ inline correlation_sums correlate(const xt::xtensor<double, 2>& haadf, const xt:
     const std::size_t step = 1 + ny * nx / ((std::size_t(1) << 20) + 1), rows = ny - 2 * reach, width = nx - 2 * reach;
     correlation_sums sums{reach, drift_parts * drift_parts, {}, std::vector<double>(side * side)};
     sums.products.resize(sums.parts * side * side);
+    const partition bands(rows, drift_parts), strips(width, drift_parts);
     std::vector<double> before(nx + 1);  // sums of squares left of a column
-    for (std::size_t r = 0; r < rows; r += step) {
+    for (std::size_t r = 0, band = 0; r < rows; r += step) {
+        while (r >= bands[band].last) ++band;
         for (std::size_t dy = 0; dy < side; ++dy) {
             const double* const h = &haadf(r + dy, 0);
             for (std::size_t c = 0; c < nx; ++c) before[c + 1] = before[c] + h[c] * h[c];
             for (std::size_t dx = 0; dx < side; ++dx) sums.energies[dy * side + dx] += before[dx + width] - before[dx];
-            for (std::size_t part = 0; part < drift_parts; ++part) {
-                double* const out = &sums.products[((r * drift_parts / rows * drift_parts + part) * side + dy) * side];
+            for (std::size_t strip = 0; strip < strips.size(); ++strip) {
+                double* const out = &sums.products[((band * drift_parts + strip) * side + dy) * side];
                 const double* const m = &map(r + reach, reach);
-                for (std::size_t c = part * width / drift_parts; c < (part + 1) * width / drift_parts; ++c) {
+                for (std::size_t c = strips[strip].first; c < strips[strip].last; ++c) {
                     for (std::size_t dx = 0; dx < side; ++dx) out[dx] += m[c] * h[c + dx];
                 }
             }

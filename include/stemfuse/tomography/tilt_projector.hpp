@@ -201,12 +201,10 @@ private:
     template <class T, class F>
     void for_each_slab(const execution& exec, F&& f) const {
         constexpr std::size_t narrow = detail::strip_width<T>, wide = std::max(narrow, 256 / sizeof(T));
-        const std::size_t width = images_ * ((n_x_ + wide - 1) / wide) < 2 * exec.concurrency() ? narrow : wide;
-        const std::size_t slabs = (n_x_ + width - 1) / width;
-        exec.for_each(images_ * slabs, [&](std::size_t task) {
-            const std::size_t first = task % slabs * width;
-            f(task / slabs, index_range{first, std::min(n_x_, first + width)});
-        });
+        const std::size_t width = images_ * block_partition(n_x_, wide).size() < 2 * exec.concurrency() ? narrow : wide;
+        const block_partition slabs(n_x_, width);
+        exec.for_each(images_ * slabs.size(),
+                      [&](std::size_t task) { f(task / slabs.size(), slabs[task % slabs.size()]); });
     }
 
     // Calls f(begin, count, strip) for the strips of strip_width columns of a slab.

@@ -9,6 +9,7 @@
 
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/partition.hpp>
 #include <stemfuse/core/rows.hpp>
 #include <stemfuse/priors/tv/tv_sweep.hpp>
 
@@ -28,20 +29,20 @@ struct tv_tiling {
         : ny(rows), nx(columns) {
         const std::size_t halo = iterations + 1, column_bytes = 10 * halo * scalar_bytes;
         const std::size_t widest = std::max<std::size_t>({786432 / column_bytes, 128, 4 * halo});
-        const std::size_t across = (nx + widest - 1) / widest;
-        width = (nx + across - 1) / across;
+        const std::size_t across = block_partition(nx, widest).size();
+        width = block_partition(nx, across).size();
         const std::size_t even = threads / std::gcd(threads, across * groups);
         const std::size_t most =
             threads == 1 ? 1 : (4 * threads + across * groups * even - 1) / (across * groups * even);
         const std::size_t bands = even * std::clamp<std::size_t>(ny / (24 * halo * even), 1, most);
-        height = std::max((ny + bands - 1) / bands, std::min(ny, 2 * halo));
+        height = std::max(block_partition(ny, bands).size(), std::min(ny, 2 * halo));
     }
 
-    std::size_t columns() const { return (nx + width - 1) / width; }
-    std::size_t tiles() const { return columns() * ((ny + height - 1) / height); }
+    std::size_t columns() const { return block_partition(nx, width).size(); }
+    std::size_t tiles() const { return columns() * block_partition(ny, height).size(); }
     tv_tile tile(std::size_t i) const {
-        const std::size_t y = i / columns() * height, x = i % columns() * width;
-        return {y, std::min(ny, y + height), x, std::min(nx, x + width)};
+        const index_range y = block_partition(ny, height)[i / columns()], x = block_partition(nx, width)[i % columns()];
+        return {y.first, y.last, x.first, x.last};
     }
 };
 
