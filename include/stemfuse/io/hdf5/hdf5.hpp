@@ -90,8 +90,7 @@ public:
 
     /// A group or data set, for its attributes; an empty handle where there is none, and for a link out of the folder.
     hdf5_handle object(const std::string& path) const {
-        if (const auto target = detail::external_target(root(), path); target && !detail::is_plain_name(target->file))
-            return {};
+        if (detail::leaves_folder(root(), path)) return {};
         return {H5Oopen(root(), path.c_str(), H5P_DEFAULT), H5Oclose};
     }
 

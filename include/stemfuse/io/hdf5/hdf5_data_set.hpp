@@ -52,8 +52,10 @@ inline bool is_hdf5_bool(hid_t type) {
 /// An open data set; false where there is none at the path.
 class hdf5_data_set {
 public:
-    /// Opens the data set at a path of the file; does not throw.
-    hdf5_data_set(hid_t file, const std::string& path) : set_(H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose) {
+    /// Opens the data set at a path of the file, but none that a link finds in another folder; does not throw.
+    hdf5_data_set(hid_t file, const std::string& path) {
+        if (detail::leaves_folder(file, path)) return;
+        set_ = {H5Dopen2(file, path.c_str(), H5P_DEFAULT), H5Dclose};
         if (!set_) return;
         type_ = {H5Dget_type(id()), H5Tclose};
         type_name_ = detail::is_hdf5_bool(type_.get()) ? "bool" : hdf5_type_name(type_.get());

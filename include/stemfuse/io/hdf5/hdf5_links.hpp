@@ -36,6 +36,12 @@ inline std::optional<external_place> external_target(hid_t file, const std::stri
     return external_place{other, object};
 }
 
+// Whether a link leads to a file of another folder, which is not followed.
+inline bool leaves_folder(hid_t file, const std::string& link) {
+    const auto target = external_target(file, link);
+    return target && !is_plain_name(target->file);
+}
+
 // The file and the data set of one source of a virtual data set, by its creation properties.
 inline external_place virtual_source(hid_t layout, std::size_t index) {
     std::array<char, 4096> file{}, object{};
@@ -67,13 +73,9 @@ inline void add_files_beside(hid_t file, std::vector<std::string>& names) {
                 if (const auto target = external_target(file, link)) add(target->file);
                 return;
             }
-            H5O_info_t object;
-            if (info->type != H5L_TYPE_HARD ||
-                H5Oget_info_by_name2(file, link, &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
-                object.type != H5O_TYPE_DATASET)
-                return;
-            const hdf5_handle set(H5Dopen2(file, link, H5P_DEFAULT), H5Dclose);
-            if (!set) return;
+            if (info->type != H5L_TYPE_HARD) return;
+            const hdf5_handle set(H5Oopen(file, link, H5P_DEFAULT), H5Oclose);
+            if (!set || H5Iget_type(set.get()) != H5I_DATASET) return;
             const hdf5_handle layout(H5Dget_create_plist(set.get()), H5Pclose);
             for (std::size_t i = 0; i < virtual_sources(layout.get()); ++i) add(virtual_source(layout.get(), i).file);
         }
