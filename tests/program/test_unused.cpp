@@ -74,7 +74,7 @@ TEST_CASE("a map that is one number everywhere is left out, with the reason; nam
     const outcome o = s.run("fuse scan.h5 --recipe published --iterations 2 --quiet -o fused");
     CHECK(o.code == 0);
     CHECK(o.err.find("not used: O: is the same number everywhere") != std::string::npos);
-    s.fails(3, "fuse scan.h5 --elements Fe,O --recipe published -o out", "O: is 0 everywhere");
+    s.fails(3, "fuse scan.h5 --elements Fe,O --recipe published --quiet -o out", "O: is 0 everywhere");
 }
 
 TEST_CASE(
@@ -96,8 +96,8 @@ TEST_CASE(
         const h5_builder::file file(s.path("haadf.h5"));
         file.data("HAADF", {8, 6}, haadf);
     }
-    const std::string files = "scan.rpl haadf.h5 --elements Fe,O --recipe published --iterations 2 --quiet";
-    REQUIRE(s.run("fuse " + files + " -o fused").code == 0);
+    const std::string files = "scan.rpl haadf.h5 --elements Fe,O --recipe published --iterations 2";
+    REQUIRE(s.run("fuse " + files + " --quiet -o fused").code == 0);
     const auto raw = io::read_image<double>(s.path("fused/fused.h5"), "raw/Fe");
     for (std::size_t p = 0; p < 48; ++p) CHECK(raw.data()[p] == static_cast<double>(haadf[p]));
     const std::string parameters = scratch::read(s.path("fused/parameters.json"));
