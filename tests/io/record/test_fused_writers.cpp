@@ -185,14 +185,14 @@ TEST_CASE_TEMPLATE("profile.csv", T, float, double) {
     std::istringstream file(scratch::read(dir / "profile.csv"));
     std::string line;
     std::getline(file, line);
-    CHECK(line == "x (um),HAADF raw,HAADF fused,Sc raw,Sc fused,O raw,O fused");
+    CHECK(line == "x (nm),HAADF raw,HAADF fused,Sc raw,Sc fused,O raw,O fused");
     for (std::size_t x = 0; x < 3; ++x) {
         REQUIRE(std::getline(file, line));
         std::istringstream cells(line);
         std::vector<double> row;
         for (std::string cell; std::getline(cells, cell, ',');) row.push_back(std::stod(cell));
         REQUIRE(row.size() == 7);
-        CHECK(std::abs(row[0] - 0.5 * (static_cast<double>(x) + 0.5)) <= 1e-15);
+        CHECK(std::abs(row[0] - 500 * (static_cast<double>(x) + 0.5)) <= 1e-12);
         // One row in 32: the mean of rows 33 to 35.
         const auto mean = [&](const auto& image) {
             return (static_cast<double>(image(33, x)) + static_cast<double>(image(34, x)) +
