@@ -58,7 +58,7 @@ inline series_by_name read_series(const tomo_options& o, std::vector<std::filesy
     for (const std::string& text : o.files) {
         const auto [name, path] = named(text);
         paths.push_back(path);
-        auto stacks = stemfuse::io::read_tilt_stacks(path);
+        auto stacks = stemfuse::io::read_tilt_stacks(path, {.guarded = true});
         if (!name.empty() && stacks.size() > 1) {
             throw usage_error(text + ": has " + std::to_string(stacks.size()) +
                               " series, must be given without a name");
@@ -163,12 +163,12 @@ inline stemfuse::tilt_measurement<float> read_measurement(const tomo_options& o,
     };
     stemfuse::tilt_measurement<float> m;
     m.elements = o.elements;
-    if (m.elements.empty()) {
+    if (o.haadf_alone && !o.elements.empty()) throw usage_error("--haadf-alone: leaves no --elements");
+    if (m.elements.empty() && !o.haadf_alone) {
         for (const auto& [name, s] : series) {
             if (name != "HAADF") m.elements.push_back(name);
         }
     }
-    if (m.elements.empty()) throw usage_error("there is no series of counts beside HAADF; name them as NAME=FILE");
     for (const std::string& symbol : m.elements) require_symbol(symbol, "--elements");
     const auto& haadf = find("HAADF");
     const bool rows = o.axis == "x";
@@ -182,6 +182,7 @@ inline stemfuse::tilt_measurement<float> read_measurement(const tomo_options& o,
     m.haadf_shifts = shifts_for(o, true, m.haadf_angles.size());
     m.haadf.resize(stemfuse::stack_shape{1, m.haadf_angles.size() * bins, n_x});
     lay_out(haadf, rows, m.haadf.data());
+    if (m.elements.empty()) return m;  // HAADF alone
     for (std::size_t e = 0; e < m.elements.size(); ++e) {
         const auto& s = find(m.elements[e]);
         const auto angles = angles_for(o, false, s);

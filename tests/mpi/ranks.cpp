@@ -28,19 +28,19 @@ void fuse(const mpi::mpi_communicator& ranks, unsigned threads, const std::strin
     o.checkpoint = checkpoint;
     o.checkpoint_every = 4;
     thread_pool pool(threads);
-    const auto result = fuse_tilt_series(m, o, pool, ranks, [&](tomography_stage stage, const progress& p) {
-        if (mode == "kill" && stage == tomography_stage::fusion && p.iteration == 9 &&
-            ranks.rank() + 1 == ranks.size()) {
+    const auto result = fuse_tilt_series(m, o, pool, ranks, [&](const recipe_progress& now) {
+        const std::size_t at = now.iteration->iteration;
+        if (mode == "kill" && now.stage == recipe_stage::fusing && at == 9 && ranks.rank() + 1 == ranks.size()) {
             std::raise(SIGKILL);
         }
-        return mode != "cancel" || ranks.rank() != 1 || p.iteration < 3;
+        return mode != "cancel" || ranks.rank() != 1 || at < 3;
     });
     const auto maps = gather_columns(as_view(std::as_const(result.maps)), size, ranks);
     if (ranks.rank() != 0) return;
     std::uint64_t hash = add_to_hash(1, std::as_bytes(std::span(maps.data(), maps.size())));
     for (const costs& c : result.report.history) hash = add_to_hash(hash, std::as_bytes(std::span(&c, 1)));
-    std::printf("hash %016llx iterations %zu resumed %zu stopped %d\n", static_cast<unsigned long long>(hash),
-                result.report.iterations, result.resumed, result.stopped ? 1 : 0);
+    std::printf("hash %016llx iterations %zu resumed %zu\n", static_cast<unsigned long long>(hash),
+                result.report.iterations, result.resumed);
 }
 
 }  // namespace

@@ -23,9 +23,11 @@ struct tilt_report {
     std::string request;                 ///< the command or job, shown at the end; may be empty
     std::vector<std::string> elements;   ///< symbols, n_e of them
     std::array<std::size_t, 3> shape;    ///< n_z, n_y, n_x
-    const xt::xtensor<float, 3>& start;  ///< by SIRT of the counts, in counts per voxel; must outlive the report
+    const xt::xtensor<float, 3>& start;  ///< by SIRT of the counts, in counts per
+                                         ///< voxel; must outlive the report
     const xt::xtensor<float, 3>& maps;   ///< the fused volumes, likewise
-    /// An image that was measured, beside what the fused volumes give at its tilt.
+    /// An image that was measured, beside what the fused volumes give at its
+    /// tilt.
     struct projection {
         std::string name;                   ///< "HAADF at -3 degrees"
         xt::xtensor<float, 2> measured;     ///< (detector bins, n_x)
@@ -35,23 +37,44 @@ struct tilt_report {
     std::vector<double> objective;                                ///< its value at the start and after every iteration
     std::vector<std::pair<std::string, std::string>> parameters;  ///< names and values, in the order shown
     std::vector<std::string> warnings;                            ///< one sentence each, shown first
+    bool haadf_alone = false;  ///< the volume is of HAADF, in its signal per voxel, not of counts
 };
 
 namespace detail {
 
-// The slices through the middle: along z (y, x), along y (z, x), along x (z, y).
-inline std::array<xt::xtensor<float, 2>, 3> middle_slices(const xt::xtensor<float, 3>& volumes, std::size_t e,
-                                                          const std::array<std::size_t, 3>& shape) {
+// The planes z, y and x that hold most of element e.
+inline std::array<std::size_t, 3> fullest_planes(const xt::xtensor<float, 3>& volumes, std::size_t e,
+                                                 const std::array<std::size_t, 3>& shape) {
+    std::array<std::vector<double>, 3> sums;
+    for (std::size_t axis = 0; axis < 3; ++axis) sums[axis].resize(shape[axis]);
+    for (std::size_t r = 0; r < shape[0] * shape[1]; ++r) {
+        for (std::size_t x = 0; x < shape[2]; ++x) {
+            const auto v = static_cast<double>(volumes(e, r, x));
+            sums[0][r / shape[1]] += v, sums[1][r % shape[1]] += v, sums[2][x] += v;
+        }
+    }
+    std::array<std::size_t, 3> at{};
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        const auto& s = sums[axis];
+        at[axis] = static_cast<std::size_t>(std::max_element(s.begin(), s.end()) - s.begin());
+    }
+    return at;
+}
+
+// The slices at these planes: along z (y, x), along y (z, x), along x (z, y).
+inline std::array<xt::xtensor<float, 2>, 3> slices_at(const xt::xtensor<float, 3>& volumes, std::size_t e,
+                                                      const std::array<std::size_t, 3>& shape,
+                                                      const std::array<std::size_t, 3>& at) {
     const auto [nz, ny, nx] = shape;
     std::array<xt::xtensor<float, 2>, 3> out{xt::xtensor<float, 2>(image_shape{ny, nx}),
                                              xt::xtensor<float, 2>(image_shape{nz, nx}),
                                              xt::xtensor<float, 2>(image_shape{nz, ny})};
     for (std::size_t y = 0; y < ny; ++y) {
-        for (std::size_t x = 0; x < nx; ++x) out[0](y, x) = volumes(e, nz / 2 * ny + y, x);
+        for (std::size_t x = 0; x < nx; ++x) out[0](y, x) = volumes(e, at[0] * ny + y, x);
     }
     for (std::size_t z = 0; z < nz; ++z) {
-        for (std::size_t x = 0; x < nx; ++x) out[1](z, x) = volumes(e, z * ny + ny / 2, x);
-        for (std::size_t y = 0; y < ny; ++y) out[2](z, y) = volumes(e, z * ny + y, nx / 2);
+        for (std::size_t x = 0; x < nx; ++x) out[1](z, x) = volumes(e, z * ny + at[1], x);
+        for (std::size_t y = 0; y < ny; ++y) out[2](z, y) = volumes(e, z * ny + y, at[2]);
     }
     return out;
 }
@@ -71,36 +94,46 @@ inline std::string tilt_panel(const xt::xtensor<float, 2>& image, const display_
 
 }  // namespace detail
 
-/// The HTML: warnings, three orthogonal slices of every element by SIRT and fused, projections beside re-projections,
+/// The HTML: warnings, three orthogonal slices of every element by SIRT and
+/// fused, where there is most of it, projections beside re-projections,
 /// convergence, parameters.
 inline std::string tilt_report_html(const tilt_report& r) {
-    std::string html = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<title>" +
-                       escape_html(r.title) + "</title>\n" + std::string(report_head) + "</head><body>\n<header><h1>" +
-                       escape_html(r.title) + "</h1><p>Fused tomography: " + std::to_string(r.shape[0]) + " x " +
-                       std::to_string(r.shape[1]) + " x " + std::to_string(r.shape[2]) +
-                       " voxels (z, y, x), x along the tilt axis</p></header><main>\n";
+    std::string html =
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta "
+        "charset=\"utf-8\">\n<title>" +
+        escape_html(r.title) + "</title>\n" + std::string(report_head) + "</head><body>\n<header><h1>" +
+        escape_html(r.title) + "</h1><p>Fused tomography: " + std::to_string(r.shape[0]) + " x " +
+        std::to_string(r.shape[1]) + " x " + std::to_string(r.shape[2]) +
+        " voxels (z, y, x), x along the tilt axis</p></header><main>\n";
     for (const std::string& warning : r.warnings) html += "<p><strong>" + escape_html(warning) + "</strong></p>\n";
-    html += "<h2>Slices through the middle, counts per voxel</h2>\n";
-    const std::array<const char*, 3> axes{"z, at the tilt of 0", "y", "x, the tilt axis"};
+    html += std::string("<h2>Slices where there is most, ") + (r.haadf_alone ? "HAADF signal" : "counts") +
+            " per voxel</h2>\n";
+    const char* const fused_name = r.haadf_alone ? "total variation" : "fused";
+    const std::array<const char*, 3> axes{"along z, the beam at tilt 0", "along y", "along x, the tilt axis"};
     for (std::size_t e = 0; e < r.elements.size(); ++e) {
-        const auto raw = detail::middle_slices(r.start, e, r.shape), fused = detail::middle_slices(r.maps, e, r.shape);
+        const auto at = detail::fullest_planes(r.maps, e, r.shape);
+        const auto raw = detail::slices_at(r.start, e, r.shape, at), fused = detail::slices_at(r.maps, e, r.shape, at);
+        // One scale for all slices of an element.
+        display_limits limits{0, 0};
+        for (const auto& slice : fused)
+            limits.high = std::max(limits.high, limits_of<float>(as_view(slice), 0, 99.8).high);
+        if (!(limits.high > 0)) limits.high = 1;  // there is none of it
         html += "<h3>" + escape_html(r.elements[e]) + "</h3>\n<div class=\"maps\">\n";
         for (std::size_t axis = 0; axis < 3; ++axis) {
-            display_limits limits = limits_of<float>(as_view(fused[axis]), 0, 99.8);
-            limits.low = 0;
-            const std::string along = std::string(" along ") + axes[axis];
-            html += "<div class=\"pair\"><div class=\"panels\">" +
-                    detail::tilt_panel(raw[axis], limits, "SIRT of the counts," + along) +
-                    detail::tilt_panel(fused[axis], limits, "fused," + along) + "</div></div>\n";
+            html += std::string("<div class=\"pair\"><h3>") + axes[axis] + ", plane " + std::to_string(at[axis]) +
+                    "</h3><div class=\"panels\">" + detail::tilt_panel(raw[axis], limits, "SIRT") +
+                    detail::tilt_panel(fused[axis], limits, fused_name) + "</div></div>\n";
         }
         html += "</div>\n";
     }
-    html += "<h2>Measured projections and those of the fused volumes</h2>\n<div class=\"maps\">\n";
+    html +=
+        "<h2>Measured projections and those of the fused volumes</h2>\n<div "
+        "class=\"maps\">\n";
     for (const auto& p : r.projections) {
         const auto limits = limits_of<float>(as_view(p.measured));
         html += "<div class=\"pair\"><h3>" + escape_html(p.name) + "</h3><div class=\"panels\">" +
                 detail::tilt_panel(p.measured, limits, "measured") +
-                detail::tilt_panel(p.reprojected, limits, "of the fused volumes") + "</div></div>\n";
+                detail::tilt_panel(p.reprojected, limits, "re-projected") + "</div></div>\n";
     }
     html +=
         "</div>\n<h2>Convergence</h2>\n<div class=\"charts\">" + history_chart("objective", r.objective) + "</div>\n";

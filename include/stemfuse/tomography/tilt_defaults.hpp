@@ -9,6 +9,8 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/order_statistics.hpp>
+#include <stemfuse/data/image_noise.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
@@ -39,6 +41,35 @@ inline std::vector<double> variation_weights(const std::vector<double>& levels) 
     std::vector<double> weights;
     for (const double level : levels) weights.push_back(1.2 / std::sqrt(level));
     return weights;
+}
+
+/// The standard deviation of a pixel's noise in a HAADF series (1, tilts bins, n_x): the median over its tilts; 0 where
+/// images are too small to tell.
+template <scalar T>
+double haadf_tilt_noise(const stack_view<const T>& series, std::size_t bins, const execution& exec = {}) {
+    std::vector<double> noise;
+    const std::size_t nx = series.shape[2];
+    if (bins < 3 || nx < 3) return 0;
+    for (std::size_t k = 0; k < series.shape[1] / bins; ++k) {
+        const image_view<const T> tilt{series.row(0, k * bins), {bins, nx}, {series.strides[1], 1}};
+        noise.push_back(image_noise(tilt, "haadf", exec));
+    }
+    return median(noise);
+}
+
+/// The constant of a HAADF series of this noise: what pixels have that show no matter, which must be a tenth of all or
+/// more. A twentieth of pixels of noise alone lie 1.645 standard deviations below their mean.
+template <scalar T>
+double dark_level(const xt::xtensor<T, 3>& series, double noise) {
+    std::vector<T> all(series.begin(), series.end());
+    return static_cast<double>(lower_quantile(all.begin(), all.end(), 0.05)) + 1.645 * noise;
+}
+
+/// The weight of total variation of a HAADF series alone, weighed by its likelihood 1 / sigma^2: the back-projected
+/// noise, sqrt(tilts) / sigma, is 1.6 times what the prior costs, as haadf_weight() has it.
+inline double variation_of_haadf(double sigma, std::size_t tilts) {
+    require_positive(sigma, "sigma");
+    return std::sqrt(static_cast<double>(tilts)) / (1.6 * sigma);
 }
 
 /// The lambda_haadf at which the back-projected HAADF noise, lambda sigma sqrt(tilts) per unit of s, is 1.6 times what

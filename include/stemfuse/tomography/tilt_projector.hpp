@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include <stemfuse/core/array_access.hpp>
@@ -35,10 +36,12 @@ private:
     std::unique_ptr<T, release> data_;
 };
 
-// So many registers of numbers along x go through a line together: `strip_width` columns of the volume.
-inline constexpr std::size_t strip_registers = simd_bytes == 32 ? 4 : 2;
-template <class T>
-inline constexpr std::size_t strip_width = strip_registers * lanes<T>;
+// So many registers R of numbers along x go through a line together: `strip_width` columns of the volume. Where the
+// bins advance, a processor guesses wrongly every few voxels: the more columns share that, the better. Three bins of R
+// registers each must stay in registers, of which there are 16, or 32 of 64 bytes.
+inline constexpr std::size_t wide_registers = simd_bytes >= 32 ? 4 : 2, narrow_registers = 2;
+template <class T, std::size_t R>
+inline constexpr std::size_t strip_width = R * lanes<T>;
 
 // A window of three bins that moves along a line of voxels, in registers. The bins rise by 0 or 1 from voxel to voxel
 // in the direction in which the line is walked.
@@ -57,9 +60,9 @@ struct strip_walk {
 };
 
 // bins += weights * voxels, for strip_width columns; voxel k at x + k * strip_width, bin i at p + i * strip_width.
-template <class T>
+template <std::size_t R, class T>
 void project_line(const strip_walk<T>& walk, const T* x, T* p) {
-    constexpr std::size_t R = strip_registers, L = lanes<T>, W = strip_width<T>;
+    constexpr std::size_t L = lanes<T>, W = strip_width<T, R>;
     const auto& line = walk.line;
     std::ptrdiff_t k = walk.begin;
     int at = line.bin[static_cast<std::size_t>(k)];
@@ -99,9 +102,9 @@ void project_line(const strip_walk<T>& walk, const T* x, T* p) {
 }
 
 // voxels += weights * bins
-template <class T>
+template <std::size_t R, class T>
 void back_project_line(const strip_walk<T>& walk, T* x, const T* p) {
-    constexpr std::size_t R = strip_registers, L = lanes<T>, W = strip_width<T>;
+    constexpr std::size_t L = lanes<T>, W = strip_width<T, R>;
     const auto& line = walk.line;
     std::ptrdiff_t k = walk.begin;
     int at = line.bin[static_cast<std::size_t>(k)];
@@ -131,11 +134,11 @@ void back_project_line(const strip_walk<T>& walk, T* x, const T* p) {
     }
 }
 
-// n <= strip_width columns from or to a packed row; what is past them is 0.
-template <class T>
+// n <= W columns from or to a packed row; what is past them is 0.
+template <std::size_t W, class T>
 void pack_columns(const T* from, std::size_t n, T* to) {
     std::memcpy(to, from, n * sizeof(T));
-    if (n < strip_width<T>) std::memset(to + n, 0, (strip_width<T> - n) * sizeof(T));
+    if (n < W) std::memset(to + n, 0, (W - n) * sizeof(T));
 }
 
 }  // namespace detail
@@ -171,8 +174,8 @@ public:
         require_shape(in.view().shape, domain_shape(), "volume", "the projector's domain");
         require_shape(result.view().shape, range_shape(), "projections", "the projector's range");
         const strip_weights<T> weights(geometry_);
-        for_each_slab<T>(exec, [&](std::size_t image, index_range columns) {
-            project_slab<T>(weights, in.view().image(image), result.view().image(image), columns);
+        for_each_slab<T>(exec, [&](auto registers, std::size_t image, index_range columns) {
+            project_slab<T, registers()>(weights, in.view().image(image), result.view().image(image), columns);
         });
         result.commit();
     }
@@ -186,8 +189,8 @@ public:
         require_shape(in.view().shape, range_shape(), "projections", "the projector's range");
         require_shape(result.view().shape, domain_shape(), "volume", "the projector's domain");
         const strip_weights<T> weights(geometry_);
-        for_each_slab<T>(exec, [&](std::size_t image, index_range columns) {
-            back_project_slab<T>(weights, in.view().image(image), result.view().image(image), columns);
+        for_each_slab<T>(exec, [&](auto registers, std::size_t image, index_range columns) {
+            back_project_slab<T, registers()>(weights, in.view().image(image), result.view().image(image), columns);
         });
         result.commit();
     }
@@ -196,21 +199,30 @@ private:
     // So many lines of the volume are packed at a time, and stay in cache while all tilts go over them.
     static constexpr std::size_t block_lines = 4;
 
-    // Slabs of 256 bytes of columns share the weights of a line; narrower ones where there would be too few for the
-    // threads.
+    // Slabs of 256 bytes of columns, of wide strips, share the weights of a line; narrow ones where there would be too
+    // few for the threads, or where they would be half empty.
     template <class T, class F>
     void for_each_slab(const execution& exec, F&& f) const {
-        constexpr std::size_t narrow = detail::strip_width<T>, wide = std::max(narrow, 256 / sizeof(T));
-        const std::size_t width = images_ * block_partition(n_x_, wide).size() < 2 * exec.concurrency() ? narrow : wide;
-        const block_partition slabs(n_x_, width);
-        exec.for_each(images_ * slabs.size(),
-                      [&](std::size_t task) { f(task / slabs.size(), slabs[task % slabs.size()]); });
+        using wide = std::integral_constant<std::size_t, detail::wide_registers>;
+        using narrow = std::integral_constant<std::size_t, detail::narrow_registers>;
+        constexpr std::size_t few = detail::strip_width<T, narrow::value>;
+        constexpr std::size_t many = std::max(detail::strip_width<T, wide::value>, 256 / sizeof(T));
+        const std::size_t threads = exec.concurrency(), slabs_of_many = images_ * block_partition(n_x_, many).size();
+        const bool in_narrow = n_x_ <= few || (threads > 1 && slabs_of_many < 2 * threads);
+        const block_partition slabs(n_x_, in_narrow ? few : many);
+        exec.for_each(images_ * slabs.size(), [&](std::size_t task) {
+            const index_range columns = slabs[task % slabs.size()];
+            if (in_narrow) {
+                f(narrow{}, task / slabs.size(), columns);
+            } else {
+                f(wide{}, task / slabs.size(), columns);
+            }
+        });
     }
 
     // Calls f(begin, count, strip) for the strips of strip_width columns of a slab.
-    template <class T, class F>
+    template <std::size_t W, class F>
     static void for_each_strip(index_range columns, F&& f) {
-        constexpr std::size_t W = detail::strip_width<T>;
         for (std::size_t x = columns.first, strip = 0; x < columns.last; x += W, ++strip) {
             f(x, std::min(W, columns.last - x), strip);
         }
@@ -234,12 +246,12 @@ private:
         }
     }
 
-    template <class T>
+    template <class T, std::size_t W>
     struct slab_memory {
         slab_memory(const tilt_geometry& g, std::size_t columns)
-            : strips((columns + detail::strip_width<T> - 1) / detail::strip_width<T>),
-              tilt_numbers((g.bins() + 2 * strip_weights<T>::margin) * detail::strip_width<T>),
-              line_numbers(g.n_y() * detail::strip_width<T>),
+            : strips((columns + W - 1) / W),
+              tilt_numbers((g.bins() + 2 * strip_weights<T>::margin) * W),
+              line_numbers(g.n_y() * W),
               bins(strips * g.tilts() * tilt_numbers),
               voxels(strips * block_lines * line_numbers),
               tilts(g.tilts()) {
@@ -249,7 +261,7 @@ private:
         T* tilt(std::size_t strip, std::size_t a) const { return bins.data() + (strip * tilts + a) * tilt_numbers; }
         // The first bin of the detector itself.
         T* bin(std::size_t strip, std::size_t a, std::size_t i) const {
-            return tilt(strip, a) + (strip_weights<T>::margin + i) * detail::strip_width<T>;
+            return tilt(strip, a) + (strip_weights<T>::margin + i) * W;
         }
         T* line(std::size_t strip, std::size_t l) const {
             return voxels.data() + (strip * block_lines + l) * line_numbers;
@@ -260,45 +272,45 @@ private:
         std::size_t tilts;
     };
 
-    template <class T>
+    template <class T, std::size_t R>
     void project_slab(const strip_weights<T>& weights, const image_view<const T>& volume, const image_view<T>& out,
                       index_range columns) const {
-        constexpr std::size_t W = detail::strip_width<T>;
-        const slab_memory<T> memory(geometry_, columns.size());
+        constexpr std::size_t W = detail::strip_width<T, R>;
+        const slab_memory<T, W> memory(geometry_, columns.size());
         const std::size_t ny = geometry_.n_y(), bins = geometry_.bins();
         for_each_block<T>(
             weights,
             [&](std::size_t z, std::size_t lines) {
-                for_each_strip<T>(columns, [&](std::size_t x, std::size_t n, std::size_t strip) {
+                for_each_strip<W>(columns, [&](std::size_t x, std::size_t n, std::size_t strip) {
                     for (std::size_t l = 0; l < lines; ++l) {
                         for (std::size_t y = 0; y < ny; ++y) {
-                            detail::pack_columns(volume.row((z + l) * ny + y) + x, n, memory.line(strip, l) + y * W);
+                            detail::pack_columns<W>(volume.row((z + l) * ny + y) + x, n, memory.line(strip, l) + y * W);
                         }
                     }
                 });
             },
             [&](std::size_t l, std::size_t tilt, const detail::strip_walk<T>& walk) {
                 for (std::size_t s = 0; s < memory.strips; ++s) {
-                    detail::project_line<T>(walk, memory.line(s, l), memory.tilt(s, tilt));
+                    detail::project_line<R>(walk, memory.line(s, l), memory.tilt(s, tilt));
                 }
             },
             [](std::size_t, std::size_t) {});
-        for_each_strip<T>(columns, [&](std::size_t x, std::size_t n, std::size_t strip) {
+        for_each_strip<W>(columns, [&](std::size_t x, std::size_t n, std::size_t strip) {
             for (std::size_t row = 0; row < geometry_.tilts() * bins; ++row) {
                 std::memcpy(out.row(row) + x, memory.bin(strip, row / bins, row % bins), n * sizeof(T));
             }
         });
     }
 
-    template <class T>
+    template <class T, std::size_t R>
     void back_project_slab(const strip_weights<T>& weights, const image_view<const T>& in, const image_view<T>& volume,
                            index_range columns) const {
-        constexpr std::size_t W = detail::strip_width<T>;
-        const slab_memory<T> memory(geometry_, columns.size());
+        constexpr std::size_t W = detail::strip_width<T, R>;
+        const slab_memory<T, W> memory(geometry_, columns.size());
         const std::size_t ny = geometry_.n_y(), bins = geometry_.bins();
-        for_each_strip<T>(columns, [&](std::size_t x, std::size_t n, std::size_t strip) {
+        for_each_strip<W>(columns, [&](std::size_t x, std::size_t n, std::size_t strip) {
             for (std::size_t row = 0; row < geometry_.tilts() * bins; ++row) {
-                detail::pack_columns(in.row(row) + x, n, memory.bin(strip, row / bins, row % bins));
+                detail::pack_columns<W>(in.row(row) + x, n, memory.bin(strip, row / bins, row % bins));
             }
         });
         for_each_block<T>(
@@ -310,11 +322,11 @@ private:
             },
             [&](std::size_t l, std::size_t tilt, const detail::strip_walk<T>& walk) {
                 for (std::size_t s = 0; s < memory.strips; ++s) {
-                    detail::back_project_line<T>(walk, memory.line(s, l), memory.tilt(s, tilt));
+                    detail::back_project_line<R>(walk, memory.line(s, l), memory.tilt(s, tilt));
                 }
             },
             [&](std::size_t z, std::size_t lines) {
-                for_each_strip<T>(columns, [&](std::size_t x, std::size_t n, std::size_t strip) {
+                for_each_strip<W>(columns, [&](std::size_t x, std::size_t n, std::size_t strip) {
                     for (std::size_t l = 0; l < lines; ++l) {
                         for (std::size_t y = 0; y < ny; ++y) {
                             std::memcpy(volume.row((z + l) * ny + y) + x, memory.line(strip, l) + y * W, n * sizeof(T));

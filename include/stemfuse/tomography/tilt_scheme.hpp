@@ -55,7 +55,8 @@ struct tilt_state {
 /// then. One projection and one back projection of every tilt an iteration, and one sweep of prior and maps. The costs
 /// are those of the proximal point, which is >= 0 and the result.
 ///
-/// A scheme of fusion_solver<tilt_haadf<T>, tilt_counts<T>, volume_variation, tilt_scheme<>> with lambda_chemical 1.
+/// A scheme of fusion_solver<tilt_haadf<T>, tilt_counts<T>, volume_variation, tilt_scheme<>> with lambda_chemical 1, or
+/// 0 for HAADF alone.
 /// With a communicator of several ranks every term holds the rank's slab of columns; the halo of one column each way is
 /// sent while projecting. The bits depend neither on threads nor on ranks.
 template <communicator Communicator = serial_communicator>
@@ -78,7 +79,7 @@ public:
     }
 
     /// The state before the first iteration. x holds the start; of `duals` those that are empty start from 0. Throws
-    /// value_error for a lambda_chemical other than 1, shape_error for levels, prior or duals that do not fit the
+    /// value_error for a lambda_chemical other than 1 and 0, shape_error for levels, prior or duals that do not fit the
     /// terms.
     template <class F, class T = typename F::value_type>
     detail::tilt_state<T> start(const F& f, const stack_view<T>& x, tilt_duals<T> duals, const execution& exec) const {
@@ -111,7 +112,11 @@ public:
     void advance(const F& f, detail::tilt_state<T>& state, const stack_view<T>& x, const execution& exec) const {
         step_duals(f, state, exec);
         const auto gradient = as_view(state.gradient), shared = as_view(state.shared);
-        f.chemical().projector().adjoint(as_view(std::as_const(state.counts_work)), gradient, exec);
+        if (with_counts(f)) {
+            f.chemical().projector().adjoint(as_view(std::as_const(state.counts_work)), gradient, exec);
+        } else {
+            std::fill(state.gradient.begin(), state.gradient.end(), T(0));
+        }
         if (with_haadf(f)) {
             f.elastic().projector().adjoint(as_view(std::as_const(state.haadf_work)), shared, exec);
         }
@@ -121,7 +126,7 @@ public:
         std::swap(state.haadf_now, state.haadf_before);
         const stack_view<const T> point = as_view(std::as_const(state.gradient));
         exchange_columns(state, x, point, [&] {
-            f.chemical().projector().apply(stack_view<const T>(x), as_view(state.counts_now), exec);
+            if (with_counts(f)) f.chemical().projector().apply(stack_view<const T>(x), as_view(state.counts_now), exec);
             if (with_haadf(f))
                 f.elastic().projector().apply(stack_view<const T>(shared), as_view(state.haadf_now), exec);
             project_point(f, state, point, exec);
@@ -158,14 +163,18 @@ private:
     static bool with_haadf(const F& f) {
         return f.lambda_haadf() > 0;
     }
+    template <class F>
+    static bool with_counts(const F& f) {
+        return f.lambda_chemical() > 0;
+    }
 
     template <class F>
     void check(const F& f) const {
         static_assert(std::is_same_v<std::remove_cvref_t<decltype(f.prior_term())>, volume_variation>,
                       "stemfuse: tilt_scheme takes the prior volume_variation");
-        if (f.lambda_chemical() != 1) {
-            throw value_error("lambda_chemical",
-                              "is " + to_string(f.lambda_chemical()) + ", must be 1: counts weigh themselves");
+        if (f.lambda_chemical() != 1 && f.lambda_chemical() != 0) {
+            throw value_error("lambda_chemical", "is " + to_string(f.lambda_chemical()) +
+                                                     ", must be 1, counts weigh themselves, or 0, without counts");
         }
         if (steps_.levels.size() != f.shape()[0]) {
             throw shape_error("levels", "are " + std::to_string(steps_.levels.size()) + ", must be " +
@@ -213,7 +222,7 @@ private:
 
     template <class F, class T>
     detail::sweep_steps<T> steps_for(const F& f, T) const {
-        const auto n_c = static_cast<double>(f.chemical().projector().geometry().tilts());
+        const double n_c = with_counts(f) ? static_cast<double>(f.chemical().projector().geometry().tilts()) : 0.0;
         const auto n_h = static_cast<double>(f.elastic().projector().geometry().tilts());
         const double scale = std::sqrt(f.lambda_haadf()), lambda_tv = f.lambda_tv();
         detail::sweep_steps<T> steps{
@@ -242,7 +251,7 @@ private:
     void step_duals(const F& f, detail::tilt_state<T>& state, const execution& exec) const {
         const auto relaxation = static_cast<T>(steps_.relaxation);
         const std::size_t nx = f.shape()[2], rows = state.count_rays.size();
-        for_each_row(f.shape()[0] * rows, nx, exec, [&](std::size_t k) {
+        for_each_row(with_counts(f) ? f.shape()[0] * rows : 0, nx, exec, [&](std::size_t k) {
             const double ray = std::max(state.count_rays[k % rows], 0.5);
             const auto step = static_cast<T>(1 / (steps_.balance * steps_.levels[k / rows] * ray));
             f.chemical().row_dual_step(k / rows, k % rows, step, relaxation, state.counts_now.data() + k * nx,
@@ -264,7 +273,7 @@ private:
     template <class F, class T>
     static void project_all(const F& f, detail::tilt_state<T>& state, const stack_view<const T>& x,
                             const execution& exec) {
-        f.chemical().projector().apply(x, as_view(state.counts_now), exec);
+        if (with_counts(f)) f.chemical().projector().apply(x, as_view(state.counts_now), exec);
         if (!with_haadf(f)) return;
         f.elastic().synthesise(x, as_view(state.shared), exec);
         f.elastic().projector().apply(as_view(std::as_const(state.shared)), as_view(state.haadf_now), exec);
@@ -284,7 +293,7 @@ private:
                 }
             });
         };
-        between(state.counts_before, state.counts_now, state.counts_work);
+        if (with_counts(f)) between(state.counts_before, state.counts_now, state.counts_work);
         if (!with_haadf(f)) return;
         if (f.elastic().response().gamma() == 1) {
             between(state.haadf_before, state.haadf_now, state.haadf_work);
@@ -310,11 +319,13 @@ private:
     costs measure(const F& f, const xt::xtensor<T, 3>& counts, const xt::xtensor<T, 3>& haadf,
                   const detail::slab_ghosts<T>& ghosts, const stack_view<const T>& x, const execution& exec) const {
         const std::size_t nx = x.shape[2], rows = counts.shape()[1];
-        const auto chemical = column_sums(counts.shape()[0] * rows, nx, f.chemical().projector().geometry().bins(),
-                                          exec, [&](std::size_t k, double* sums) {
-                                              f.chemical().row_cost(k / rows, k % rows, counts.data() + k * nx, sums);
-                                          });
-        std::vector<double> elastic(nx);
+        std::vector<double> elastic(nx), chemical(nx);
+        if (with_counts(f)) {
+            chemical = column_sums(counts.shape()[0] * rows, nx, f.chemical().projector().geometry().bins(), exec,
+                                   [&](std::size_t k, double* sums) {
+                                       f.chemical().row_cost(k / rows, k % rows, counts.data() + k * nx, sums);
+                                   });
+        }
         if (with_haadf(f)) {
             elastic =
                 column_sums(haadf.shape()[1], nx, f.elastic().projector().geometry().bins(), exec,

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -12,6 +15,7 @@
 #include <stemfuse/core/array.hpp>
 #include <stemfuse/io/dm/dm.hpp>
 #include <stemfuse/io/dm/dm_tags.hpp>
+#include <stemfuse/io/guard/child_call.hpp>
 #include <stemfuse/io/hdf5/hdf5.hpp>
 #include <stemfuse/io/image_file.hpp>
 #include <stemfuse/io/numpy/npz.hpp>
@@ -197,15 +201,60 @@ inline std::vector<tilt_stack> dm_tilt_stacks(const std::filesystem::path& path)
 
 }  // namespace detail
 
+/// A tilt series on the wire, see io/guard/wire.hpp.
+template <class Wire, detail::is_one_of<tilt_stack> S>
+void transfer(Wire& wire, S& stack) {
+    std::array<std::uint64_t, 3> shape{};
+    std::string pixels;
+    if constexpr (std::same_as<Wire, wire_writer>) {
+        std::copy_n(stack.images.shape().begin(), 3, shape.begin());
+        pixels.assign(reinterpret_cast<const char*>(stack.images.data()), stack.images.size() * sizeof(float));
+    }
+    wire(stack.name, shape, pixels, stack.angles, stack.turned);
+    if constexpr (std::same_as<Wire, wire_reader>) {
+        const std::uint64_t most = pixels.size() / sizeof(float);
+        const std::uint64_t plane = shape[1] == 0 || shape[2] > most / shape[1] ? 0 : shape[1] * shape[2];
+        if (plane == 0 || most % plane != 0 || most / plane != shape[0]) throw wire_error();
+        stack.images.resize({shape[0], shape[1], shape[2]});
+        std::copy(pixels.begin(), pixels.end(), reinterpret_cast<char*>(stack.images.data()));
+    }
+}
+
+/// How the tilt series of a file are read.
+struct tilt_read_options {
+    /// HDF5 in a process of its own, see answer_of_child(): for files that come from elsewhere.
+    bool guarded = false;
+};
+
+namespace detail {
+
+inline std::vector<tilt_stack> guarded_hdf5_tilt_stacks(const std::filesystem::path& path) {
+    // Compressed series grow on reading; the most that deflate makes of a byte is 1032.
+    constexpr std::uint64_t least = std::uint64_t{1} << 26, growth = 1032;
+    const std::uint64_t most = least + growth * std::min(input_file_size(path), std::uint64_t{1} << 33);
+    const std::string answer = answer_of_child(path, most, [&](wire_writer& wire) { wire(hdf5_tilt_stacks(path)); });
+    std::vector<tilt_stack> stacks;
+    try {
+        wire_reader wire(answer);
+        wire(stacks);
+    } catch (const wire_error& e) {
+        throw read_error(path.string(), "cannot be read as HDF5: " + std::string(e.what()));
+    }
+    return stacks;
+}
+
+}  // namespace detail
+
 /// The tilt series of a file. npz, HDF5 and EMD: every data set of three dimensions by its name, with the angles of its
 /// EMD axis, of "<name>_angles", "haadf_angles" or "count_angles", or of "tiltAngles" (beside "tiltSeries", whose axes
 /// are x, t, tilt). DM, TIFF, npy and other stacks of images: one series by the file's name; DM files with the angles
 /// in their tags. Throws read_error.
-inline std::vector<tilt_stack> read_tilt_stacks(const std::filesystem::path& path) {
+inline std::vector<tilt_stack> read_tilt_stacks(const std::filesystem::path& path,
+                                                const tilt_read_options& options = {}) {
     std::vector<tilt_stack> stacks;
     switch (recognise(path)) {
         case file_format::hdf5:
-            stacks = detail::hdf5_tilt_stacks(path);
+            stacks = options.guarded ? detail::guarded_hdf5_tilt_stacks(path) : detail::hdf5_tilt_stacks(path);
             break;
         case file_format::npz:
             stacks = detail::npz_tilt_stacks(path);
