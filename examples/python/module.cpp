@@ -1,5 +1,4 @@
-// The recipes on numpy arrays, as the Python module stemfuse: arrays of float32 and float64 go in as they lie in
-// memory, and results come out without a copy. The global lock is released while the library works.
+// The Python module stemfuse: the recipes on numpy arrays, which go in and come out without a copy.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -58,8 +57,7 @@ py::array handed_over(xt::xtensor<T, N>&& a) {
     return py::array_t<T>(own->shape(), own->data(), owner);
 }
 
-// Runs work(execution, observer) without the global lock. The observer calls progress(stage, done), unless it is None;
-// Ctrl-C, which Python notes on its main thread, ends the work.
+// Runs work(execution, observer) without the global lock, until Ctrl-C, which Python notes on its main thread.
 template <class F>
 auto without_lock(std::size_t threads, const py::object& progress, F&& work) {
     stemfuse::thread_pool pool(threads);
@@ -71,7 +69,7 @@ auto without_lock(std::size_t threads, const py::object& progress, F&& work) {
     const auto tell = [&](const stemfuse::recipe_progress& now) {
         if (progress.is_none()) return true;
         const py::gil_scoped_acquire locked;
-        constexpr const char* stages[] = {"preparing", "fusing", "fusing halves", "finishing"};
+        constexpr const char* stages[] = {"preparing", "fusing", "estimating errors", "finishing"};
         const py::object go_on = progress(stages[int(now.stage)], now.done);
         return go_on.is_none() || go_on.cast<bool>();
     };
@@ -145,7 +143,11 @@ py::object fuse_measured_counts(const py::array& haadf, const py::array& counts,
     std::optional<py::array> background_maps;
     keywords all{given};
     all.take("background", o.background).take("background_maps", background_maps).take("k_factors", k_factors);
-    all.take("lambda_tv", o.lambda_tv).take("seed", o.seed).take("averaging", o.averaging).none_left();
+    all.take("lambda_tv", o.lambda_tv)
+        .take("seed", o.seed)
+        .take("averaging", o.averaging)
+        .take("errors", o.errors)
+        .none_left();
     if (!k_factors.empty())
         o.factors.emplace(o.elements, std::vector<std::pair<std::string, double>>(k_factors.begin(), k_factors.end()));
     return in_scalar_of(counts, [&]<class T>(T) {
@@ -159,7 +161,8 @@ py::object fuse_measured_counts(const py::array& haadf, const py::array& counts,
         });
         py::dict result("maps"_a = handed_over(std::move(fused.maps)), "haadf"_a = handed_over(std::move(fused.haadf)),
                         "nonlocal_fraction"_a = handed_over(std::move(fused.nonlocal_fraction)),
-                        "counts"_a = fused.totals.counts, "background"_a = fused.totals.background,
+                        "errors"_a = handed_over(std::move(fused.errors)), "counts"_a = fused.totals.counts,
+                        "background"_a = fused.totals.background,
                         "reasons"_a = stemfuse::reasons_in_words(fused, o.elements));
         if (auto& found = fused.composition) {
             result["atomic"] = found->atomic.fractions;
@@ -188,12 +191,10 @@ PYBIND11_MODULE(stemfuse, m) {
     m.attr("__version__") = py::str(stemfuse::version.data(), stemfuse::version.size());
     py::register_exception<stemfuse::error>(m, "Error", PyExc_ValueError);
     py::register_exception<stemfuse::cancelled>(m, "Cancelled", PyExc_RuntimeError);
-    m.def("fuse_published", &fuse_published, "haadf"_a, "maps"_a, "elements"_a,
-          "The published scheme. Options, see README.md: gamma, weights, lambda_haadf, lambda_chemical, lambda_tv,\n"
-          "background, iterations, tv_iterations, start_threshold, threads, progress(stage, done).");
-    m.def("fuse_measured_counts", &fuse_measured_counts, "haadf"_a, "counts"_a, "elements"_a,
-          "The recipe for counts. Options, see README.md: background, background_maps, k_factors, lambda_tv, seed,\n"
-          "averaging, threads, progress(stage, done).");
+    const char* const options =
+        "The options by keyword are in README.md; progress(stage, done) ends it by returning False.";
+    m.def("fuse_published", &fuse_published, "haadf"_a, "maps"_a, "elements"_a, options);
+    m.def("fuse_measured_counts", &fuse_measured_counts, "haadf"_a, "counts"_a, "elements"_a, options);
     m.def("prox_tv", &prox_tv, "argmin over u >= 0 of 1/2 ||u - v||^2 + t TV(u), for every map of a stack by itself.",
           "v"_a, "t"_a, py::kw_only(), "iterations"_a = 10, "gap_tolerance"_a = 0.0);
 }

@@ -118,7 +118,7 @@ class Module(unittest.TestCase):
         np.testing.assert_allclose(fused.maps.sum(axis=(1, 2)), counts.sum(axis=(1, 2)) - 0.5 * 1600, rtol=1e-9)
         amounts = fused.maps.sum(axis=(1, 2)) * [1.2 / 58.933194, 1.5 / 15.999]
         np.testing.assert_allclose(fused.atomic, amounts / amounts.sum(), rtol=1e-4)
-        self.assertEqual(fused.fractions.shape, counts.shape)
+        self.assertEqual((fused.fractions.shape, fused.errors.shape), (counts.shape, counts.shape))
         self.assertEqual(len(fused.reasons), 2)
         self.assertEqual(seen[0], ("preparing", 0.0))
         self.assertEqual(seen, sorted(seen, key=lambda s: s[1]))
