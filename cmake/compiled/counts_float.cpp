@@ -3,16 +3,8 @@
 
 namespace stemfuse::detail {
 
-using T = float;
-
-template count_fusion_result<T> fuse_count_views(const stack_view<const T>&, const stack_view<const T>&,
-                                                 const image_view<const T>&, const count_fusion_options&,
-                                                 const execution&, const stack_view<const T>&);
-template guided_fusion_result<T> fuse_guided_views(const stack_view<const T>&, const stack_view<const T>&,
-                                                   const image_view<const T>&, const guided_fusion_options&,
-                                                   const execution&);
-template count_recipe_result<T> count_recipe(const image_view<const T>&, const stack_view<const T>&,
-                                             const stack_view<const T>&, const count_recipe_options&, const execution&,
-                                             const recipe_observer&);
+template decltype(fuse_count_views<float>) fuse_count_views<float>;
+template decltype(fuse_guided_views<float>) fuse_guided_views<float>;
+template decltype(count_recipe<float>) count_recipe<float>;
 
 }  // namespace stemfuse::detail

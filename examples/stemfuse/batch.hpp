@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/io/base/byte_source.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
 #include <stemfuse/io/describe.hpp>
@@ -128,10 +129,8 @@ void batch(const std::string& list, const std::string& output, Parse&& parse) {
             std::fprintf(stderr, "stemfuse: %s\n", row[3].c_str());
             ++failed;
         }
-        char seconds[32];
-        std::snprintf(seconds, sizeof seconds, "%.1f",
-                      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-        row[2] = seconds;
+        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+        row[2] = stemfuse::fixed_text(seconds.count(), 1);
         throw_if_interrupted("between two measurements");
     }
     print();

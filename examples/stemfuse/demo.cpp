@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/io/record/image_set.hpp>
 #include <stemfuse/quality/quality.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
@@ -21,25 +22,21 @@ namespace {
 const stemfuse::acquisition_options demo_acquisition{.dose = 5, .background = 0.1, .haadf_noise = 0.02};
 const recipe_options demo_recipe{.lambda_chemical = 0.005, .lambda_tv = 0.01, .background = 0.1, .tv_iterations = 5};
 
-std::string number(double value, const char* format) {
-    char text[32];
-    std::snprintf(text, sizeof text, format, value);
-    return text;
-}
-
 // Prints the figures of every element against the truth, and returns them for the report.
 figures_of_merit print_scores(const std::vector<std::string>& elements, const stemfuse::quality_score& score) {
     figures_of_merit rows;
     std::printf("            NRMSE raw  NRMSE fused  SNR gain  PSNR fused  SSIM fused  stoichiometry\n");
-    const auto print = [&](const std::string& name, const stemfuse::element_score& s, const char* stoichiometry) {
+    using stemfuse::fixed_text;
+    const auto print = [&](const std::string& name, const stemfuse::element_score& s, const char* sign) {
         std::printf("  %-8s  %9.4f  %11.4f  %7.1f%%  %7.2f dB  %10.4f  %13s\n", name.c_str(), s.nrmse_raw, s.nrmse,
-                    s.gain, s.psnr, s.ssim, number(100 * s.stoichiometry, stoichiometry).c_str());
-        rows.emplace_back(name, "NRMSE " + number(s.nrmse_raw, "%.4f") + " raw, " + number(s.nrmse, "%.4f") +
-                                    " fused; SNR gain " + number(s.gain, "%.1f%%") + "; PSNR " +
-                                    number(s.psnr, "%.2f dB") + "; SSIM " + number(s.ssim, "%.4f"));
+                    s.gain, s.psnr, s.ssim,
+                    ((s.stoichiometry < 0 ? "" : sign) + fixed_text(100 * s.stoichiometry, 1) + "%").c_str());
+        rows.emplace_back(name, "NRMSE " + fixed_text(s.nrmse_raw, 4) + " raw, " + fixed_text(s.nrmse, 4) +
+                                    " fused; SNR gain " + fixed_text(s.gain, 1) + "%; PSNR " + fixed_text(s.psnr, 2) +
+                                    " dB; SSIM " + fixed_text(s.ssim, 4));
     };
-    for (std::size_t i = 0; i < elements.size(); ++i) print(elements[i], score.elements[i], "%+.1f%%");
-    print("mean", score.mean, "%.1f%%");
+    for (std::size_t i = 0; i < elements.size(); ++i) print(elements[i], score.elements[i], "+");
+    print("mean", score.mean, "");
     std::printf(
         "Gains are over the measured counts, against the truth. Stoichiometry is the error of an element's share of "
         "the\n"

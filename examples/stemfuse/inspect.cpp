@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/core/joined.hpp>
 #include <stemfuse/io/describe.hpp>
 
 #include "commands.hpp"
@@ -52,15 +53,16 @@ void print_shapes(const input_files& files) {
 // The command that fuses the files, where it is tried and all that it reads can be read; else why not.
 void print_command(const input_files& files, const std::vector<std::string>& paths) {
     const auto contents = files.contents();
-    std::string command, maps;
+    std::string command;
     for (const std::string& path : paths) command += " " + stemfuse::io::shell_path(path);
     try {
         fusion_plan plan = plan_fusion(files, {}, {}, {});
         const auto measured = read_measurement<float>(files, plan, {});
-        for (const auto& map : plan.maps) maps += (maps.empty() ? "" : ", ") + map.image.name;
+        std::vector<std::string> names;
+        for (const auto& map : plan.maps) names.push_back(map.image.name);
         for (const auto& line : plan.xrays.lines)
-            maps += (maps.empty() ? "" : ", ") + line.element + " " + std::string(line.line.name) + " of " +
-                    plan.xrays.spectrum.name;
+            names.push_back(line.element + " " + std::string(line.line.name) + " of " + plan.xrays.spectrum.name);
+        const std::string maps = stemfuse::joined(names);
         std::printf("taken for maps: %s\n", stemfuse::io::one_line(maps).c_str());
         for (const std::string& warning : plan.warnings) {
             const bool shown = std::any_of(contents.begin(), contents.end(), [&](const auto& c) {

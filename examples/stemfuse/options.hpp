@@ -14,6 +14,7 @@
 
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/core/joined.hpp>
 #include <stemfuse/io/base/array_layout.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/priors/tv_names.hpp>
@@ -33,9 +34,7 @@ inline constexpr std::array<std::pair<std::string_view, std::size_t>, 2> precisi
 
 template <class Names>
 std::string joined_names(const Names& names) {
-    std::string text;
-    for (const auto& entry : names) text += (text.empty() ? "" : ", ") + std::string(entry.first);
-    return text;
+    return stemfuse::joined(names, ", ", [](const auto& entry) { return entry.first; });
 }
 
 // The value that `text` names. Throws usage_error with the names there are.

@@ -72,7 +72,7 @@ std::vector<std::string> lines_of(const stemfuse::count_recipe_result<T>& r, con
     lines.push_back("background: " + background_in_words(r.origins, o));
     if (r.smoothing) {
         lines.push_back("--lambda-tv " + stemfuse::to_string(*o.lambda_tv) + " is a smoothing of " +
-                        stemfuse::detail::formatted(*r.smoothing, "%.4g"));
+                        stemfuse::to_string(*r.smoothing, 4));
     }
     const auto reasons = reasons_in_words(r, o.elements);
     lines.insert(lines.end(), reasons.begin(), reasons.end());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/core/joined.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
 
 #include "explore_protocol.hpp"
@@ -29,9 +30,7 @@ inline std::vector<std::string> words_of(const CLI::App& command) {
         }
         words.push_back("--" + name);
         if (option->get_expected_max() == 0) continue;  // a flag
-        std::string joined;
-        for (const auto& value : values) joined += (joined.empty() ? "" : ",") + value;
-        words.push_back(joined);
+        words.push_back(stemfuse::joined(values, ","));
     }
     return words;
 }

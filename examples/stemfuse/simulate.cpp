@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include <stemfuse/core/joined.hpp>
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/elements/atomic_weights.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
 #include <stemfuse/io/guard/atomic_file.hpp>
@@ -57,9 +59,8 @@ simulated_file simulated(const stemfuse::catalogue_entry<float>& entry, std::siz
         const double sensitivity = conditions.sensitivities[i];
         sensitivities += (i == 0 ? "" : ",") + element + "=" + stemfuse::to_string(sensitivity);
         // Of atoms, a count stands for 1 / sensitivity.
-        char factor[32];
-        std::snprintf(factor, sizeof factor, "%.6g", stemfuse::atomic_weight(element) / sensitivity);
-        factors += (i == 0 ? "" : ",") + element + "=" + factor;
+        const double factor = stemfuse::atomic_weight(element) / sensitivity;
+        factors += (i == 0 ? "" : ",") + element + "=" + stemfuse::to_string(factor);
     }
     const bool varies = sample.background_profile.size() > 0;
     f.fuse_options =
@@ -156,8 +157,7 @@ void simulate(const simulate_options& o) {
     const std::string ending = path.extension().string();
     const auto file = simulated(entry, ny, nx, o);
     ending == ".npz" ? write_npz(path, file) : write_hdf5(path, file);
-    std::string elements;
-    for (const auto& [name, image] : file.truth) elements += (elements.empty() ? "" : ",") + name;
+    const std::string elements = stemfuse::joined(file.truth, ",", [](const auto& map) { return map.first; });
     std::printf("%s: %s, %zu x %zu pixels, dose %g\n", stemfuse::io::terminal_text(o.file).c_str(), o.specimen.c_str(),
                 ny, nx, o.dose);
     std::printf("to fuse: stemfuse fuse %s -o fused --elements %s %s\n", stemfuse::io::shell_path(o.file).c_str(),

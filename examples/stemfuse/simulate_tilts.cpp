@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include <stemfuse/core/joined.hpp>
 #include <stemfuse/io/base/text_sinks.hpp>
 #include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/io/hdf5/hdf5_writer.hpp>
@@ -41,12 +42,11 @@ void simulate_tilts(const simulate_options& o, std::size_t size) {
     const auto found =
         std::find_if(specimens.begin(), specimens.end(), [&](const auto& s) { return s.name == o.specimen; });
     if (o.list || found == specimens.end()) {
-        std::string names;
         for (const auto& s : specimens) {
-            names += (names.empty() ? "" : ", ") + std::string(s.name);
             if (o.list) std::printf("%-20s %s\n", std::string(s.name).c_str(), std::string(s.summary).c_str());
         }
         if (o.list) return;
+        const std::string names = stemfuse::joined(specimens, ", ", [](const auto& s) { return s.name; });
         throw usage_error("the specimen is \"" + o.specimen + "\", must be one of " + names + " with --tilts");
     }
     const auto s = stemfuse::simulate_tilts<float>(
@@ -78,12 +78,10 @@ void simulate_tilts(const simulate_options& o, std::size_t size) {
         target.write(file.bytes());
         target.commit();
     }
-    std::string elements;
-    for (const std::string& e : s.elements) elements += (elements.empty() ? "" : ",") + e;
     std::printf("%s: %s, %zu voxels a side, %zu + %zu tilts, dose %g\n", stemfuse::io::terminal_text(o.file).c_str(),
                 o.specimen.c_str(), size, s.haadf_angles.size(), s.count_angles.size(), o.dose);
     std::printf("to fuse: stemfuse tomo %s -o fused --elements %s\n", stemfuse::io::shell_path(o.file).c_str(),
-                elements.c_str());
+                stemfuse::joined(s.elements, ",").c_str());
 }
 
 }  // namespace program

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/joined.hpp>
 #include <stemfuse/io/tilts/tilt_angles.hpp>
 #include <stemfuse/io/tilts/tilt_stack.hpp>
 #include <stemfuse/recipes/tomography_options.hpp>
@@ -152,8 +153,7 @@ inline stemfuse::tilt_measurement<float> read_measurement(const tomo_options& o,
                                                           std::vector<std::filesystem::path>& paths) {
     if (o.axis != "x" && o.axis != "y") throw usage_error("--tilt-axis: is \"" + o.axis + "\", must be x or y");
     const series_by_name series = read_series(o, paths);
-    std::string names;
-    for (const auto& [name, s] : series) names += (names.empty() ? "" : ", ") + name;
+    const std::string names = stemfuse::joined(series, ", ", [](const auto& one) { return one.first; });
     const auto find = [&](const std::string& name) -> const stemfuse::io::tilt_stack& {
         const auto found = series.find(name);
         if (found == series.end()) {

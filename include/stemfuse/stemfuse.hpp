@@ -18,7 +18,6 @@
 #include <stemfuse/counts/counts_per_unit.hpp>
 #include <stemfuse/counts/departure.hpp>
 #include <stemfuse/counts/disagreement.hpp>
-#include <stemfuse/counts/discrepancy.hpp>
 #include <stemfuse/counts/dispersion_test.hpp>
 #include <stemfuse/counts/fit_mixture.hpp>
 #include <stemfuse/counts/local_balance.hpp>
@@ -68,7 +67,6 @@
 #include <stemfuse/recipes/averaged_counts.hpp>
 #include <stemfuse/recipes/component_fits.hpp>
 #include <stemfuse/recipes/count_composition.hpp>
-#include <stemfuse/recipes/count_discrepancy.hpp>
 #include <stemfuse/recipes/count_fusion.hpp>
 #include <stemfuse/recipes/count_parts.hpp>
 #include <stemfuse/recipes/count_problem.hpp>

@@ -111,6 +111,15 @@ TEST_CASE_TEMPLATE("a holdout splits the counts, the same way for the same seed"
     check_near(static_cast<double>(xt::sum(first.fit_counts())()) / all, 0.7, 5 * std::sqrt(0.7 * 0.3 / all));
 }
 
+TEST_CASE("a holdout leaves counts to both parts") {
+    const xt::xtensor<double, 3> counts = xt::ones<double>({1, 3, 3});
+    for (const double fraction : {0.0, 0.04, 0.96, 1.0, not_a_number}) {
+        support::check_throws<value_error>(
+            [&] { count_holdout<double>(as_view(counts), as_view(counts), {.fraction = fraction}); }, "fraction",
+            "[0.05, 0.95]");
+    }
+}
+
 TEST_CASE_TEMPLATE("a holdout scores by the likelihood of what it held out", T, float, double) {
     const xt::xtensor<T, 3> counts{{{3, 0}, {1, 20}}, {{7, 2}, {0, 0}}};
     const xt::xtensor<T, 3> background{{{T(0.5), 1}, {0, 2}}, {{1, 1}, {T(0.25), 0}}};

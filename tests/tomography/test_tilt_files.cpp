@@ -10,6 +10,7 @@
 #include <stemfuse/io/tilts/mrc_writer.hpp>
 #include <stemfuse/io/tilts/tilt_angles.hpp>
 #include <stemfuse/io/tilts/tilt_stack.hpp>
+#include <stemfuse/tomography/tilt_checkpoint.hpp>
 
 #include "support.hpp"
 
@@ -75,4 +76,43 @@ TEST_CASE("an MRC file has the header of MRC2014") {
     CHECK(word(17) == 1);
     CHECK(word(19) == 3);
     CHECK(bytes.substr(208, 4) == "MAP ");
+}
+
+TEST_CASE("a checkpoint of a long run is read back, a damaged one is not") {
+    using support::check_throws;
+    const auto path = std::filesystem::temp_directory_path() / "stemfuse_tilts_checkpoint";
+    const serial_communicator alone;
+    tilt_progress<float> saved{.segment = 2, .done = 50000};
+    for (int k = 0; k < 200001; ++k) saved.numbers.push_back(k / 8.0);
+    const auto volume = [](float first) {
+        xt::xtensor<float, 3> v(stack_shape{2, 6, 5});
+        for (std::size_t k = 0; k < v.size(); ++k) v.data()[k] = first + static_cast<float>(k);
+        return v;
+    };
+    saved.maps = volume(0), saved.duals.relaxed = volume(100), saved.duals.counts = volume(200);
+    save_progress(path, saved, 7, 5, alone);
+    tilt_progress<float> empty;
+    empty.maps = volume(-1), empty.duals.relaxed = volume(-1), empty.duals.counts = volume(-1);
+    auto read = empty;
+    REQUIRE(load_progress(path, read, 7, 5, alone));
+    CHECK(read.segment == 2);
+    CHECK(read.done == 50000);
+    CHECK(read.numbers == saved.numbers);
+    CHECK(read.maps == saved.maps);
+    CHECK(read.duals.relaxed == saved.duals.relaxed);
+    CHECK(read.duals.counts == saved.duals.counts);
+    const auto load = [&](std::uint64_t key) {
+        auto p = empty;
+        load_progress(path, p, key, 5, alone);
+    };
+    check_throws<read_error>([&] { load(8); }, "another measurement");
+    // The header's last number: how many numbers of the recipe follow.
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    const std::uint64_t endless = std::uint64_t{1} << 61;
+    file.seekp(16 + 6 * 8);
+    file.write(reinterpret_cast<const char*>(&endless), sizeof endless);
+    file.close();
+    check_throws<read_error>([&] { load(7); }, "is cut short");
+    std::filesystem::remove(path);
+    CHECK_FALSE(load_progress(path, read, 7, 5, alone));
 }

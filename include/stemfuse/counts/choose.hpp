@@ -148,14 +148,11 @@ public:
     /// Counts and background (counts in a pixel), shape (n, n_y, n_x); exposure of the same shape or empty, 0 where a
     /// pixel is left out, whose count must be 0. Background and exposure are referred to and must outlive this. Throws
     /// what thin_counts() throws, or split_scaled_counts(); shape_error for a background of another shape, value_error
-    /// for a number of folds out of range where whole pixels are held out.
+    /// for a fraction outside [0.05, 0.95] and, where whole pixels are held out, a number of folds out of range.
     count_holdout(const stack_view<const T>& counts, const stack_view<const T>& background,
                   const holdout_options& options = {}, const execution& exec = {},
                   const stack_view<const T>& exposure = {})
-        : fraction_(options.fraction),
-          ratio_((1 - options.fraction) / options.fraction),
-          background_(background),
-          exposure_(exposure) {
+        : fraction_(options.fraction), background_(background), exposure_(exposure) {
         require_shape(background.shape, counts.shape, "background", "the counts'");
         choice_.kind =
             options.kind.value_or(options.scaled ? holdout_kind::whole_pixels : holdout_kind::part_of_counts);
@@ -165,6 +162,9 @@ public:
             choice_.reason = holdout_reason::no_counts;
         }
         if (choice_.kind != holdout_kind::whole_pixels) {
+            // Further out one of the two parts has too few counts to fit, or to judge by.
+            require_in_range(fraction_, 0.05, 0.95, "fraction");
+            ratio_ = (1 - fraction_) / fraction_;
             auto parts = choice_.kind == holdout_kind::part_of_values
                              ? split_scaled_counts<T>(counts, options.fraction, options.seed, exec, options.names)
                              : thin_counts<T>(counts, options.fraction, options.seed, exec, options.names);
@@ -288,7 +288,7 @@ private:
         }
     }
 
-    double fraction_, ratio_;
+    double fraction_, ratio_ = 1;
     stack_view<const T> background_, exposure_;
     holdout_choice choice_;
     std::vector<xt::xtensor<T, 3>> fit_, fit_exposure_;  // of each fold

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +11,7 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/counts/counts_per_unit.hpp>
 #include <stemfuse/counts/what_is_counted.hpp>
 
@@ -95,18 +95,16 @@ struct count_unit {
 
 /// "12.5 +- 0.4, estimated from its noise".
 inline std::string in_words(const count_unit& unit) {
-    char counts[32], error[32];
-    std::snprintf(counts, sizeof counts, "%.4g", unit.counts);
-    std::snprintf(error, sizeof error, "%.2g", unit.standard_error);
+    const std::string counts = to_string(unit.counts, 4);
     switch (unit.from) {
         case count_unit::origin::given:
-            return std::string(counts) + " as given";
+            return counts + " as given";
         case count_unit::origin::steps:
-            return std::string(counts) + " as its values are whole steps apart";
+            return counts + " as its values are whole steps apart";
         case count_unit::origin::noise:
             break;
     }
-    return std::string(counts) + " +- " + error + ", estimated from its noise";
+    return counts + " +- " + to_string(unit.standard_error, 2) + ", estimated from its noise";
 }
 
 /// The noise of a map does not tell how many counts its numbers stand for; argument() is its element.

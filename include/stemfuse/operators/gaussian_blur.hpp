@@ -2,11 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <string>
 #include <vector>
 
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/core/per_element.hpp>
 #include <stemfuse/operators/gaussian_filter.hpp>
 #include <stemfuse/operators/linear_operator.hpp>
 
@@ -17,21 +17,14 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// The window is cut at 4 sigma, its weights sum to 1, and maps are mirrored at their borders (half-sample symmetric:
 /// ... 1 0 | 0 1 ...), as gaussian_filter does. That makes K symmetric, so that it is its own adjoint, at the borders
 /// too; it keeps constants and the sum of a map, and has no negative entry. ||K|| = 1.
-/// The constructors throw value_error for a sigma outside [0, 10000], shape_error for an extent of 0
+/// The constructor throws value_error for a sigma outside [0, 10000], shape_error for an extent of 0
 /// and for another number of sigmas than maps.
 class gaussian_blur {
 public:
-    /// The same sigma for all maps, in pixels.
-    gaussian_blur(const stack_shape& maps, double sigma) : gaussian_blur(maps, std::vector<double>(maps[0], sigma)) {}
-
-    /// One sigma for each map, in pixels.
-    gaussian_blur(const stack_shape& maps, const std::vector<double>& sigmas) : shape_(maps) {
+    /// Each map's sigma, in pixels.
+    gaussian_blur(const stack_shape& maps, const per_element& sigmas) : shape_(maps) {
         detail::require_extents(maps, "maps");
-        if (sigmas.size() != maps[0]) {
-            throw shape_error("sigmas", "has " + std::to_string(sigmas.size()) + " values, must have one for each of " +
-                                            std::to_string(maps[0]) + " maps");
-        }
-        for (const double sigma : sigmas) {
+        for (const double sigma : sigmas.of(maps[0], "sigmas")) {
             require_in_range(sigma, 0, 10000, "sigma");  // wider than any image: the window takes memory
             windows_.push_back(sigma > 0 ? gaussian_window<double>(sigma) : std::vector<double>{1});
         }

@@ -12,6 +12,7 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/joined.hpp>
 #include <stemfuse/elements/atomic_weights.hpp>
 #include <stemfuse/quantify/stoichiometry.hpp>
 
@@ -59,11 +60,8 @@ public:
 private:
     void set(const std::string& element, double factor) {
         const auto found = std::find(elements_.begin(), elements_.end(), element);
-        if (found == elements_.end()) {
-            std::string all;
-            for (const auto& e : elements_) all += (all.empty() ? "" : ", ") + e;
-            throw value_error("k_factors", "has one for " + element + ", must be those of " + all);
-        }
+        if (found == elements_.end())
+            throw value_error("k_factors", "has one for " + element + ", must be those of " + joined(elements_));
         double& mine = factors_[static_cast<std::size_t>(found - elements_.begin())];
         if (mine != 0) throw value_error("k_factors", "has two for " + element + ", must have one for each element");
         if (!(factor > 0 && std::isfinite(factor))) {

@@ -210,15 +210,8 @@ auto fuse_counts(const M& counts, const B& background, const H& haadf, const cou
 
 #ifdef STEMFUSE_COMPILED
 namespace detail {
-extern template count_fusion_result<float> fuse_count_views(const stack_view<const float>&,
-                                                            const stack_view<const float>&,
-                                                            const image_view<const float>&, const count_fusion_options&,
-                                                            const execution&, const stack_view<const float>&);
-extern template count_fusion_result<double> fuse_count_views(const stack_view<const double>&,
-                                                             const stack_view<const double>&,
-                                                             const image_view<const double>&,
-                                                             const count_fusion_options&, const execution&,
-                                                             const stack_view<const double>&);
+extern template decltype(fuse_count_views<float>) fuse_count_views<float>;
+extern template decltype(fuse_count_views<double>) fuse_count_views<double>;
 }  // namespace detail
 #endif
 

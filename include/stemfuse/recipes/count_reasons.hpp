@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/recipes/count_setting.hpp>
 #include <stemfuse/recipes/recipe_warning.hpp>
 
@@ -66,15 +67,14 @@ inline std::string variant_in_words(const count_setting& s) {
 
 /// The same with smoothing and blur.
 inline std::string in_words(const count_setting& s) {
-    using detail::formatted;
     if (s.averaged == averaging::by_components) return variant_in_words(s);
-    return variant_in_words(s) + ", smoothing " + formatted(s.smoothing, "%.4g") +
-           (s.blur > 0 ? ", blur " + formatted(s.blur, "%.4g") + " px" : "");
+    return variant_in_words(s) + ", smoothing " + to_string(s.smoothing, 4) +
+           (s.blur > 0 ? ", blur " + to_string(s.blur, 4) + " px" : "");
 }
 
 /// "12.3 +- 4.5".
 inline std::string in_words(const score_deficit& d) {
-    return detail::formatted(d.value, "%.3g") + " +- " + detail::formatted(d.standard_error, "%.2g");
+    return to_string(d.value, 3) + " +- " + to_string(d.standard_error, 2);
 }
 
 /// The reason for the setting of an element, the middle of a sentence.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/recipes/count_reasons.hpp>
 #include <stemfuse/recipes/counts.hpp>
 
@@ -19,15 +20,14 @@ inline constexpr std::string_view relative_amounts = "relative amounts per eleme
 /// What was chosen for element i, and why.
 template <scalar T>
 std::string reason_in_words(const count_recipe_result<T>& r, const std::vector<std::string>& elements, std::size_t i) {
-    using detail::formatted;
     const element_choice& chosen = r.chosen.at(i);
     std::string text = elements.at(i) + ": " + in_words(chosen.setting);
     if (chosen.residue > 0) text += ", residue below " + to_string(100 * chosen.residue) + "% taken for none";
     text += "; " + in_words(reason_of(r.tried, chosen.setting, i), elements[i]);
     if (r.averaged() && r.mixtures[i].size() > 1) {
-        text += "; the map is " + formatted(100 * r.mixtures[i][0].weight, "%.0f") + "% of it";
+        text += "; the map is " + fixed_text(100 * r.mixtures[i][0].weight, 0) + "% of it";
         for (std::size_t k = 1; k < r.mixtures[i].size(); ++k)
-            text += ", " + formatted(100 * r.mixtures[i][k].weight, "%.0f") + "% " + in_words(r.mixtures[i][k].setting);
+            text += ", " + fixed_text(100 * r.mixtures[i][k].weight, 0) + "% " + in_words(r.mixtures[i][k].setting);
     }
     return text + ".";
 }
@@ -59,11 +59,10 @@ inline std::string background_in_words(const std::vector<background_origin>& ori
 
 /// "Co 27.12 +- 0.41%, ...".
 inline std::string in_words(const composition& c, const std::vector<std::string>& elements) {
-    using detail::formatted;
     std::string text;
     for (std::size_t i = 0; i < elements.size(); ++i) {
-        text += (i == 0 ? "" : ", ") + elements[i] + " " + formatted(100 * c.fractions[i], "%.2f") + " +- " +
-                formatted(100 * c.standard_errors[i], "%.2f") + "%";
+        text += (i == 0 ? "" : ", ") + elements[i] + " " + fixed_text(100 * c.fractions[i], 2) + " +- " +
+                fixed_text(100 * c.standard_errors[i], 2) + "%";
     }
     return text;
 }
@@ -72,12 +71,11 @@ inline std::string in_words(const composition& c, const std::vector<std::string>
 template <scalar T>
 std::vector<std::string> disagreement_in_words(const disagreement_maps<T>& found,
                                                const std::vector<std::string>& elements) {
-    using detail::formatted;
     std::vector<std::string> sentences;
     for (const auto& p : worst_places(found)) {
         sentences.push_back(elements[p.element] + " around row " + std::to_string(p.y) + ", column " +
-                            std::to_string(p.x) + ": the counts are " + formatted(p.ratio, "%.2f") +
-                            " times what the map expected, " + formatted(std::abs(p.deviation), "%.1f") +
+                            std::to_string(p.x) + ": the counts are " + fixed_text(p.ratio, 2) +
+                            " times what the map expected, " + fixed_text(std::abs(p.deviation), 1) +
                             " standard deviations beyond the tolerance");
     }
     if (sentences.empty())

@@ -290,13 +290,8 @@ count_recipe_result<T> count_recipe(const image_view<const T>& haadf, const stac
 }
 
 #ifdef STEMFUSE_COMPILED
-extern template count_recipe_result<float> count_recipe(const image_view<const float>&, const stack_view<const float>&,
-                                                        const stack_view<const float>&, const count_recipe_options&,
-                                                        const execution&, const recipe_observer&);
-extern template count_recipe_result<double> count_recipe(const image_view<const double>&,
-                                                         const stack_view<const double>&,
-                                                         const stack_view<const double>&, const count_recipe_options&,
-                                                         const execution&, const recipe_observer&);
+extern template decltype(count_recipe<float>) count_recipe<float>;
+extern template decltype(count_recipe<double>) count_recipe<double>;
 #endif
 
 }  // namespace detail

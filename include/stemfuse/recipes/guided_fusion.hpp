@@ -359,14 +359,8 @@ auto fuse_counts_guided(const M& counts, const B& background, const H& haadf, co
 
 #ifdef STEMFUSE_COMPILED
 namespace detail {
-extern template guided_fusion_result<float> fuse_guided_views(const stack_view<const float>&,
-                                                              const stack_view<const float>&,
-                                                              const image_view<const float>&,
-                                                              const guided_fusion_options&, const execution&);
-extern template guided_fusion_result<double> fuse_guided_views(const stack_view<const double>&,
-                                                               const stack_view<const double>&,
-                                                               const image_view<const double>&,
-                                                               const guided_fusion_options&, const execution&);
+extern template decltype(fuse_guided_views<float>) fuse_guided_views<float>;
+extern template decltype(fuse_guided_views<double>) fuse_guided_views<double>;
 }  // namespace detail
 #endif
 

@@ -117,14 +117,7 @@ public:
     }
 
     prediction_score score(const fit_type& fit, const execution& exec) const {
-        const auto x = as_view(fit.maps);
-        const std::size_t ny = x.shape[1], nx = x.shape[2];
-        prediction_score found{1, std::vector<double>(ny)};
-        for_each_row_block(ny, nx, exec, [&](std::size_t first, std::size_t last) {
-            row_pointers<const T> rows(x);
-            for (std::size_t y = first; y < last; ++y) found.rows[y] = -judge_->row_value({y, 0, nx}, rows.at(y));
-        });
-        return found;
+        return score_by_rows(*judge_, fit.maps, exec);
     }
 
 private:

@@ -78,12 +78,8 @@ fusion_report solve_published(const image_view<const T>& haadf, const stack_view
 }
 
 #ifdef STEMFUSE_COMPILED
-extern template fusion_report solve_published(const image_view<const float>&, const stack_view<const float>&,
-                                              const published_options&, xt::xtensor<float, 3>&, xt::xtensor<float, 2>&,
-                                              const execution&, const recipe_observer&);
-extern template fusion_report solve_published(const image_view<const double>&, const stack_view<const double>&,
-                                              const published_options&, xt::xtensor<double, 3>&,
-                                              xt::xtensor<double, 2>&, const execution&, const recipe_observer&);
+extern template decltype(solve_published<float>) solve_published<float>;
+extern template decltype(solve_published<double>) solve_published<double>;
 #endif
 
 }  // namespace detail

@@ -3,13 +3,13 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/counts/departure.hpp>
 #include <stemfuse/data/alignment.hpp>
 
@@ -113,13 +113,6 @@ inline std::optional<recipe_warning> warning_of(const haadf_alignment& found) {
 
 namespace detail {
 
-/// A number as printf's `format` says.
-inline std::string formatted(double value, const char* format) {
-    char text[64];
-    std::snprintf(text, sizeof text, format, value);
-    return text;
-}
-
 struct warning_in_words {
     const std::vector<std::string>& elements;
 
@@ -132,13 +125,13 @@ struct warning_in_words {
     }
     std::string operator()(const haadf_drifted& w) const {
         const auto& d = w.measured;
-        return "the HAADF image has drifted against the maps by " + formatted(d.y, "%.2f") + " +- " +
-               formatted(d.sigma_y, "%.2f") + " rows and " + formatted(d.x, "%.2f") + " +- " +
-               formatted(d.sigma_x, "%.2f") + " columns";
+        return "the HAADF image has drifted against the maps by " + fixed_text(d.y, 2) + " +- " +
+               fixed_text(d.sigma_y, 2) + " rows and " + fixed_text(d.x, 2) + " +- " + fixed_text(d.sigma_x, 2) +
+               " columns";
     }
     std::string operator()(const faint_element& w) const {
-        return elements.at(w.element) + " has " + formatted(w.counts, "%.0f") + " counts where the background is " +
-               formatted(w.background, "%.0f") + (w.net() > 0 ? ": there may be none of it" : ": its map is 0");
+        return elements.at(w.element) + " has " + fixed_text(w.counts, 0) + " counts where the background is " +
+               fixed_text(w.background, 0) + (w.net() > 0 ? ": there may be none of it" : ": its map is 0");
     }
     std::string operator()(const counts_disagree& w) const {
         return elements.at(w.element) + ": around row " + std::to_string(w.row) + ", column " +

@@ -127,6 +127,19 @@ std::vector<double> signal_scales(const xt::xtensor<T, 3>& signal, const executi
     return scales;
 }
 
+// Minus the value of `judge` for maps x, of every row: the log-likelihood of what was held out.
+template <scalar T, class Term>
+prediction_score score_by_rows(const Term& judge, const xt::xtensor<T, 3>& maps, const execution& exec) {
+    const auto x = as_view(maps);
+    const std::size_t ny = x.shape[1], nx = x.shape[2];
+    prediction_score found{1, std::vector<double>(ny)};
+    for_each_row_block(ny, nx, exec, [&](std::size_t first, std::size_t last) {
+        row_pointers<const T> rows(x);
+        for (std::size_t y = first; y < last; ++y) found.rows[y] = -judge.row_value({y, 0, nx}, rows.at(y));
+    });
+    return found;
+}
+
 // The response of the image to maps x.
 template <scalar T>
 haadf_calibration spectral_response(const xt::xtensor<T, 3>& x, const scaled_haadf<T>& haadf, double gamma,

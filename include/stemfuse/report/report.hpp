@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/io/guard/atomic_file.hpp>
 #include <stemfuse/io/record/record.hpp>
 #include <stemfuse/report/figure/figure_column.hpp>
@@ -152,19 +152,14 @@ inline std::string amounts_table(const amounts_record& amounts, const std::vecto
         caption = "Composition, with the standard errors of counting";
         header.insert(header.end(), {"atomic %", "weight %"});
     }
-    const auto text = [](double value, const char* format) {
-        char shown[64];
-        std::snprintf(shown, sizeof shown, format, value);
-        return std::string(shown);
-    };
     const auto percent = [&](const composition& whole, std::size_t i) {
-        return text(100 * whole.fractions[i], "%.2f") + " \u00b1 " + text(100 * whole.standard_errors[i], "%.2f");
+        return fixed_text(100 * whole.fractions[i], 2) + " \u00b1 " + fixed_text(100 * whole.standard_errors[i], 2);
     };
     std::vector<std::vector<std::string>> rows;
     for (std::size_t i = 0; i < elements.size(); ++i) {
         const count_totals& totals = amounts.totals;
-        rows.push_back({elements[i], text(totals.counts[i], "%.0f"), text(totals.background[i], "%.0f"),
-                        text(totals.net(i), "%.0f")});
+        rows.push_back({elements[i], fixed_text(totals.counts[i], 0), fixed_text(totals.background[i], 0),
+                        fixed_text(totals.net(i), 0)});
         if (amounts.has_composition())
             rows.back().insert(rows.back().end(), {percent(amounts.atomic, i), percent(amounts.weight, i)});
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/joined.hpp>
 #include <stemfuse/simulate/acquisition.hpp>
 #include <stemfuse/simulate/amorphous_wedge.hpp>
 #include <stemfuse/simulate/antisite_superlattice.hpp>
@@ -120,8 +121,7 @@ const catalogue_entry<T>& specimen_by_name(std::string_view name) {
     const auto& entries = specimen_catalogue<T>();
     const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.name == name; });
     if (found != entries.end()) return *found;
-    std::string names;
-    for (const auto& e : entries) names += (names.empty() ? "" : ", ") + std::string(e.name);
+    const std::string names = joined(entries, ", ", [](const auto& e) { return e.name; });
     throw value_error("specimen", is_but_must_be(name, "one of " + names));
 }
 

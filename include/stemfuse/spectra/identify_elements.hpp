@@ -78,7 +78,7 @@ public:
         double drop, counts;
     };
     std::vector<member> run() {
-        variance_ = smoothed(counts_);
+        variance_ = first_variance(counts_, 2);
         std::vector<std::size_t> active;
         auto now = fit(active);
         while (active.size() < options_.most_elements) {
@@ -132,21 +132,6 @@ private:
         std::vector<double> out(groups_);
         for (std::size_t g = 0; g < groups_; ++g) {
             for (std::size_t k = 0; k < rebin; ++k) out[g] += channels[first_ + g * rebin + k];
-        }
-        return out;
-    }
-
-    static std::vector<double> smoothed(const std::vector<double>& v) {
-        std::vector<double> out(v.size());
-        const auto n = static_cast<std::ptrdiff_t>(v.size());
-        for (std::ptrdiff_t c = 0; c < n; ++c) {
-            double sum = 0, weight = 0;
-            for (std::ptrdiff_t k = std::max<std::ptrdiff_t>(0, c - 6); k <= std::min(n - 1, c + 6); ++k) {
-                const double w = std::exp(-0.5 * static_cast<double>((k - c) * (k - c)) / 4);
-                sum += w * v[static_cast<std::size_t>(k)];
-                weight += w;
-            }
-            out[static_cast<std::size_t>(c)] = std::max(sum / weight, 1.0);
         }
         return out;
     }

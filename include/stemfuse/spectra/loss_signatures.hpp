@@ -11,6 +11,7 @@
 #include <stemfuse/core/check.hpp>
 #include <stemfuse/core/small_matrix.hpp>
 #include <stemfuse/spectra/edge_cross_section.hpp>
+#include <stemfuse/spectra/smooth_spectrum.hpp>
 #include <stemfuse/spectra/sum_fit.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI {
@@ -61,22 +62,6 @@ inline std::vector<double> with_low_loss(const std::vector<double>& edge, const 
     return out;
 }
 
-inline std::vector<double> blurred(const std::vector<double>& v, double sigma) {
-    if (!(sigma > 0)) return v;
-    const auto reach = static_cast<std::ptrdiff_t>(std::ceil(4 * sigma)), n = static_cast<std::ptrdiff_t>(v.size());
-    std::vector<double> out(v.size());
-    for (std::ptrdiff_t c = 0; c < n; ++c) {
-        double sum = 0, weight = 0;
-        for (std::ptrdiff_t k = std::max<std::ptrdiff_t>(0, c - reach); k <= std::min(n - 1, c + reach); ++k) {
-            const double w = std::exp(-0.5 * static_cast<double>((k - c) * (k - c)) / (sigma * sigma));
-            sum += w * v[static_cast<std::size_t>(k)];
-            weight += w;
-        }
-        out[static_cast<std::size_t>(c)] = sum / weight;
-    }
-    return out;
-}
-
 inline loss_columns columns_of_losses(const spectrum_axis& axis, const std::vector<eels_edge>& edges,
                                       const eels_conditions& at, const low_loss_spectrum& low,
                                       const loss_fit_options& options) {
@@ -85,7 +70,7 @@ inline loss_columns columns_of_losses(const spectrum_axis& axis, const std::vect
     for (std::size_t e = 0; e < edges.size(); ++e) {
         std::vector<double> edge(axis.channels);
         for (std::size_t c = 0; c < axis.channels; ++c) edge[c] = edge_cross_section(edges[e], axis.centre(c), at);
-        edge = blurred(edge, sigma);
+        if (sigma > 0) edge = smooth_spectrum(edge, sigma, std::lround(std::ceil(4 * sigma)));
         const double reference = edge_cross_section(edges[e], edges[e].onset + 30, at);
         columns.all.push_back({e, false, with_low_loss(edge, low)});
         if (options.fine_structure <= 0) continue;
@@ -113,7 +98,7 @@ inline std::vector<double> fit_losses(const loss_columns& columns, const std::ve
                                       std::size_t passes) {
     const std::size_t n = columns.all.size(), channels = counts.size();
     // Variances are at least a millionth of the mean count, as no channel may weigh without bound.
-    std::vector<double> variance = blurred(counts, 2), amplitudes;
+    std::vector<double> variance = smooth_spectrum(counts, 2, 8), amplitudes;
     double total = 0;
     for (const double y : counts) total += y;
     for (double& v : variance) v = std::max(v, 1e-6 * total / static_cast<double>(channels));

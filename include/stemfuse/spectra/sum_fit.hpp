@@ -13,6 +13,7 @@
 #include <stemfuse/core/small_matrix.hpp>
 #include <stemfuse/elements/xray_emissions.hpp>
 #include <stemfuse/spectra/edx_detector.hpp>
+#include <stemfuse/spectra/smooth_spectrum.hpp>
 #include <stemfuse/spectra/spectrum_axis.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI {
@@ -149,7 +150,7 @@ public:
     // Maximum a posteriori: weighted least squares with amplitudes >= 0, the weights from the fit before, and ratios
     // of subshells and families near their theory.
     std::vector<double> fit(const std::vector<double>& counts, std::size_t passes) const {
-        std::vector<double> variance = smoothed(counts), amplitudes;
+        std::vector<double> variance = first_variance(counts, 4), amplitudes;
         for (std::size_t pass = 0; pass < passes; ++pass) {
             const std::size_t n = size();
             small_matrix g(n, n);
@@ -177,21 +178,6 @@ public:
     }
 
 private:
-    static std::vector<double> smoothed(const std::vector<double>& counts) {
-        std::vector<double> out(counts.size());
-        const auto n = static_cast<std::ptrdiff_t>(counts.size());
-        for (std::ptrdiff_t c = 0; c < n; ++c) {
-            double sum = 0, weight = 0;
-            for (std::ptrdiff_t k = std::max<std::ptrdiff_t>(0, c - 12); k <= std::min(n - 1, c + 12); ++k) {
-                const double w = std::exp(-0.5 * static_cast<double>((k - c) * (k - c)) / 16);
-                sum += w * counts[static_cast<std::size_t>(k)];
-                weight += w;
-            }
-            out[static_cast<std::size_t>(c)] = std::max(sum / weight, 1.0);
-        }
-        return out;
-    }
-
     // A row a_k - a_m = 0 +- level in the normal equations.
     static void add_tie(small_matrix& g, std::size_t k, std::size_t m, double level) {
         const double w = 1 / (level * level);

@@ -8,6 +8,7 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/per_element.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/simd/elementary.hpp>
 #include <stemfuse/terms/dualisable_term.hpp>
@@ -30,18 +31,12 @@ public:
     /// Scalar that the term is computed in, that of m: float or double.
     using value_type = value_type_t<Stack>;
 
-    /// One background for all elements, in counts in a pixel.
+    /// background: counts in a pixel.
     template <stack A>
-    count_likelihood(A&& counts, const std::vector<double>& scales, double background)
-        : count_likelihood(std::forward<A>(counts), scales, std::vector<double>(scales.size(), background)) {}
-
-    /// One background for each element, in counts in a pixel.
-    template <stack A>
-    count_likelihood(A&& counts, const std::vector<double>& scales, const std::vector<double>& background)
+    count_likelihood(A&& counts, const std::vector<double>& scales, const per_element& background)
         : counts_(std::forward<A>(counts), "counts") {
         check(scales);
-        require_one_each(background, "background");
-        for (const double b : background) {
+        for (const double b : background.of(shape()[0], "background")) {
             require_positive(b, "background");
             constants_.push_back(static_cast<value_type>(b));
         }
@@ -225,15 +220,11 @@ private:
     void check(const std::vector<double>& scales) {
         require_not_empty(counts_.view(), "counts");
         require_counts(counts_.view(), "counts");
-        require_one_each(scales, "scales");
+        require_count(scales.size(), shape()[0], "scales", "numbers", "one for each element");
         for (const double s : scales) {
             require_positive(s, "scales");
             scales_.push_back(static_cast<value_type>(s));
         }
-    }
-
-    void require_one_each(const std::vector<double>& values, std::string_view argument) const {
-        require_count(values.size(), shape()[0], argument, "numbers", "one for each element");
     }
 
     held_array<Stack, 3> counts_;

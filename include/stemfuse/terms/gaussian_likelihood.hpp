@@ -9,6 +9,7 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/per_element.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/simd/simd.hpp>
 #include <stemfuse/terms/dualisable_term.hpp>
@@ -26,18 +27,15 @@ public:
     /// Scalar that the term is computed in, that of b: float or double.
     using value_type = value_type_t<Stack>;
 
-    /// One standard deviation for each element, in the units of the maps.
+    /// Standard deviations in the units of the maps.
     template <stack A>
-    gaussian_likelihood(A&& maps, const std::vector<double>& sigma) : maps_(std::forward<A>(maps), "maps") {
-        check_maps();
-        set_sigma(sigma);
-    }
-
-    /// One standard deviation for all elements, in the units of the maps.
-    template <stack A>
-    gaussian_likelihood(A&& maps, double sigma) : maps_(std::forward<A>(maps), "maps") {
-        check_maps();
-        set_sigma(std::vector<double>(maps_.view().shape[0], sigma));
+    gaussian_likelihood(A&& maps, const per_element& sigma) : maps_(std::forward<A>(maps), "maps") {
+        require_not_empty(maps_.view(), "maps");
+        require_finite(maps_.view(), "maps");
+        for (const double s : sigma.of(maps_.view().shape[0], "sigma")) {
+            require_positive(s, "sigma");
+            precision_.push_back(static_cast<value_type>(1 / (s * s)));
+        }
     }
 
     /// (n_elements, n_y, n_x).
@@ -118,25 +116,12 @@ private:
         return value / 2;
     }
 
-    void check_maps() const {
-        require_not_empty(maps_.view(), "maps");
-        require_finite(maps_.view(), "maps");
-    }
-
-    void set_sigma(const std::vector<double>& sigma) {
-        require_count(sigma.size(), maps_.view().shape[0], "sigma", "numbers", "one for each element");
-        for (const double s : sigma) {
-            require_positive(s, "sigma");
-            precision_.push_back(static_cast<value_type>(1 / (s * s)));
-        }
-    }
-
     held_array<Stack, 3> maps_;
     std::vector<value_type> precision_;  // 1 / sigma^2
 };
 
-template <stack A, class S>
-gaussian_likelihood(A&&, S) -> gaussian_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
+template <stack A>
+gaussian_likelihood(A&&, const per_element&) -> gaussian_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
 
 // Says why an array is no stack.
 template <class A, class First, class... Rest>

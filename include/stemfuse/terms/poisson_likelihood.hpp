@@ -8,6 +8,7 @@
 
 #include <stemfuse/core/array_access.hpp>
 #include <stemfuse/core/check.hpp>
+#include <stemfuse/core/per_element.hpp>
 #include <stemfuse/operators/block_means.hpp>
 #include <stemfuse/simd/elementary.hpp>
 #include <stemfuse/terms/dualisable_term.hpp>
@@ -27,20 +28,12 @@ public:
     /// Scalar that the term is computed in, that of b: float or double.
     using value_type = value_type_t<Stack>;
 
-    /// One background rate eps_i for each element, in the units of the maps.
+    /// Background rates eps_i in the units of the maps.
     template <stack A>
-    poisson_likelihood(A&& maps, const std::vector<double>& background) : maps_(std::forward<A>(maps), "maps") {
+    poisson_likelihood(A&& maps, const per_element& background) : maps_(std::forward<A>(maps), "maps") {
         require_not_empty(maps_.view(), "maps");
         require_counts(maps_.view(), "maps");
-        set_background(background);
-    }
-
-    /// One background rate for all elements, in the units of the maps.
-    template <stack A>
-    poisson_likelihood(A&& maps, double background) : maps_(std::forward<A>(maps), "maps") {
-        require_not_empty(maps_.view(), "maps");
-        require_counts(maps_.view(), "maps");
-        set_background(std::vector<double>(maps_.view().shape[0], background));
+        set_background(background.of(maps_.view().shape[0], "background"));
     }
 
     /// (n_elements, n_y, n_x).
@@ -150,7 +143,6 @@ private:
 
     void set_background(const std::vector<double>& background) {
         const auto maps = maps_.view();
-        require_count(background.size(), maps.shape[0], "background", "numbers", "one for each element");
         for (std::size_t i = 0; i < background.size(); ++i) {
             require_non_negative(background[i], "background");
             background_.push_back(static_cast<value_type>(background[i]));
@@ -166,8 +158,8 @@ private:
     std::vector<value_type> background_;
 };
 
-template <stack A, class B>
-poisson_likelihood(A&&, B) -> poisson_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
+template <stack A>
+poisson_likelihood(A&&, const per_element&) -> poisson_likelihood<held_t<std::remove_cvref_t<A>, 3>>;
 
 // Says why an array is no stack.
 template <class A, class First, class... Rest>

@@ -112,15 +112,16 @@ bool load_progress(const std::filesystem::path& path, tilt_progress<T>& p, std::
     if (!file || std::memcmp(h.magic, expected.magic, sizeof(h.magic)) != 0) {
         throw read_error(path.string(), "is no checkpoint of tilt series");
     }
-    // The recipe writes four numbers an iteration: 65536 hold 16000 iterations, and a file that claims more is not
-    // read.
     std::size_t numbers = 0;
     for (const auto& s : detail::checkpoint_stacks(p)) numbers += s.shape[0] * s.shape[1];
-    if (h.key != key || h.scalar_bytes != sizeof(T) || h.n_x != n_x || h.column > numbers || h.numbers > 65536) {
+    if (h.key != key || h.scalar_bytes != sizeof(T) || h.n_x != n_x || h.column > numbers) {
         throw read_error(path.string(), "is a checkpoint of another measurement or of other parameters");
     }
-    const std::uint64_t whole = sizeof(h) + h.numbers * sizeof(double) + n_x * h.column * sizeof(T);
-    if (std::filesystem::file_size(path) != whole) throw read_error(path.string(), "is cut short");
+    const std::uint64_t size = std::filesystem::file_size(path);  // no more numbers than the file has room for
+    if (h.numbers > size / sizeof(double) ||
+        size != sizeof(h) + h.numbers * sizeof(double) + n_x * h.column * sizeof(T)) {
+        throw read_error(path.string(), "is cut short");
+    }
     p.segment = h.segment;
     p.done = h.done;
     p.numbers.resize(h.numbers);

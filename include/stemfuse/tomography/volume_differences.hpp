@@ -4,9 +4,8 @@
 #include <cstddef>
 #include <type_traits>
 
-#include <stemfuse/core/array_access.hpp>
-#include <stemfuse/core/check.hpp>
 #include <stemfuse/core/execution.hpp>
+#include <stemfuse/operators/linear_operator.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI {
 
@@ -27,50 +26,45 @@ public:
     template <stack X, stack Out>
     void apply(const X& x, Out&& out, const execution& exec = {}) const {
         using T = value_type_t<Out>;
-        const readable<T, 3> in(x, "volume");
-        writable<T, 3, std::remove_reference_t<Out>> result(out, "output");
-        require_shape(in.view().shape, domain_shape(), "volume", "the operator's domain");
-        require_shape(result.view().shape, range_shape(), "output", "the operator's range");
-        const std::size_t rows = n_z_ * n_y_;
-        for_each_row(n_ * rows, n_x_, exec, [&](std::size_t k) {
-            const std::size_t e = k / rows, r = k % rows;
-            const T* const here = in.view().row(e, r);
-            const T* const z = r + n_y_ < rows ? in.view().row(e, r + n_y_) : here;
-            const T* const y = r % n_y_ + 1 < n_y_ ? in.view().row(e, r + 1) : here;
-            T *const dz = result.view().row(e, r), *const dy = result.view().row(n_ + e, r),
-                     *const dx = result.view().row(2 * n_ + e, r);
-            for (std::size_t c = 0; c < n_x_; ++c) dz[c] = z[c] - here[c];
-            for (std::size_t c = 0; c < n_x_; ++c) dy[c] = y[c] - here[c];
-            for (std::size_t c = 0; c + 1 < n_x_; ++c) dx[c] = here[c + 1] - here[c];
-            dx[n_x_ - 1] = 0;
+        detail::map_stack(x, domain_shape(), out, range_shape(), [&](const auto& in, const auto& result) {
+            const std::size_t rows = n_z_ * n_y_;
+            for_each_row(n_ * rows, n_x_, exec, [&](std::size_t k) {
+                const std::size_t e = k / rows, r = k % rows;
+                const T* const here = in.row(e, r);
+                const T* const z = r + n_y_ < rows ? in.row(e, r + n_y_) : here;
+                const T* const y = r % n_y_ + 1 < n_y_ ? in.row(e, r + 1) : here;
+                T *const dz = result.row(e, r), *const dy = result.row(n_ + e, r),
+                         *const dx = result.row(2 * n_ + e, r);
+                for (std::size_t c = 0; c < n_x_; ++c) dz[c] = z[c] - here[c];
+                for (std::size_t c = 0; c < n_x_; ++c) dy[c] = y[c] - here[c];
+                for (std::size_t c = 0; c + 1 < n_x_; ++c) dx[c] = here[c + 1] - here[c];
+                dx[n_x_ - 1] = 0;
+            });
         });
-        result.commit();
     }
 
     /// out = K^T y. Throws shape_error for other shapes.
     template <stack Y, stack Out>
     void adjoint(const Y& y, Out&& out, const execution& exec = {}) const {
         using T = value_type_t<Out>;
-        const readable<T, 3> in(y, "input");
-        writable<T, 3, std::remove_reference_t<Out>> result(out, "volume");
-        require_shape(in.view().shape, range_shape(), "input", "the operator's range");
-        require_shape(result.view().shape, domain_shape(), "volume", "the operator's domain");
-        const std::size_t rows = n_z_ * n_y_;
-        for_each_row(n_ * rows, n_x_, exec, [&](std::size_t k) {
-            const std::size_t e = k / rows, r = k % rows;
-            T* const row = result.view().row(e, r);
-            const T* const dx = in.view().row(2 * n_ + e, r);
-            for (std::size_t c = 0; c < n_x_; ++c) row[c] = (c > 0 ? dx[c - 1] : T(0)) - (c + 1 < n_x_ ? dx[c] : T(0));
-            const auto add = [&](std::size_t image, std::size_t from, T sign) {
-                const T* const d = in.view().row(image, from);
-                for (std::size_t c = 0; c < n_x_; ++c) row[c] += sign * d[c];
-            };
-            if (r + n_y_ < rows) add(e, r, T(-1));
-            if (r >= n_y_) add(e, r - n_y_, T(1));
-            if (r % n_y_ + 1 < n_y_) add(n_ + e, r, T(-1));
-            if (r % n_y_ > 0) add(n_ + e, r - 1, T(1));
+        detail::map_stack(y, range_shape(), out, domain_shape(), [&](const auto& in, const auto& result) {
+            const std::size_t rows = n_z_ * n_y_;
+            for_each_row(n_ * rows, n_x_, exec, [&](std::size_t k) {
+                const std::size_t e = k / rows, r = k % rows;
+                T* const row = result.row(e, r);
+                const T* const dx = in.row(2 * n_ + e, r);
+                for (std::size_t c = 0; c < n_x_; ++c)
+                    row[c] = (c > 0 ? dx[c - 1] : T(0)) - (c + 1 < n_x_ ? dx[c] : T(0));
+                const auto add = [&](std::size_t image, std::size_t from, T sign) {
+                    const T* const d = in.row(image, from);
+                    for (std::size_t c = 0; c < n_x_; ++c) row[c] += sign * d[c];
+                };
+                if (r + n_y_ < rows) add(e, r, T(-1));
+                if (r >= n_y_) add(e, r - n_y_, T(1));
+                if (r % n_y_ + 1 < n_y_) add(n_ + e, r, T(-1));
+                if (r % n_y_ > 0) add(n_ + e, r - 1, T(1));
+            });
         });
-        result.commit();
     }
 
 private:

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <stemfuse/core/joined.hpp>
 #include <stemfuse/io/record/record.hpp>
 #include <stemfuse/priors/tv_names.hpp>
 #include <stemfuse/recipes/count_words.hpp>
@@ -31,12 +32,6 @@ struct measurement_facts {
 };
 
 namespace detail {
-
-inline std::string joined_symbols(const std::vector<std::string>& elements) {
-    std::string symbols;
-    for (const std::string& e : elements) symbols += (symbols.empty() ? "" : ",") + e;
-    return symbols;
-}
 
 template <class Enum, class Names>
 std::string name_in(const Names& names, Enum value) {
@@ -122,7 +117,7 @@ parameter_list parameters_of(const count_recipe_result<T>& r, const count_recipe
     for (std::size_t i = 0; i < r.units.size(); ++i)
         p.emplace_back(o.elements[i] + "_counts_per_unit", in_words(r.units[i]));
     p.insert(p.end(), {{"recipe", std::string("counts")},
-                       {"elements", joined_symbols(o.elements)},
+                       {"elements", joined(o.elements, ",")},
                        {"background", background_in_words(r.origins, o)},
                        {"seed", static_cast<std::int64_t>(o.seed)},
                        {"settings_tried", static_cast<std::int64_t>(r.tried.size())},
@@ -135,7 +130,7 @@ parameter_list parameters_of(const count_recipe_result<T>& r, const count_recipe
 inline parameter_list parameters_of(const published_options& o, double lambda_haadf) {
     const auto integer = [](std::size_t n) { return static_cast<std::int64_t>(n); };
     return {{"recipe", std::string("published")},
-            {"elements", joined_symbols(o.elements)},
+            {"elements", joined(o.elements, ",")},
             {"gamma", o.gamma},
             {"weights", name_in(weighting_names, o.weights)},
             {"lambda_haadf", lambda_haadf},
