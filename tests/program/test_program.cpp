@@ -33,8 +33,6 @@ TEST_CASE("demo: figures, files, and parameters that fuse reproduces") {
     CAPTURE(demo.err);
     REQUIRE(demo.code == 0);
     CHECK(demo.err.empty());
-    CHECK(demo.out.find("SNR gain") != std::string::npos);
-    CHECK(demo.out.find("report.html") != std::string::npos);
     for (const char* file : {"fused.h5", "fused.png", "residual.png", "report.html", "parameters.json", "Co.tif",
                              "Mn.tif", "O.tif", "truth.h5", "measurement.h5"}) {
         CAPTURE(std::string(file));

@@ -1,6 +1,9 @@
 // Observers: the maps they see, the ready-made ones, and a solve that goes nowhere.
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cmath>
+#include <cstdio>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -104,11 +107,20 @@ TEST_CASE("snapshots now and then, the best maps, the time, and a line an iterat
     CHECK(clock.total() >= 0);
     std::istringstream read(text.str());
     std::string line;
-    for (const char* const start :
-         {"iteration 0 of 11: objective ", "iteration 5 of", "iteration 10 of", "iteration 11 of"}) {
+    for (const std::size_t iteration : {0u, 5u, 10u, 11u}) {
         REQUIRE(std::getline(read, line));
-        CHECK(line.starts_with(start));
-        CHECK(line.find("(HAADF ") != std::string::npos);
+        const costs& at = result.history[iteration];
+        std::size_t number = 0;
+        std::array<double, 4> shown{};
+        const int found =
+            std::sscanf(line.c_str(), "iteration %zu of 11: objective %lf (HAADF %lf, chemical %lf, TV %lf)", &number,
+                        &shown[0], &shown[1], &shown[2], &shown[3]);
+        REQUIRE(found == 5);
+        CHECK(number == iteration);
+        CHECK(std::abs(shown[0] - at.total) <= 1e-5 * std::abs(at.total));
+        CHECK(std::abs(shown[1] - at.haadf) <= 1e-5 * std::abs(at.haadf));
+        CHECK(std::abs(shown[2] - at.chemical) <= 1e-5 * std::abs(at.chemical));
+        CHECK(std::abs(shown[3] - at.tv) <= 1e-5 * std::abs(at.tv));
     }
     CHECK(!std::getline(read, line));
 
@@ -123,6 +135,5 @@ TEST_CASE("snapshots now and then, the best maps, the time, and a line an iterat
 TEST_CASE("all iterations done and nothing lower than the start: the report says so") {
     CHECK(solver_by(idle_scheme{}).solve({.iterations = 3}).reason == stop_reason::unchanged);
     CHECK(solver_by(idle_scheme{1e-4}).solve({.iterations = 3}).reason == stop_reason::iterations);
-    CHECK(to_string(stop_reason::unchanged).find("not stationary") != std::string::npos);
     CHECK(solver_by(convergent_scheme{}).solve({.iterations = 1}).reason == stop_reason::iterations);
 }

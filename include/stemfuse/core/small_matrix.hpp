@@ -77,6 +77,46 @@ inline small_matrix inverse_positive_definite(const small_matrix& a) {
     return inverse;
 }
 
+namespace detail {
+
+// The unknowns that are free, the others 0, of G x = h with rows and columns times `scale`.
+inline std::vector<double> free_solution(const small_matrix& g, const std::vector<double>& h,
+                                         const std::vector<double>& scale, const std::vector<bool>& free) {
+    std::vector<std::size_t> at;
+    for (std::size_t i = 0; i < h.size(); ++i) {
+        if (free[i]) at.push_back(i);
+    }
+    small_matrix part(at.size(), at.size());
+    std::vector<double> rhs(at.size()), full(h.size());
+    for (std::size_t i = 0; i < at.size(); ++i) {
+        rhs[i] = scale[at[i]] * h[at[i]];
+        for (std::size_t j = 0; j <= i; ++j) part(i, j) = scale[at[i]] * g(at[i], at[j]) * scale[at[j]];
+    }
+    solve_positive_definite(std::move(part), rhs);
+    for (std::size_t i = 0; i < at.size(); ++i) full[at[i]] = rhs[i];
+    return full;
+}
+
+// Moves x to `next`, or to the border where the first unknown falls below 0: what is on the border is no longer free.
+// Whether it came all the way.
+inline bool move_inside(std::vector<double>& x, const std::vector<double>& next, std::vector<bool>& free) {
+    double step = 1;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        if (free[i] && next[i] <= 0) step = std::min(step, x[i] / (x[i] - next[i]));
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] += step * (next[i] - x[i]);
+    if (step >= 1) return true;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        if (free[i] && x[i] <= 1e-14 && next[i] <= 0) {
+            free[i] = false;
+            x[i] = 0;
+        }
+    }
+    return false;
+}
+
+}  // namespace detail
+
 /// argmin_{x >= 0} 1/2 x^T G x - h^T x for a symmetric positive semi-definite G: non-negative least squares from the
 /// normal equations G = A^T A, h = A^T b. Lawson & Hanson, Solving Least Squares Problems (1974), chapter 23, on
 /// unknowns that are scaled to a diagonal of 1. Unknowns without a diagonal stay 0. A gradient up to 1e-11 of the
@@ -92,21 +132,6 @@ inline std::vector<double> non_negative_least_squares(const small_matrix& g, con
         largest = std::max(largest, std::abs(gradient[i]));
     }
     std::vector<bool> free(n, false);
-    const auto solve_free = [&] {
-        std::vector<std::size_t> at;
-        for (std::size_t i = 0; i < n; ++i) {
-            if (free[i]) at.push_back(i);
-        }
-        small_matrix part(at.size(), at.size());
-        std::vector<double> rhs(at.size()), full(n);
-        for (std::size_t i = 0; i < at.size(); ++i) {
-            rhs[i] = scale[at[i]] * h[at[i]];
-            for (std::size_t j = 0; j <= i; ++j) part(i, j) = scale[at[i]] * g(at[i], at[j]) * scale[at[j]];
-        }
-        solve_positive_definite(std::move(part), rhs);
-        for (std::size_t i = 0; i < at.size(); ++i) full[at[i]] = rhs[i];
-        return full;
-    };
     for (std::size_t round = 0; round < 10 * n; ++round) {
         std::size_t enter = n;
         for (std::size_t i = 0; i < n; ++i) {
@@ -116,27 +141,13 @@ inline std::vector<double> non_negative_least_squares(const small_matrix& g, con
         }
         if (enter == n) break;
         free[enter] = true;
-        auto next = solve_free();
+        auto next = detail::free_solution(g, h, scale, free);
         if (!(next[enter] > 0)) {  // depends on the others: it cannot enter
             free[enter] = false;
             scale[enter] = 0;
             continue;
         }
-        for (;;) {  // back to the border where an unknown would fall below 0
-            double step = 1;
-            for (std::size_t i = 0; i < n; ++i) {
-                if (free[i] && next[i] <= 0) step = std::min(step, x[i] / (x[i] - next[i]));
-            }
-            for (std::size_t i = 0; i < n; ++i) x[i] += step * (next[i] - x[i]);
-            if (step >= 1) break;
-            for (std::size_t i = 0; i < n; ++i) {
-                if (free[i] && x[i] <= 1e-14 && next[i] <= 0) {
-                    free[i] = false;
-                    x[i] = 0;
-                }
-            }
-            next = solve_free();
-        }
+        while (!detail::move_inside(x, next, free)) next = detail::free_solution(g, h, scale, free);
         for (std::size_t i = 0; i < n; ++i) {
             gradient[i] = scale[i] * h[i];
             for (std::size_t j = 0; j < n; ++j) gradient[i] -= scale[i] * g(i, j) * scale[j] * x[j];

@@ -87,6 +87,13 @@ using any_reader = std::variant<npy_reader<>, dm_reader<>, mrc_reader<>, rpl_rea
 #endif
                                 >;
 
+template <class... Readers>
+consteval bool all_are_readers(const std::variant<Readers...>*) {
+    return (image_reader<Readers> && ...);
+}
+static_assert(all_are_readers(static_cast<const any_reader*>(nullptr)),
+              "stemfuse: every reader must have contents() and read<T>(image, frames), see image_reader");
+
 inline any_reader open_hdf5_images(const std::filesystem::path& path, const read_options& options) {
 #if __has_include(<hdf5.h>)
     hdf5_images images(path, options.axes);
@@ -165,7 +172,7 @@ class image_file {
 public:
     /// Recognises the format by the first bytes and lists what the file holds. Throws read_error, see the class.
     explicit image_file(const std::filesystem::path& path, const read_options& options = {})
-        : path_(path.has_filename() ? path : path.parent_path()), reader_(open(path_, options)) {}
+        : path_(path.has_filename() ? path : path.parent_path()), reader_(open<detail::any_reader>(path_, options)) {}
 
     /// The path as it was given.
     const std::filesystem::path& path() const noexcept { return path_; }
@@ -194,24 +201,12 @@ public:
     /// An image of contents(), shape (n_y, n_x), its frames as chosen, in the unit of its intensities. Throws
     /// read_error.
     template <scalar T>
-    xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const {
-        return std::visit([&](const auto& reader) { return reader.template read<T>(image, frames); }, reader_);
-    }
+    xt::xtensor<T, 2> read(const image_info& image, frame_choice frames = frame_choice::mean) const;
 
     /// Maps of energy windows, shape (n_windows, n_y, n_x), of a spectrum of contents(). Throws value_error for invalid
     /// windows (see require_windows()), and read_error.
     template <scalar T>
-    xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const {
-        return std::visit(
-            [&]<class Reader>(const Reader& reader) -> xt::xtensor<T, 3> {
-                if constexpr (requires { reader.template read_windows<T>(spectrum, windows); }) {
-                    return reader.template read_windows<T>(spectrum, windows);
-                } else {
-                    throw read_error(path_.string(), "has no spectra that are read");
-                }
-            },
-            reader_);
-    }
+    xt::xtensor<T, 3> read_windows(const spectrum_info& spectrum, const std::vector<energy_window>& windows) const;
 
 private:
     // f of a reader of spectra. Throws read_error for one that has none.
@@ -243,41 +238,11 @@ public:
     /// Weighted sums of the channels of every pixel, (n_sums, n_y, n_x), in one pass and without a cube. Throws
     /// value_error for weights that do not fit (see require_weights()), and read_error.
     template <scalar T>
-    xt::xtensor<T, 3> read_channel_sums(const spectrum_info& spectrum, const channel_weights& weights) const {
-        return with_spectra([&](const auto& reader) {
-            if constexpr (requires { reader.template read_channel_sums<T>(spectrum, weights); }) {
-                return reader.template read_channel_sums<T>(spectrum, weights);
-            } else {
-                return channel_sums_of<T>(reader, spectrum, weights);
-            }
-        });
-    }
+    xt::xtensor<T, 3> read_channel_sums(const spectrum_info& spectrum, const channel_weights& weights) const;
 
 private:
-    static detail::any_reader open(const std::filesystem::path& path, const read_options& options) {
-        switch (recognise(path)) {
-            case file_format::npy:
-                return npy_reader<>(file_input{path}, options.axes);
-            case file_format::npz:
-                return detail::open_npz_images(path, options);
-            case file_format::dm:
-                return dm_reader<>(file_input{path});
-            case file_format::tiff:
-                return detail::open_tiff_images(path);
-            case file_format::mrc:
-                return mrc_reader<>(file_input{path});
-            case file_format::rpl:
-                return detail::open_rpl_images(path);
-            case file_format::csv:
-                return csv_reader<>(file_input{path});
-            case file_format::zarr:
-                return detail::open_zarr(path, options);
-            case file_format::hdf5:
-                break;
-        }
-        if (options.guarded) return open_guarded(path, options);
-        return detail::open_hdf5_images(path, options);
-    }
+    template <class Reader>
+    static Reader open(const std::filesystem::path& path, const read_options& options);
 
     // In a process that may read the files beside that a first look finds, and those that these name.
     static child_reader open_guarded(const std::filesystem::path& path, const read_options& options) {
@@ -312,6 +277,77 @@ private:
     std::filesystem::path path_;
     detail::any_reader reader_;
 };
+
+template <class Reader>
+Reader image_file::open(const std::filesystem::path& path, const read_options& options) {
+    switch (recognise(path)) {
+        case file_format::npy:
+            return npy_reader<>(file_input{path}, options.axes);
+        case file_format::npz:
+            return detail::open_npz_images(path, options);
+        case file_format::dm:
+            return dm_reader<>(file_input{path});
+        case file_format::tiff:
+            return detail::open_tiff_images(path);
+        case file_format::mrc:
+            return mrc_reader<>(file_input{path});
+        case file_format::rpl:
+            return detail::open_rpl_images(path);
+        case file_format::csv:
+            return csv_reader<>(file_input{path});
+        case file_format::zarr:
+            return detail::open_zarr(path, options);
+        case file_format::hdf5:
+            break;
+    }
+    if (options.guarded) return open_guarded(path, options);
+    return detail::open_hdf5_images(path, options);
+}
+
+template <scalar T>
+xt::xtensor<T, 2> image_file::read(const image_info& image, frame_choice frames) const {
+    return std::visit([&](const auto& reader) { return reader.template read<T>(image, frames); }, reader_);
+}
+
+template <scalar T>
+xt::xtensor<T, 3> image_file::read_windows(const spectrum_info& spectrum,
+                                           const std::vector<energy_window>& windows) const {
+    return std::visit(
+        [&]<class Reader>(const Reader& reader) -> xt::xtensor<T, 3> {
+            if constexpr (requires { reader.template read_windows<T>(spectrum, windows); }) {
+                return reader.template read_windows<T>(spectrum, windows);
+            } else {
+                throw read_error(path_.string(), "has no spectra that are read");
+            }
+        },
+        reader_);
+}
+
+template <scalar T>
+xt::xtensor<T, 3> image_file::read_channel_sums(const spectrum_info& spectrum, const channel_weights& weights) const {
+    return with_spectra([&](const auto& reader) {
+        if constexpr (requires { reader.template read_channel_sums<T>(spectrum, weights); }) {
+            return reader.template read_channel_sums<T>(spectrum, weights);
+        } else {
+            return channel_sums_of<T>(reader, spectrum, weights);
+        }
+    });
+}
+
+// All readers at once are much to compile: a program of several units compiles them in one, see cmake/compiled/io.
+#ifdef STEMFUSE_COMPILED_IO
+extern template detail::any_reader image_file::open<detail::any_reader>(const std::filesystem::path&,
+                                                                        const read_options&);
+extern template xt::xtensor<float, 2> image_file::read(const image_info&, frame_choice) const;
+extern template xt::xtensor<double, 2> image_file::read(const image_info&, frame_choice) const;
+extern template xt::xtensor<float, 3> image_file::read_windows(const spectrum_info&,
+                                                               const std::vector<energy_window>&) const;
+extern template xt::xtensor<double, 3> image_file::read_windows(const spectrum_info&,
+                                                                const std::vector<energy_window>&) const;
+extern template xt::xtensor<float, 3> image_file::read_channel_sums(const spectrum_info&, const channel_weights&) const;
+extern template xt::xtensor<double, 3> image_file::read_channel_sums(const spectrum_info&,
+                                                                     const channel_weights&) const;
+#endif
 
 /// The names of images, slices of one array in short: "HAADF", "EDS[0] to EDS[63]".
 inline std::vector<std::string> short_names(const std::vector<image_info>& images) {

@@ -70,11 +70,15 @@ private:
 
 inline std::string coordinate(double value) { return fixed_text(value, 1); }
 
+struct chart_point {
+    double x, y;
+};
+
 // A grid line, or a mark below the axis, with its number.
-inline std::string chart_tick(double x0, double y0, double x1, double y1, std::string_view anchor, double text_x,
-                              double text_y, double value) {
-    return "<path class=\"grid\" d=\"M" + coordinate(x0) + " " + coordinate(y0) + "L" + coordinate(x1) + " " +
-           coordinate(y1) + "\"/><text x=\"" + coordinate(text_x) + "\" y=\"" + coordinate(text_y) +
+inline std::string chart_tick(chart_point from, chart_point to, double value, chart_point text,
+                              std::string_view anchor) {
+    return "<path class=\"grid\" d=\"M" + coordinate(from.x) + " " + coordinate(from.y) + "L" + coordinate(to.x) + " " +
+           coordinate(to.y) + "\"/><text x=\"" + coordinate(text.x) + "\" y=\"" + coordinate(text.y) +
            "\" text-anchor=\"" + std::string(anchor) + "\">" + to_string(value) + "</text>\n";
 }
 
@@ -100,11 +104,11 @@ inline std::string history_chart(std::string_view title, const std::vector<doubl
                       coordinate(right) + "\" y=\"14\" text-anchor=\"end\">" + (axis.logarithmic ? "log scale" : "") +
                       "</text>\n";
     for (const double tick : axis.ticks) {
-        svg += detail::chart_tick(left, y_of(tick), right, y_of(tick), "end", left - 6, y_of(tick) + 4, tick);
+        svg += detail::chart_tick({left, y_of(tick)}, {right, y_of(tick)}, tick, {left - 6, y_of(tick) + 4}, "end");
     }
     const double step = std::max(1.0, round_length(last / 3));
     for (double k = 0; k <= last; k += step) {
-        svg += detail::chart_tick(x_of(k), bottom, x_of(k), bottom + 4, "middle", x_of(k), bottom + 17, k);
+        svg += detail::chart_tick({x_of(k), bottom}, {x_of(k), bottom + 4}, k, {x_of(k), bottom + 17}, "middle");
     }
     std::string path;
     bool drawing = false;

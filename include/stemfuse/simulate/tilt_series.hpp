@@ -170,6 +170,43 @@ inline double share_of_voxel(const ellipsoid& part, std::size_t n, std::size_t z
     return inside / 64.0;
 }
 
+// Angles in degrees from -end to end.
+inline std::vector<double> spread_angles(std::size_t n, double end) {
+    std::vector<double> angles;
+    for (std::size_t k = 0; k < n; ++k)
+        angles.push_back(-end + 2 * end * static_cast<double>(k) / static_cast<double>(n - 1));
+    return angles;
+}
+
+// Densities in voxels of n^3, projected: (n_e, tilts n, n).
+inline xt::xtensor<double, 3> project_densities(const tilt_specimen& specimen, const std::vector<double>& angles,
+                                                std::size_t n) {
+    const std::size_t elements = specimen.elements.size();
+    xt::xtensor<double, 3> p = xt::zeros<double>(stack_shape{elements, angles.size() * n, n});
+    for (std::size_t k = 0; k < angles.size() * n * n; ++k) {
+        const double angle = angles[k / n / n] * std::numbers::pi / 180;
+        const double c = std::cos(angle), s = std::sin(angle);
+        for (const ellipsoid& part : specimen.parts) {
+            const double chord = mean_chord(part, c, s, n, k / n % n, k % n);
+            for (std::size_t e = 0; e < elements; ++e)
+                p.data()[e * angles.size() * n * n + k] += chord * part.density[e];
+        }
+    }
+    return p;
+}
+
+// The sum of those of n pixels that show the specimen, above a fifth of the brightest, and how many these are.
+inline std::pair<double, double> sum_of_specimen(const double* p, std::size_t n) {
+    const double most = *std::max_element(p, p + n);
+    double sum = 0, pixels = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+        if (p[k] <= 0.2 * most) continue;
+        sum += p[k];
+        ++pixels;
+    }
+    return {sum, pixels};
+}
+
 }  // namespace detail
 
 /// Takes the tilt series of a specimen. Throws value_error for a size outside of [8, 4096], and for counts or a noise
@@ -179,43 +216,18 @@ simulated_tilts<T> simulate_tilts(const tilt_specimen& specimen, tilt_acquisitio
     require_in_range(static_cast<double>(a.size), 8, 4096, "size");
     require_positive(a.counts, "counts");
     require_positive(a.haadf_noise, "haadf_noise");
-    const auto spread = [](std::size_t n, double end) {
-        std::vector<double> angles;
-        for (std::size_t k = 0; k < n; ++k) {
-            angles.push_back(-end + 2 * end * static_cast<double>(k) / static_cast<double>(n - 1));
-        }
-        return angles;
-    };
-    if (a.haadf_angles.empty()) a.haadf_angles = spread(47, 69);
-    if (a.count_angles.empty()) a.count_angles = spread(11, 65);
+    if (a.haadf_angles.empty()) a.haadf_angles = detail::spread_angles(47, 69);
+    if (a.count_angles.empty()) a.count_angles = detail::spread_angles(11, 65);
     const std::size_t n = a.size, elements = specimen.elements.size();
     simulated_tilts<T> out{
         specimen.elements, xt::zeros<T>(stack_shape{elements, n * n, n}), {}, {}, a.haadf_angles, a.count_angles, {}};
-    const auto project = [&](const std::vector<double>& angles) {  // densities in voxels, (n_e, tilts bins, n_x)
-        xt::xtensor<double, 3> p = xt::zeros<double>(stack_shape{elements, angles.size() * n, n});
-        for (std::size_t k = 0; k < angles.size() * n * n; ++k) {
-            const double angle = angles[k / n / n] * std::numbers::pi / 180;
-            const double c = std::cos(angle), s = std::sin(angle);
-            for (const ellipsoid& part : specimen.parts) {
-                const double chord = detail::mean_chord(part, c, s, n, k / n % n, k % n);
-                for (std::size_t e = 0; e < elements; ++e)
-                    p.data()[e * angles.size() * n * n + k] += chord * part.density[e];
-            }
-        }
-        return p;
-    };
-    const auto chemistry = project(a.count_angles), flat = project({0.0}), elastic = project(a.haadf_angles);
+    const auto chemistry = detail::project_densities(specimen, a.count_angles, n),
+               flat = detail::project_densities(specimen, {0.0}, n),
+               elastic = detail::project_densities(specimen, a.haadf_angles, n);
     std::vector<double> level(elements), shine(elements);
     double mean_shine = 0;
     for (std::size_t e = 0; e < elements; ++e) {
-        const double* const p = flat.data() + e * n * n;
-        const double most = *std::max_element(p, p + n * n);
-        double sum = 0, pixels = 0;
-        for (std::size_t k = 0; k < n * n; ++k) {
-            if (p[k] <= 0.2 * most) continue;
-            sum += p[k];
-            ++pixels;
-        }
+        const auto [sum, pixels] = detail::sum_of_specimen(flat.data() + e * n * n, n * n);
         level[e] = a.counts * pixels / sum;
         shine[e] = std::pow(atomic_number(specimen.elements[e]), a.haadf_power);
         mean_shine += shine[e] / static_cast<double>(elements);

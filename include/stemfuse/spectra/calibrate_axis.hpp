@@ -62,7 +62,7 @@ public:
         const auto rates = model.spectrum(model.fit(counts_, passes));
         std::vector<double> r(counts_.size() + 3);
         for (std::size_t c = model.first(); c < counts_.size(); ++c) {
-            const double y = counts_[c], rate = std::max(rates[c], 0.3);
+            const double y = counts_[c], rate = std::max(rates[c], least_rate);
             const double deviance = 2 * ((y > 0 ? y * std::log(y / rate) : 0) - (y - rate));
             r[c] = std::copysign(std::sqrt(std::max(deviance, 0.0)), y - rate);
         }

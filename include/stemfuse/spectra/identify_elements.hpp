@@ -238,7 +238,7 @@ private:
         f.amplitudes.assign(f.all.begin(), f.all.begin() + static_cast<std::ptrdiff_t>(active.size()));
         f.rates.assign(groups_, 0);
         for (std::size_t i = 0; i < n; ++i) add(f.rates, f.columns[i], f.all[i]);
-        for (double& r : f.rates) r = std::max(r, 0.3);
+        for (double& r : f.rates) r = std::max(r, least_rate);
         return f;
     }
 

@@ -1,5 +1,4 @@
-// A spectrum under a Gaussian of `sigma` channels, cut at `reach` channels; at its ends the window is what is left of
-// it.
+// Variances for fits to spectra, and spectra under a Gaussian.
 #pragma once
 
 #include <algorithm>
@@ -11,6 +10,11 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::detail {
 
+// Expected counts of a channel from which on its variance is taken for them: where theory expects next to nothing a
+// single count would weigh without bound.
+inline constexpr double least_rate = 0.3;
+
+// Under a Gaussian of `sigma` channels, cut at `reach` channels; at the ends the window is what is left of it.
 inline std::vector<double> smooth_spectrum(const std::vector<double>& counts, double sigma, std::ptrdiff_t reach) {
     std::vector<double> out(counts.size());
     const auto n = static_cast<std::ptrdiff_t>(counts.size());

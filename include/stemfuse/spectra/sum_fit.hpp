@@ -172,7 +172,7 @@ public:
             if (!amplitudes.empty()) add_theory(g, amplitudes);
             amplitudes = non_negative_least_squares(g, h);
             variance = spectrum(amplitudes);
-            for (double& v : variance) v = std::max(v, 0.3);
+            for (double& v : variance) v = std::max(v, least_rate);
         }
         return amplitudes;
     }
@@ -235,7 +235,7 @@ public:
 inline double poisson_deviance(const std::vector<double>& counts, const std::vector<double>& rates, std::size_t first) {
     double sum = 0;
     for (std::size_t c = first; c < counts.size(); ++c) {
-        const double r = std::max(rates[c], 0.3);
+        const double r = std::max(rates[c], least_rate);
         sum += 2 * ((counts[c] > 0 ? counts[c] * std::log(counts[c] / r) : 0) - (counts[c] - r));
     }
     return sum;

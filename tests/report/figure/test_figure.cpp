@@ -292,8 +292,14 @@ TEST_CASE("a figure's file decodes to its pixels and states its resolution") {
     const scratch::folder dir;
     const auto r = record_of<float>(2, 8, 9);
     write_figure(dir / "fused.png", r, coarse);
-    CHECK(decode_png(scratch::read(dir / "fused.png")).pixels == fusion_figure(r, coarse).picture.pixels);
-    CHECK(scratch::read(dir / "fused.png").find("pHYs") != std::string::npos);
+    const std::string bytes = scratch::read(dir / "fused.png");
+    const auto made = fusion_figure(r, coarse);
+    CHECK(decode_png(bytes).pixels == made.picture.pixels);
+    const auto chunk = bytes.find("pHYs");
+    REQUIRE(chunk != std::string::npos);
+    std::uint32_t per_metre = 0;  // the highest byte first
+    for (std::size_t k = 4; k < 8; ++k) per_metre = per_metre << 8 | static_cast<unsigned char>(bytes[chunk + k]);
+    CHECK(std::abs(per_metre - made.dots_per_inch / 0.0254) <= 0.5);
     scratch::check_refusals([&](const auto& path) { write_figure(path, r, coarse); }, 1000);
 }
 

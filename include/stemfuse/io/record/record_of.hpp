@@ -117,7 +117,7 @@ parameter_list parameters_of(const count_recipe_result<T>& r, const count_recipe
     for (std::size_t i = 0; i < r.units.size(); ++i)
         p.emplace_back(o.elements[i] + "_counts_per_unit", in_words(r.units[i]));
     p.insert(p.end(), {{"recipe", std::string("counts")},
-                       {"elements", joined(o.elements, ",")},
+                       {"elements", stemfuse::joined(o.elements, ",")},
                        {"background", background_in_words(r.origins, o)},
                        {"seed", static_cast<std::int64_t>(o.seed)},
                        {"settings_tried", static_cast<std::int64_t>(r.tried.size())},
@@ -130,7 +130,7 @@ parameter_list parameters_of(const count_recipe_result<T>& r, const count_recipe
 inline parameter_list parameters_of(const published_options& o, double lambda_haadf) {
     const auto integer = [](std::size_t n) { return static_cast<std::int64_t>(n); };
     return {{"recipe", std::string("published")},
-            {"elements", joined(o.elements, ",")},
+            {"elements", stemfuse::joined(o.elements, ",")},
             {"gamma", o.gamma},
             {"weights", name_in(weighting_names, o.weights)},
             {"lambda_haadf", lambda_haadf},

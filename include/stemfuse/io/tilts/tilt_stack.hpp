@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <numbers>
 #include <string>
 #include <utility>
 #include <vector>
@@ -100,7 +101,7 @@ inline std::pair<std::size_t, std::vector<double>> emd_tilt_axis(const hdf5_read
         auto angles = hdf5_numbers(file, dim);
         if (unit.find("deg") != std::string::npos) return {axis, angles};
         if (unit.find("rad") != std::string::npos && unit.find("mrad") == std::string::npos) {
-            for (double& a : angles) a *= 180 / 3.14159265358979323846;
+            for (double& a : angles) a *= 180 / std::numbers::pi;
             return {axis, angles};
         }
     }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -62,12 +63,17 @@ inline figure_layout lay_out(std::size_t n_columns, const image_shape& shape, co
     return l;
 }
 
-inline void draw_panel(figure_page& page, const figure_layout& l, double x, double y, const std::string& name,
-                       const std::string& state, const rgb_image& picture, const pixel_calibration& scale) {
-    draw_title(page, {x, y + page.pt(7)}, l.cell, name, state);
-    y = std::round(y + l.title);
-    page.drawing.place(picture, static_cast<std::size_t>(x), static_cast<std::size_t>(y));
-    draw_scale_bar(page, {x, y, static_cast<double>(picture.width), static_cast<double>(picture.height)}, l.n_x, scale);
+struct panel_title {
+    std::string_view name, rest;
+};
+
+inline void draw_panel(figure_page& page, const figure_layout& l, point at, const panel_title& title,
+                       const rgb_image& picture, const pixel_calibration& scale) {
+    draw_title(page, {at.x, at.y + page.pt(7)}, l.cell, title.name, title.rest);
+    const double y = std::round(at.y + l.title);
+    page.drawing.place(picture, static_cast<std::size_t>(at.x), static_cast<std::size_t>(y));
+    draw_scale_bar(page, {at.x, y, static_cast<double>(picture.width), static_cast<double>(picture.height)}, l.n_x,
+                   scale);
 }
 
 inline void draw_columns(figure_page& page, const figure_layout& l, const std::vector<figure_column>& columns,
@@ -76,8 +82,8 @@ inline void draw_columns(figure_page& page, const figure_layout& l, const std::v
     for (std::size_t i = 0; i < columns.size(); ++i) {
         const figure_column& c = columns[i];
         const double x = l.cell_x(i % l.per_block), y = l.margin + static_cast<double>(i / l.per_block) * l.block();
-        draw_panel(page, l, x, y, c.name, c.before, colour(c.raw, c.limits, c.colours), scale);
-        draw_panel(page, l, x, y + l.panel_row(), c.name, c.after, colour(c.fused, c.limits, c.colours), scale);
+        draw_panel(page, l, {x, y}, {c.name, c.before}, colour(c.raw, c.limits, c.colours), scale);
+        draw_panel(page, l, {x, y + l.panel_row()}, {c.name, c.after}, colour(c.fused, c.limits, c.colours), scale);
         const double bar_y = std::round(y + 2 * l.panel_row() - l.gap + l.bar() * 0.8);
         draw_colour_bar(page, {x, bar_y, std::floor(std::max(static_cast<double>(l.panel_width), l.cell / 2)), l.bar()},
                         c.colours, c.limits, c.unit, unit_below);
@@ -95,8 +101,8 @@ inline void draw_overlays(figure_page& page, const figure_layout& l, const std::
         raw.push_back(columns[i].raw), fused.push_back(columns[i].fused), limits.push_back(columns[i].limits);
         names.push_back(columns[i].name), hues.push_back(columns[i].hue);
     }
-    draw_panel(page, l, l.cell_x(0), y, "Overlay", "raw", overlay(raw, limits, hues), scale);
-    draw_panel(page, l, l.cell_x(1), y, "Overlay", "fused", overlay(fused, limits, hues), scale);
+    draw_panel(page, l, {l.cell_x(0), y}, {"Overlay", "raw"}, overlay(raw, limits, hues), scale);
+    draw_panel(page, l, {l.cell_x(1), y}, {"Overlay", "fused"}, overlay(fused, limits, hues), scale);
     draw_legend(page, {l.cell_x(0), y + l.panel_row() - l.gap + page.pt(9)}, names, hues);
 }
 

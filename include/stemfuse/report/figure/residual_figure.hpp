@@ -48,13 +48,13 @@ inline void draw_history(figure_page& page, const box& area, const std::string& 
     page.drawing.stroke({curve}, page.pt(1.1), {31, 78, 140});
 }
 
-inline void draw_residual(figure_page& page, const figure_layout& l, double x, double y, const std::string& name,
+inline void draw_residual(figure_page& page, const figure_layout& l, point at, const std::string& name,
                           const xt::xtensor<double, 2>& residual, const pixel_calibration& scale) {
     const display_limits limits = limits_of_residual(residual);
-    draw_panel(page, l, x, y, name, "(fused \u2212 raw) / sqrt(raw)",
+    draw_panel(page, l, at, {name, "(fused \u2212 raw) / sqrt(raw)"},
                colour(resample(as_view(residual), l.panel_height, l.panel_width), limits, diverging_map()), scale);
-    const double bar_y = std::round(y + l.title + static_cast<double>(l.panel_height) + l.bar() * 0.8);
-    draw_colour_bar(page, {x, bar_y, std::floor(std::max(static_cast<double>(l.panel_width), l.cell / 2)), l.bar()},
+    const double bar_y = std::round(at.y + l.title + static_cast<double>(l.panel_height) + l.bar() * 0.8);
+    draw_colour_bar(page, {at.x, bar_y, std::floor(std::max(static_cast<double>(l.panel_width), l.cell / 2)), l.bar()},
                     diverging_map(), limits, "", false);
 }
 
@@ -79,9 +79,10 @@ figure residual_figure(const fusion_record<T>& record, const figure_options& opt
                      static_cast<std::size_t>(layout.width()), layout.dots_per_inch);
     const pixel_calibration scale = record.scale.in_shown_unit(layout.n_x);
     for (std::size_t i = 0; i < n; ++i) {
-        detail::draw_residual(page, layout, layout.cell_x(i % layout.per_block),
-                              layout.margin + static_cast<double>(i / layout.per_block) * row, record.elements[i],
-                              residual_of(record, i), scale);
+        detail::draw_residual(
+            page, layout,
+            {layout.cell_x(i % layout.per_block), layout.margin + static_cast<double>(i / layout.per_block) * row},
+            record.elements[i], residual_of(record, i), scale);
     }
     const std::vector<std::pair<std::string, const std::vector<double>*>> terms{{"HAADF term", &h.haadf},
                                                                                 {"Chemical term", &h.chemical},
