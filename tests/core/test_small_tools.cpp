@@ -44,7 +44,7 @@ TEST_CASE("sums of columns keep their bits for any threads and any part of the c
             for (std::size_t x = first; x < last; ++x) to[x - first] += a(r, x);
         });
     };
-    const thread_pool three(3);
+    thread_pool three(3);
     const auto all = sums(0, 11, {});
     CHECK(all == sums(0, 11, three));
     const auto part = sums(4, 9, {});
