@@ -104,12 +104,12 @@ inline std::string holdout_chart(const holdout_panel& panel) {
         "\">\n<text class=\"name\" x=\"0\" y=\"14\">" + escape_html(panel.name) + "</text>\n";
     for (const double part : {0.0, 0.36, 0.6, 0.8, 0.97}) {
         const double tick = part > 0 ? round_length(axes.most * part * part) : 0, y = axes.y(tick);
-        svg += chart_tick(axes.left, y, axes.right, y, "end", axes.left - 6, y + 4, tick);
+        svg += chart_tick({axes.left, y}, {axes.right, y}, tick, {axes.left - 6, y + 4}, "end");
     }
     const std::size_t every = axes.smoothings.size() / 8 + 1;
     for (std::size_t k = 0; k < axes.smoothings.size(); k += every) {
         const double x = axes.x(axes.smoothings[k]);
-        svg += chart_tick(x, axes.bottom, x, axes.bottom + 4, "middle", x, axes.bottom + 17, axes.smoothings[k]);
+        svg += chart_tick({x, axes.bottom}, {x, axes.bottom + 4}, axes.smoothings[k], {x, axes.bottom + 17}, "middle");
     }
     svg += "<path class=\"axis\" d=\"M" + coordinate(axes.left) + " " + coordinate(axes.top) + "V" +
            coordinate(axes.bottom) + "H" + coordinate(axes.right) + "\"/>\n";
