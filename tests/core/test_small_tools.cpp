@@ -103,14 +103,14 @@ TEST_CASE("a local mean is that of the square's part in the image") {
 
 TEST_CASE("a smoothed spectrum keeps what is constant, and spreads a line as its Gaussian") {
     for (const double v : detail::smooth_spectrum(std::vector<double>(9, 3.5), 2, 8)) CHECK(std::abs(v - 3.5) <= 1e-14);
-    std::vector<double> line(41);
-    line[20] = 1;
+    std::vector<double> line(61);  // as far from the ends as two windows
+    line[30] = 1;
     const auto smooth = detail::smooth_spectrum(line, 3, 12);
     CHECK(std::abs(std::accumulate(smooth.begin(), smooth.end(), 0.0) - 1) <= 1e-14);
-    CHECK(smooth[7] == 0);
-    CHECK(std::abs(smooth[23] / smooth[20] - std::exp(-0.5)) <= 1e-14);
+    CHECK(smooth[17] == 0);
+    CHECK(std::abs(smooth[33] / smooth[30] - std::exp(-0.5)) <= 1e-14);
     double variance = 0;
-    for (std::size_t c = 0; c < 41; ++c) variance += smooth[c] * std::pow(static_cast<double>(c) - 20, 2);
+    for (std::size_t c = 0; c < 61; ++c) variance += smooth[c] * std::pow(static_cast<double>(c) - 30, 2);
     CHECK(std::abs(variance - 9) <= 0.01);  // the window is cut at 4 sigma
     CHECK(detail::first_variance(line, 3)[0] == 1);
 }
