@@ -162,7 +162,7 @@ struct warning_in_words {
     std::string operator()(const rings_found& w) const {
         return elements.at(w.element) +
                ": what the counts leave beside the map follows the levels of the HAADF image (" +
-               formatted(w.ratio, "%.1f") +
+               fixed_text(w.ratio, 1) +
                " times as much change across them as along): the map may have rings, or "
                "blurred edges";
     }
