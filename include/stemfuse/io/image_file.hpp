@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -211,9 +212,10 @@ public:
 private:
     // f of a reader of spectra. Throws read_error for one that has none.
     template <class F>
-    auto with_spectra(F&& f) const -> decltype(f(std::declval<const child_reader&>())) {
+    auto with_spectra(F&& f) const {
+        using result_type = std::invoke_result_t<F&, const child_reader&>;
         return std::visit(
-            [&]<class Reader>(const Reader& reader) -> decltype(f(std::declval<const child_reader&>())) {
+            [&]<class Reader>(const Reader& reader) -> result_type {
                 if constexpr (spectrum_reader<Reader> || std::same_as<Reader, child_reader>) {
                     return f(reader);
                 } else {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include <stemfuse/core/error.hpp>
+#include <stemfuse/core/number_text.hpp>
 #include <stemfuse/io/base/byte_source.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
@@ -26,10 +26,8 @@ inline std::optional<double> number_of(std::string_view text) {
     text.remove_prefix(first);
     const auto end = text.find_last_not_of(" \t\r\",;");
     text = text.substr(0, end + 1);
-    double value = 0;
-    const auto [stop, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc{} || stop != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
-    return value;
+    const auto value = parse_number(text);
+    return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 }  // namespace detail
