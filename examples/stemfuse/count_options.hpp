@@ -32,6 +32,7 @@ struct count_options {
 // A recipe by name, and why it was taken.
 struct recipe_choice {
     std::string name, reason;
+    std::string option{};  // that it was taken for; empty where --recipe says so, or the maps
 };
 
 // The recipe and the options of either; an empty name stands for the one that suits the maps.
@@ -68,11 +69,12 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 18> o
 // The recipe that --recipe names, else the one that an option of `given` belongs to. Throws usage_error for another
 // name and for an option of the other recipe.
 inline recipe_choice asked_recipe(const std::string& name, const std::vector<std::string>& given) {
-    recipe_choice asked{name, "as --recipe says"};
+    recipe_choice asked{name, "as --recipe says", ""};
     if (!name.empty()) by_name(recipe_names, name, "--recipe");
     for (const auto& [option, recipe] : owned_options) {
         if (std::find(given.begin(), given.end(), option) == given.end()) continue;
-        if (asked.name.empty()) asked = {std::string(recipe), "--" + std::string(option) + " belongs to it"};
+        if (asked.name.empty())
+            asked = {std::string(recipe), "--" + std::string(option) + " belongs to it", std::string(option)};
         if (asked.name != recipe) {
             throw usage_error("--" + std::string(option) + ": belongs to the recipe " + std::string(recipe) +
                               ", is given for the recipe " + asked.name + " (" + asked.reason + ")");

@@ -50,6 +50,8 @@ void explore(const CLI::App& command, const input_options& input, const recipe_o
              const explore_options& options) {
     check(recipe);
     check(input);
+    if (input.spectral.mode == "fit" || identifies(input.elements))
+        throw usage_error("--spectra: is the fit, which has nothing to tune on a page, must go with stemfuse fuse");
     const auto elements = parse_elements(input.elements);
     const auto windows = parse_windows(input.windows);
     require_once(elements, windows);

@@ -11,6 +11,7 @@
 #include "outputs.hpp"
 #include "progress_line.hpp"
 #include "recipe.hpp"
+#include "spectral.hpp"
 
 namespace program {
 
@@ -86,7 +87,10 @@ void fuse(const input_options& input, const recipe_request& request, const outpu
     require_once(elements, windows);
     const bool precise = by_name(precision_names, request.published.precision, "--precision") == sizeof(double);
     const input_files files(input.files, input.axes);
-    auto plan = plan_fusion(files, input, elements, windows);
+    const spectral_choice spectra = choose_fit(files, input, elements, windows, request);
+    auto plan = plan_fusion(files, input, elements, windows, spectra.fit);
+    if (!spectra.reason.empty()) std::printf("%s\n", stemfuse::io::one_line(spectra.reason).c_str());
+    if (spectra.fit) return fuse_by_fit(files, std::move(plan), elements, input, request, output);
     if (precise) {
         fuse_as<double>(files, std::move(plan), input, request, output);
     } else {

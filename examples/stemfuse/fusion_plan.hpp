@@ -62,7 +62,7 @@ inline void set_shape(const input_files& files, fusion_plan& plan) {
         const auto [file, spectrum] = find_spectrum(files, w);
         check(file, spectrum.name, spectrum.shape);
     }
-    if (!plan.xrays.lines.empty()) check(plan.xrays.file, plan.xrays.spectrum.name, plan.xrays.spectrum.shape);
+    if (plan.xrays.used()) check(plan.xrays.file, plan.xrays.spectrum.name, plan.xrays.spectrum.shape);
     if (first.empty()) plan.shape = haadf.shape;
 }
 
@@ -123,15 +123,15 @@ inline std::vector<std::string> list_unused(const input_files& files, const fusi
             if (!reason.empty()) add(image.name, reason);
         }
         for (const auto& s : contents.spectra) {
-            const bool of_lines =
-                !plan.xrays.lines.empty() && plan.xrays.file == f && plan.xrays.spectrum.name == s.name;
+            const bool of_lines = plan.xrays.used() && plan.xrays.file == f && plan.xrays.spectrum.name == s.name;
             const bool of_windows = std::any_of(plan.windows.begin(), plan.windows.end(), [&](const window_source& w) {
                 const auto [file, spectrum] = find_spectrum(files, w);
                 return file == f && spectrum.name == s.name;
             });
             if (named || of_lines || of_windows || !may_be_of_scan({s.shape[0], s.shape[1]}, plan.shape)) continue;
-            add("spectra " + s.name, s.unit == "keV" ? "maps of them by --lines --elements Symbol,... or --windows"
-                                                     : "maps of them by --windows Symbol=LOW-HIGHeV");
+            add("spectra " + s.name, s.unit == "keV" ? "fused by --spectra fit, or maps of them by --windows"
+                                                     : "fused by --spectra fit --elements Symbol,..., or maps of them "
+                                                       "by --windows Symbol=LOW-HIGHeV");
         }
         for (const auto& other : contents.others) {
             const bool unknown = other.shape.empty() && (other.reason.starts_with("is a link") ||
@@ -253,15 +253,22 @@ inline void require_choice(const input_files& files, const stemfuse::io::image_c
                                                   unclear);
 }
 
-// Finds what is named, and the rest by the files' labels. Throws read_error.
+// Finds what is named, and the rest by the files' labels; where `fit`, all maps come from the fit of spectra. Throws
+// read_error.
 inline fusion_plan plan_fusion(const input_files& files, const input_options& input,
-                               std::vector<element_source> elements, const std::vector<window_source>& windows) {
+                               std::vector<element_source> elements, const std::vector<window_source>& windows,
+                               bool fit = false) {
     using namespace stemfuse;
     fusion_plan plan{};
-    if (elements.empty() && windows.empty()) elements = elements_of_sample(files, input, plan.warnings);
-    const bool named = !elements.empty() || !windows.empty();
+    if (fit) {
+        plan.xrays = find_fitted(files, plan.warnings).value_or(line_source{});
+        elements.clear();
+    } else if (elements.empty() && windows.empty()) {
+        elements = elements_of_sample(files, input, plan.warnings);
+    }
+    const bool named = fit || !elements.empty() || !windows.empty();
     auto contents = files.contents();
-    plan.xrays = choose_lines(files, input, elements, plan.warnings);
+    if (!fit) plan.xrays = choose_lines(files, input, elements, plan.warnings);
     plan.maps = find_named(files, elements, contents);
     plan.windows = windows;
     for (const auto& map : plan.maps) {
@@ -272,7 +279,7 @@ inline fusion_plan plan_fusion(const input_files& files, const input_options& in
                                                               first.name);
     }
     std::optional<image_shape> shape;
-    if (!plan.xrays.lines.empty()) shape = plan.xrays.spectrum.shape;
+    if (plan.xrays.used()) shape = plan.xrays.spectrum.shape;
     if (!windows.empty()) shape = find_spectrum(files, windows[0]).second.shape;
     if (!plan.maps.empty()) shape = plan.maps[0].image.shape;
     std::optional<io::image_reference> haadf;

@@ -10,6 +10,7 @@
 
 #include "commands.hpp"
 #include "measurement.hpp"
+#include "spectral.hpp"
 
 namespace program {
 
@@ -84,6 +85,13 @@ void print_choice(const input_files& files, const std::vector<std::string>& path
         all.push_back(&c), images += c.images.size(), spectra += c.spectra.size();
         for (const auto& s : c.spectra) xrays += s.unit == "keV", of_sample += s.unit == "keV" && !s.elements.empty();
     }
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        for (const auto& s : files[i].contents().spectra) {
+            if (s.unit == "keV")
+                std::printf("spectra %s: %s\n", stemfuse::io::one_line(s.name).c_str(),
+                            elements_in_words(files[i], s).c_str());
+        }
+    }
     auto choice = stemfuse::io::choose_images(all);
     if (choice.haadf) {
         std::printf("taken for HAADF: %s\n", stemfuse::io::one_line(choice.haadf->image.name).c_str());
@@ -98,7 +106,8 @@ void print_choice(const input_files& files, const std::vector<std::string>& path
     for (const std::string& note : choice.notes) std::printf("%s\n", stemfuse::io::one_line(note).c_str());
     if (!choice.haadf) return;
     std::printf("no image of its shape is called by an element symbol: name %s\n",
-                xrays > 0     ? "the elements whose X-ray lines are in the spectra, as --elements Symbol,..."
+                xrays > 0 ? "the elements whose X-ray lines are in the spectra, as --elements Symbol,..., or none for "
+                            "all that they show"
                 : spectra > 0 ? "windows of energies in the spectra, as --windows Symbol=LOW-HIGHeV,..."
                               : "the maps as --elements NAME=Symbol,...");
 }

@@ -15,6 +15,7 @@
 
 #include "batch.hpp"
 #include "commands.hpp"
+#include "spectral_options.hpp"
 #if defined(STEMFUSE_PROGRAM_LEVELS)
 #include "processor_builds.hpp"
 #endif
@@ -50,9 +51,8 @@ void add_files(CLI::App& command, program::input_options& input) {
 void add_input_options(CLI::App& command, program::input_options& input) {
     command
         .add_option("--elements", input.elements,
-                    "Symbols, or NAME=Symbol for an image of another name: Sc,Dy,O; from X-ray lines where files have "
-                    "spectra and "
-                    "no image; by default as the files say")
+                    "Symbols, or NAME=Symbol for an image of another name: Sc,Dy,O; from spectra where files have them "
+                    "and no image; auto: those that the sum spectrum shows; by default as the files say")
         ->delimiter(',')
         ->allow_extra_args(false);
     command
@@ -68,6 +68,7 @@ void add_input_options(CLI::App& command, program::input_options& input) {
         .add_option("--line-background", input.line_background,
                     "Background of X-ray lines, one of " + program::joined_names(program::background_names))
         ->capture_default_str();
+    program::add_spectral_options(command, input.spectral);
     command.add_option("--axes", input.axes,
                        "Axes of arrays that do not name them, the slowest first, as letters: y, x, e (energies), n "
                        "(images), 1 (of extent 1); by default yx and nyx");

@@ -41,7 +41,7 @@ inline stemfuse::io::pixel_calibration common_scale(const input_files& files, fu
         const auto spectrum = find_spectrum(files, w).second;
         sources.push_back({spectrum.name, spectrum.scale});
     }
-    if (!plan.xrays.lines.empty()) sources.push_back({plan.xrays.spectrum.name, plan.xrays.spectrum.scale});
+    if (plan.xrays.used()) sources.push_back({plan.xrays.spectrum.name, plan.xrays.spectrum.scale});
     const bool of_haadf = scale.known();
     if (!given.empty()) scale = shown(parse_pixel(given));
     for (const source& s : sources) {

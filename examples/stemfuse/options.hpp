@@ -18,6 +18,7 @@
 #include <stemfuse/io/base/array_layout.hpp>
 #include <stemfuse/io/base/image_info.hpp>
 #include <stemfuse/priors/tv_names.hpp>
+#include <stemfuse/spectra/edx_detector.hpp>
 #include <stemfuse/spectra/side_background.hpp>
 #include <stemfuse/terms/haadf_response.hpp>
 
@@ -58,6 +59,25 @@ struct window_source {
     std::string unit;
 };
 
+// How maps come from spectra.
+struct spectral_options {
+    std::string mode = "auto";     // fit, windows, or whichever suits
+    double beam_energy = 200;      // keV
+    std::string axis = "fit";      // by the spectrum, or fixed
+    std::string window = "none";   // of the X-ray detector
+    std::size_t bins = 0;          // 0: 32, 48 from 8 elements on
+    double collection_angle = 20;  // mrad, of energy losses
+    std::string low_loss;          // name of the spectra with the zero loss; empty: found; "none"
+};
+
+enum class spectra_mode { automatic, fit, windows };
+
+inline constexpr std::array<std::pair<std::string_view, spectra_mode>, 3> spectra_names{
+    {{"auto", spectra_mode::automatic}, {"fit", spectra_mode::fit}, {"windows", spectra_mode::windows}}};
+inline constexpr std::array<std::pair<std::string_view, bool>, 2> axis_names{{{"fit", true}, {"fixed", false}}};
+inline constexpr std::array<std::pair<std::string_view, stemfuse::detector_window>, 2> window_names{
+    {{"none", stemfuse::detector_window::none}, {"polymer", stemfuse::detector_window::polymer}}};
+
 // Where the images of a measurement are. What is not named is found by the files' own labels.
 struct input_options {
     std::vector<std::string> files;
@@ -68,6 +88,7 @@ struct input_options {
     bool lines = false;     // element maps from spectra, even where there are images
     double resolution = 0;  // of Mn K alpha in eV; 0: as the file says, else 130
     std::string line_background = "map";
+    spectral_options spectral{};
     bool align = false;              // moves the HAADF image onto the maps
     std::string axes;                // of arrays that say nothing of them, as letters: see read_options
     std::string mask;                // file with an image that is not 0 where a pixel is bad
@@ -113,9 +134,15 @@ inline void require_symbol(const std::string& symbol, const std::string& hint) {
     }
 }
 
+// Whether --elements asks for those that the spectrum shows.
+inline bool identifies(const std::vector<std::string>& elements) {
+    return elements.size() == 1 && elements[0] == "auto";
+}
+
 // "Sc,Dy,O" or "NAME=Symbol,...". Throws usage_error for an empty entry and an unknown symbol.
 inline std::vector<element_source> parse_elements(const std::vector<std::string>& entries) {
     std::vector<element_source> elements;
+    if (identifies(entries)) return elements;
     for (const std::string& entry : entries) {
         const auto equals = entry.rfind('=');
         element_source e{entry.substr(0, equals), equals == std::string::npos ? entry : entry.substr(equals + 1)};
@@ -191,6 +218,21 @@ inline stemfuse::io::pixel_calibration parse_pixel(const std::vector<std::string
                       "\", must be a length such as 0.25nm, or two of them along x and y: 0.25nm,0.5nm");
 }
 
+// Throws usage_error that names the option.
+inline void check(const spectral_options& o) {
+    by_name(spectra_names, o.mode, "--spectra");
+    by_name(axis_names, o.axis, "--axis");
+    by_name(window_names, o.window, "--detector-window");
+    const auto in_range = [](double value, double lowest, double highest, const char* option, const char* what) {
+        if (!(value >= lowest && value <= highest))
+            throw usage_error(std::string(option) + ": is " + stemfuse::to_string(value) + ", must be " + what);
+    };
+    in_range(o.beam_energy, 5, 1000, "--beam-energy", "in [5, 1000] keV");
+    in_range(o.collection_angle, 0.1, 200, "--collection-angle", "in [0.1, 200] mrad");
+    if (o.bins > 256)
+        throw usage_error("--bins: is " + std::to_string(o.bins) + ", must be up to 256, or 0 for as many as suit");
+}
+
 // Checks what is said about axes and spectra. Throws usage_error that names the option.
 inline void check(const input_options& o) {
     parse_pixel(o.pixel);
@@ -203,6 +245,9 @@ inline void check(const input_options& o) {
                           "\", must be the axes of an array, the slowest first, as letters: y and x, and perhaps e "
                           "(energies), n (images) and 1 (of extent 1), such as xy or nyx");
     by_name(frame_names, o.frames, "--frames");
+    check(o.spectral);
+    if (identifies(o.elements) && o.spectral.mode == "windows")
+        throw usage_error("--elements: is \"auto\", which --spectra windows has none of: name the elements");
     by_name(background_names, o.line_background, "--line-background");
     if (o.resolution != 0 && !(o.resolution >= 125 && o.resolution <= 500))
         throw usage_error("--resolution: is " + stemfuse::to_string(o.resolution) +

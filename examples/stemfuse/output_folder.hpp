@@ -19,9 +19,10 @@
 namespace program {
 
 // The names of all files that a fusion writes.
-inline std::vector<std::string> output_names(const std::vector<std::string>& elements) {
+inline std::vector<std::string> output_names(const std::vector<std::string>& elements, bool of_spectra = false) {
     std::vector<std::string> names{"fused.h5",  "fused.hspy",   "fused.npz",   "fused_maps.tif", "profile.csv",
                                    "fused.png", "residual.png", "report.html", "parameters.json"};
+    if (of_spectra) names.insert(names.end(), {"spectrum.png", "spectrum.csv"});
     for (const std::string& element : elements) names.push_back(element + ".tif");
     return names;
 }

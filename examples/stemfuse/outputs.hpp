@@ -15,6 +15,7 @@
 #include <stemfuse/report/figure/figure.hpp>
 #include <stemfuse/report/figure/profile_csv.hpp>
 #include <stemfuse/report/figure/residual_figure.hpp>
+#include <stemfuse/report/figure/spectrum_figure.hpp>
 #include <stemfuse/report/report.hpp>
 
 #include "output_folder.hpp"
@@ -48,6 +49,10 @@ void write_results(const std::filesystem::path& path, const fusion<T>& f, const 
     stemfuse::io::write_figure(path / "fused.png", f.record, options.figure);
     throw_if_interrupted("while writing");
     stemfuse::io::write_residual_figure(path / "residual.png", f.record, options.figure);
+    if (f.record.spectrum) {
+        stemfuse::io::write_spectrum_figure(path / "spectrum.png", *f.record.spectrum);
+        stemfuse::io::write_spectrum_csv(path / "spectrum.csv", *f.record.spectrum);
+    }
     throw_if_interrupted("while writing");
     stemfuse::io::write_report(path / "report.html", f.record, options);
 }
@@ -90,10 +95,11 @@ void print_outputs(const output_folder& folder, const fusion<T>& f) {
     for (const std::string& line : f.lines) std::printf("%s\n", stemfuse::io::terminal_text(line).c_str());
     std::printf(
         "Report: %s (beside it fused.h5, .hspy, .npz and .png, residual.png, fused_maps.tif and one TIFF an element, "
-        "profile.csv, parameters.json)\n",
+        "profile.csv, %sparameters.json)\n",
         stemfuse::io::terminal_text(
             std::filesystem::absolute(folder.path() / "report.html").lexically_normal().string())
-            .c_str());
+            .c_str(),
+        f.record.spectrum ? "spectrum.png, spectrum.csv, " : "");
 }
 
 // Compiled once, in outputs.cpp.

@@ -14,6 +14,7 @@
 #include <stemfuse/io/hdf5/hdf5_writer.hpp>
 #include <stemfuse/io/numpy/npz.hpp>
 #include <stemfuse/simulate/catalogue.hpp>
+#include <stemfuse/simulate/spectra.hpp>
 
 #include "commands.hpp"
 
@@ -98,6 +99,42 @@ void write_hdf5(const std::filesystem::path& path, const simulated_file& f) {
     target.commit();
 }
 
+// Spectra of the specimen, the HAADF image, and as the stack /truth the mean counts of every element.
+void write_spectra(const stemfuse::catalogue_entry<float>& entry, std::size_t ny, std::size_t nx,
+                   const simulate_options& o) {
+    using namespace stemfuse;
+    spectral_acquisition_options options;
+    options.counts = at_dose(entry.usual, o.dose, static_cast<std::uint64_t>(o.seed));
+    const auto acquired = acquire_spectra(entry.make(ny, nx), options);
+    io::atomic_file target(o.file);
+    const io::hdf5_silence silence;
+    const io::detail::hdf5_writer file(target);
+    const image_shape shape{ny, nx};
+    file.image(file.root(), "HAADF", acquired.haadf.data(), shape, "");
+    file.spectra(file.root(), "EDS", acquired.spectra.data(), {ny, nx, options.axis.channels}, options.axis.first,
+                 options.axis.step);
+    // A stack without symbols: files with maps of their own are fused by these.
+    file.stack(file.root(), "truth", acquired.expected.data(), {acquired.elements.size(), ny, nx});
+    std::string elements;
+    for (const std::string& e : acquired.elements) elements += (elements.empty() ? "" : ",") + e;
+    const std::vector<std::pair<std::string, io::parameter_value>> parameters{
+        {"specimen", std::string(entry.name)},
+        {"dose", o.dose},
+        {"seed", o.seed},
+        {"energy_shift_kev", options.shift},
+        {"energy_gain", options.gain},
+        {"resolution_ev", options.detector.resolution},
+        {"bremsstrahlung", options.background},
+        {"truth_order", elements},
+        {"stemfuse_version", std::string(STEMFUSE_VERSION)}};
+    for (const auto& [name, value] : parameters) file.parameter(name, value);
+    target.write(file.bytes());
+    target.commit();
+    std::printf("%s: spectra of %s (%s), %zu x %zu pixels, dose %g\n", io::terminal_text(o.file).c_str(),
+                o.specimen.c_str(), elements.c_str(), ny, nx, o.dose);
+    std::printf("to fuse: stemfuse fuse %s -o fused --elements auto\n", io::shell_path(o.file).c_str());
+}
+
 // The numbers among the parameters become arrays of one number.
 void write_npz(const std::filesystem::path& path, const simulated_file& f) {
     stemfuse::io::npz_writer file(path);
@@ -120,6 +157,9 @@ void check_output(const simulate_options& o) {
     const std::string ending = path.extension().string();
     if (ending != ".h5" && ending != ".hdf5" && ending != ".npz")
         throw usage_error("--output: is \"" + o.file + "\", must be a file name that ends in .h5, .hdf5 or .npz");
+    if (o.spectra && (o.tilts || ending == ".npz"))
+        throw usage_error(o.tilts ? std::string("--spectra: is given with --tilts, must be without")
+                                  : "--output: is \"" + o.file + "\", must end in .h5 or .hdf5 with --spectra");
     if (!o.overwrite && std::filesystem::exists(std::filesystem::symlink_status(path)))
         throw usage_error("--output: " + o.file + " is there already: name another file, or give --overwrite");
     {
@@ -151,8 +191,9 @@ void simulate(const simulate_options& o) {
             throw usage_error(unknown.what());
         }
     }();
-    const auto [ny, nx] = parse_size(o.size);
+    const auto [ny, nx] = parse_size(o.spectra && o.size == "256x256" ? "128x128" : o.size);
     check_output(o);
+    if (o.spectra) return write_spectra(entry, ny, nx, o);
     const std::filesystem::path path = o.file;
     const std::string ending = path.extension().string();
     const auto file = simulated(entry, ny, nx, o);

@@ -12,7 +12,7 @@ struct simulate_options {
     std::string specimen, file, size = "256x256";
     double dose = 5;
     std::int64_t seed = 1;
-    bool list = false, overwrite = false, tilts = false;
+    bool list = false, overwrite = false, tilts = false, spectra = false;
 };
 
 inline CLI::App* add_simulate(CLI::App& app, simulate_options& o) {
@@ -25,6 +25,9 @@ inline CLI::App* add_simulate(CLI::App& app, simulate_options& o) {
     command->add_option("--seed", o.seed, "Seed of the noise; the specimen stays the same")->capture_default_str();
     command->add_option("--size", o.size, "Rows and columns, NYxNX")->capture_default_str();
     command->add_flag("--tilts", o.tilts, "Tilt series; --size is NxN, by default 64x64");
+    command->add_flag("--spectra", o.spectra,
+                      "X-ray spectra of every pixel in place of maps, to .h5; --dose is then that of all lines of an "
+                      "element, --size by default 128x128");
     command->add_flag("--list", o.list, "Name the specimens");
     return command;
 }

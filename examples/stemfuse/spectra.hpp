@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,27 @@ struct line_source {
     stemfuse::io::spectrum_info spectrum{};
     std::vector<stemfuse::io::line_window> lines{};
     double resolution = 0;
+    bool fit = false;  // by all lines, or edges, of all elements; no windows then
+
+    bool used() const { return fit || !lines.empty(); }
 };
+
+// The spectra that a fit takes: the first of X-rays, else the first of energy losses without the zero loss, else the
+// first of losses; none where files have none. Several are warned of.
+inline std::optional<line_source> find_fitted(const input_files& files, std::vector<std::string>& warnings) {
+    std::optional<line_source> found;
+    std::vector<std::string> names;
+    const auto rank = [](const stemfuse::io::spectrum_info& s) { return s.unit == "keV" ? 0 : s.first > 0 ? 1 : 2; };
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        for (const auto& s : files[i].contents().spectra) {
+            names.push_back(files[i].path().filename().string() + ":" + s.name);
+            if (!found || rank(s) < rank(found->spectrum)) found = line_source{.file = i, .spectrum = s, .fit = true};
+        }
+    }
+    if (found && names.size() > 1)
+        warnings.push_back("spectra are " + stemfuse::io::joined(names) + ": fitted is " + found->spectrum.name);
+    return found;
+}
 
 // The width of Mn K alpha in eV: as it is given, else as the file has it where that can be, else 130.
 inline double resolution_of(const stemfuse::io::spectrum_info& s, const input_options& input) {

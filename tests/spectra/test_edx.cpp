@@ -11,6 +11,7 @@
 #include <stemfuse/spectra/binned_spectra.hpp>
 #include <stemfuse/spectra/calibrate_axis.hpp>
 #include <stemfuse/spectra/identify_elements.hpp>
+#include <stemfuse/spectra/spectrum_model.hpp>
 
 #include "support.hpp"
 
@@ -102,6 +103,40 @@ TEST_CASE("detector: width, efficiency and lines") {
     support::check_throws<value_error>([] { xray_emissions("Xx"); }, "elements");
     CHECK(xray_emissions("H").empty());
     CHECK(xray_emissions("U", 10).size() < xray_emissions("U", 200).size());  // no K lines by a beam of 10 keV
+}
+
+TEST_CASE("a model of a sum spectrum: all elements, or those asked for and what is there besides, with notes") {
+    const simulated s(60000);
+    const auto y = s.counts(5);
+    const auto all = model_spectrum(y, s.nominal);
+    CHECK(std::set<std::string>(all.signatures.elements.begin(), all.signatures.elements.end()) ==
+          std::set<std::string>{"O", "Ti", "Ba", "Cu"});
+    CHECK(all.wanted == 4);
+    CHECK(all.calibration.found);
+    for (std::size_t i = 0; i < 4; ++i) {
+        const auto e = std::find(s.elements.begin(), s.elements.end(), all.signatures.elements[i]) - s.elements.begin();
+        const double truth = s.amounts[static_cast<std::size_t>(e)];
+        CHECK(std::abs(all.signatures.counts[i] - truth) <= 5 * all.errors[i] + 0.1 * truth);
+    }
+    const auto noted = [](const spectrum_model& m, spectrum_note::kind what, const std::string& element) {
+        return std::any_of(m.notes.begin(), m.notes.end(),
+                           [&](const auto& n) { return n.what == what && n.element == element; });
+    };
+    const auto some = model_spectrum(y, s.nominal, {.elements = {"Ti", "Ag"}});
+    CHECK(some.wanted == 2);
+    CHECK(some.signatures.elements[0] == "Ti");
+    CHECK(some.signatures.elements.size() == 5);
+    CHECK(noted(some, spectrum_note::kind::left_over, "Ba"));
+    CHECK(noted(some, spectrum_note::kind::not_established, "Ag"));
+    CHECK(!noted(some, spectrum_note::kind::not_established, "Ti"));
+    // Without Cu a peak is left at 8.04 keV.
+    const auto without = fit_sum_spectrum(y, s.nominal.corrected(s.shift, s.gain), {"O", "Ti", "Ba"}, s.detector);
+    const auto peaks = detail::unexplained_peaks(y, without);
+    REQUIRE(!peaks.empty());
+    CHECK(std::abs(peaks[0].at - 8.04) < 0.05);
+    for (const auto& n : some.notes) CHECK(!in_words(n).empty());
+    support::check_throws<value_error>([&] { model_spectrum(std::vector<double>(s.nominal.channels, 0.0), s.nominal); },
+                                       "elements", "none");
 }
 
 TEST_CASE("calibration finds offset, gain and width within their errors, and the sum fit the amounts") {

@@ -7,6 +7,7 @@
 
 #include <stemfuse/io/numpy/npz.hpp>
 #include <stemfuse/recipes/losses.hpp>
+#include <stemfuse/spectra/crop_losses.hpp>
 #include <stemfuse/spectra/loss_signatures.hpp>
 
 #include "support.hpp"
@@ -45,6 +46,20 @@ TEST_CASE("loss spectra: what is refused") {
     for (std::size_t c = 0; c < 300; ++c) power.push_back(1e5 * std::pow(axis.centre(c) / 400, -3.0));
     const auto s = fit_loss_spectrum(power, axis, {"O"}, {});
     CHECK(s.counts[0] < 1e-3 * s.counts[1]);
+    // A plasmon far below the edge is no power of the energy: from 0.7 times the onset on it does not count.
+    const spectrum_axis long_axis{20, 1, 680};
+    std::vector<double> with_plasmon;
+    for (std::size_t c = 0; c < 680; ++c) {
+        const double e = long_axis.centre(c);
+        with_plasmon.push_back(1e5 * std::pow(e / 400, -3.0) + 1e9 * std::exp(-std::pow((e - 40) / 10, 2)));
+    }
+    const auto cropped = fit_cropped_losses(with_plasmon, long_axis, {"O"}, {});
+    CHECK(cropped.axis.channels == 680);
+    CHECK(cropped.first == 353);
+    CHECK(cropped.shapes(0, 352) == 0);
+    CHECK(cropped.shapes(1, 352) == 0);
+    CHECK(cropped.model[600] == doctest::Approx(with_plasmon[600]).epsilon(1e-3));
+    CHECK(cropped.counts[0] < 1e-3 * cropped.counts[1]);
 }
 
 TEST_CASE("the study's loss spectra: maps right within a fifth, and fused nearer to the truth in every element") {
@@ -81,6 +96,10 @@ TEST_CASE("the study's loss spectra: maps right within a fifth, and fused nearer
             }
         }
     }
+    // Poisson counts vary as much as they are; counts of a gain of 3 thrice as much.
+    const double factor = loss_noise_factor(maps, filter);
+    CHECK(std::abs(factor - 1) < 0.25);
+    CHECK(loss_noise_factor(xt::xtensor<float, 3>(3 * maps), filter) == doctest::Approx(3 * factor).epsilon(1e-4));
     const auto losses = with_covariance(maps, filter);
     const auto fused = fuse_losses(losses, haadf);
     thread_pool pool(2);

@@ -177,28 +177,25 @@ struct composition {
         standard_errors;            ///< of these, by counting alone
 };
 
-/// The composition of the whole image: f_i = a_i / sum_j a_j, a_i = amount_i * max(N_i - B_i, 0). The standard errors
-/// are those of counting, to first order: N_i has the variance N_i, and B_i, as estimated from windows beside the line,
-/// `background_variance` * B_i (1 for windows as wide as the line's, 0 for a background that is known):
+/// The composition of amounts of counts, f_i = a_i / sum_j a_j, a_i = amount_i * max(counts_i, 0), with the standard
+/// errors that the variances of the counts leave, to first order and without their covariances:
 ///     var f_i = sum_j (delta_ij - f_i)^2 var a_j / (sum_j a_j)^2.
-/// `background_error` is the standard error of B_i beyond that, as a fraction of it, independent from element to
-/// element. Errors of the k-factors come on top. Throws shape_error for another number of totals; value_error for
-/// totals that are negative or not finite, and where no element has more counts than background.
-inline composition global_composition(const k_factors& factors, const count_totals& totals,
-                                      fraction_kind kind = fraction_kind::atomic, double background_variance = 1,
-                                      double background_error = 0) {
+/// Errors of the k-factors come on top. Throws shape_error for another number of counts or variances; value_error for
+/// counts that are not finite, variances that are not finite and 0 or more, and where no counts are above 0.
+inline composition composition_of_counts(const k_factors& factors, const std::vector<double>& counts,
+                                         const std::vector<double>& count_variances,
+                                         fraction_kind kind = fraction_kind::atomic) {
     const std::size_t n = factors.size();
-    detail::require_totals(totals, n);
-    require_non_negative(background_variance, "background_variance");
-    require_non_negative(background_error, "background_error");
+    require_count(counts.size(), n, "counts", "numbers", "one for each element");
+    require_count(count_variances.size(), n, "count_variances", "numbers", "one for each element");
     composition found;
     std::vector<double> variances;
     for (std::size_t i = 0; i < n; ++i) {
+        require_in_range(counts[i], -1e300, 1e300, "counts");
+        require_non_negative(count_variances[i], "count_variances");
         const double amount = factors.amount(i, kind);
-        found.fractions.push_back(amount * std::max(totals.net(i), 0.0));
-        variances.push_back(amount * amount *
-                            (totals.counts[i] + background_variance * totals.background[i] +
-                             std::pow(background_error * totals.background[i], 2)));
+        found.fractions.push_back(amount * std::max(counts[i], 0.0));
+        variances.push_back(amount * amount * count_variances[i]);
     }
     const double whole = std::accumulate(found.fractions.begin(), found.fractions.end(), 0.0);
     if (!(whole > 0))
@@ -213,6 +210,26 @@ inline composition global_composition(const k_factors& factors, const count_tota
         found.standard_errors.push_back(std::sqrt(variance) / whole);
     }
     return found;
+}
+
+/// The composition of the whole image, see composition_of_counts(), of net counts N_i - B_i: N_i has the variance N_i,
+/// and B_i, as estimated from windows beside the line, `background_variance` * B_i (1 for windows as wide as the
+/// line's, 0 for a background that is known). `background_error` is the standard error of B_i beyond that, as a
+/// fraction of it, independent from element to element. Throws shape_error for another number of totals; value_error
+/// for totals that are negative or not finite, and where no element has more counts than background.
+inline composition global_composition(const k_factors& factors, const count_totals& totals,
+                                      fraction_kind kind = fraction_kind::atomic, double background_variance = 1,
+                                      double background_error = 0) {
+    detail::require_totals(totals, factors.size());
+    require_non_negative(background_variance, "background_variance");
+    require_non_negative(background_error, "background_error");
+    std::vector<double> net, variances;
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+        net.push_back(totals.net(i));
+        variances.push_back(totals.counts[i] + background_variance * totals.background[i] +
+                            std::pow(background_error * totals.background[i], 2));
+    }
+    return composition_of_counts(factors, net, variances, kind);
 }
 
 }  // namespace stemfuse::inline STEMFUSE_ABI

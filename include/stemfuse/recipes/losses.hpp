@@ -59,6 +59,36 @@ filtered_losses<T> with_covariance(xt::xtensor<T, 3> maps, const spectrum_filter
     return out;
 }
 
+/// The variance of a channel over its counts, as the noise of filtered maps (n_elements + 1, n_y, n_x) tells: that of
+/// their mixed second differences over what the filter expects of counting. Structure adds to them, so the least of all
+/// maps is taken. 1 for electrons counted one by one; 1 for images below 8 x 8. Throws shape_error for another number
+/// of maps.
+template <scalar T>
+double loss_noise_factor(const xt::xtensor<T, 3>& maps, const spectrum_filter& filter, const execution& exec = {}) {
+    const std::size_t rows = filter.size(), ny = maps.shape(1), nx = maps.shape(2);
+    require_shape(as_view(maps).shape, {rows, ny, nx}, "maps", "the filter's");
+    if (ny < 8 || nx < 8) return 1;
+    std::vector<double> means(rows);
+    for (std::size_t j = 0; j < rows; ++j) means[j] = std::max(0.0, xt::mean<double>(xt::view(maps, j))());
+    double least = INFINITY;
+    for (std::size_t i = 0; i < rows; ++i) {
+        double expected = 0;
+        for (std::size_t j = 0; j < rows; ++j) expected += means[j] * filter.covariance_by(j)(i, i);
+        const double squares = sum_over_rows(ny - 1, nx - 1, exec, [&](std::size_t y) {
+            double sum = 0;
+            for (std::size_t x = 0; x + 1 < nx; ++x) {
+                const double d = static_cast<double>(maps(i, y, x)) - static_cast<double>(maps(i, y, x + 1)) -
+                                 static_cast<double>(maps(i, y + 1, x)) + static_cast<double>(maps(i, y + 1, x + 1));
+                sum += d * d;
+            }
+            return sum;
+        });
+        const double variance = squares / static_cast<double>(4 * (ny - 1) * (nx - 1));
+        if (expected > 0 && variance > 0) least = std::min(least, variance / expected);
+    }
+    return std::isfinite(least) ? least : 1;
+}
+
 namespace detail {
 
 // Correlated maps without the pixels of a mask, and the same pixels to judge by.

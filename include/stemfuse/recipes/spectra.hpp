@@ -155,4 +155,34 @@ spectral_fusion_result<T> fuse_spectra(const binned_spectra<T>& spectra, const H
     return result;
 }
 
+/// The maps that the setting of `fused` makes of two halves of its counts, each of the shape of fused.maps and of half
+/// their totals: what they differ by tells the errors of maps, see composition_errors(). What halves share, the image
+/// and the prior's bias, does not show. Throws what fuse_spectra() throws.
+template <scalar T, image H>
+std::pair<xt::xtensor<T, 3>, xt::xtensor<T, 3>> fuse_spectrum_halves(const binned_spectra<T>& spectra, const H& haadf,
+                                                                     const spectral_fusion_result<T>& fused,
+                                                                     const spectral_fusion_options& options = {},
+                                                                     const execution& exec = {}) {
+    const readable<T, 2> image(haadf, "haadf");
+    const scaled_haadf<T> scaled(image.view(), fused.haadf_noise);
+    const std::size_t n = spectra.filtered.shape(0) - 1;
+    const xt::xtensor<T, 3> half_filtered = T(0.5) * xt::view(spectra.filtered, xt::range(std::size_t{0}, n));
+    const xt::xtensor<T, 2> background = T(0.5) * fused.background;
+    const xt::xtensor<T, 3> first = gaussian_filter(as_view(half_filtered), 1.5, exec);
+    std::vector<double> scales = fused.scales;
+    for (double& s : scales) s *= 0.5;
+    detail::found_settings found{fused.tried, std::vector<haadf_calibration>(fused.tried.size(), fused.calibration),
+                                 fused.chosen, fused.tried.at(fused.chosen).smoothing};
+    const auto parts = thin_counts<T>(spectra.counts, 0.5, options.seed + 1, exec);  // not as settings were chosen
+    const auto signatures = spectra.signatures();
+    const auto fuse = [&](const xt::xtensor<T, 3>& counts) {
+        spectral_fusion_result<T> result;
+        result.scales = scales;
+        const detail::spectral_problem<T> half(as_view(counts), signatures, background, scales, first, scaled);
+        detail::fit_as_found(result, half, found, half_filtered, options, exec);
+        return std::move(result.maps);
+    };
+    return {fuse(parts.kept), fuse(parts.rest)};
+}
+
 }  // namespace stemfuse::inline STEMFUSE_ABI

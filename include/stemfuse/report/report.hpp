@@ -21,6 +21,7 @@
 #include <stemfuse/report/html.hpp>
 #include <stemfuse/report/report_holdout.hpp>
 #include <stemfuse/report/report_residual.hpp>
+#include <stemfuse/report/report_spectrum.hpp>
 #include <stemfuse/report/report_style.hpp>
 #include <stemfuse/report/report_trust.hpp>
 
@@ -216,10 +217,11 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
     if (!merits.empty()) tables += table_html("Figures of merit", {}, merits);
     if (!parameters.empty()) tables += table_html("Parameters", {}, parameters);
 
-    std::string choice, trust;
+    std::string choice, trust, spectrum;
+    if (record.spectrum) spectrum = detail::spectrum_html(*record.spectrum);
     if (record.holdout) choice = holdout_html(*record.holdout, record.elements);
     if (record.trust) trust = trust_html(*record.trust, record.elements, size, scale_bar);
-    if (choice.empty() || !record.history.total.empty())
+    if ((choice.empty() && spectrum.empty()) || !record.history.total.empty())
         choice += "<h2>Convergence</h2>\n" + detail::history_html(record.history);
 
     const std::string title = escape_html(record.title);
@@ -231,7 +233,7 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
            std::to_string(shape[0]) + " pixels" + detail::pixel_html(record.scale.in_shown_unit(shape[1])) +
            " \u00b7 " + escape_html(record.unit) + "</p></header>\n<main>\n" + warnings +
            "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps + "</div>\n" +
-           detail::profile_html(record, columns, options.figure) + trust +
+           detail::profile_html(record, columns, options.figure) + spectrum + trust +
            detail::residual_html(record, size, scale_bar) + choice + "<h2>Numbers</h2>\n<div class=\"tables\">\n" +
            tables + "</div>\n</main>\n<footer>Written by stemfuse.</footer>\n</body>\n</html>\n";
 }

@@ -54,7 +54,7 @@ inline std::vector<double> true_lines(const std::string& element, const spectrum
     random_stream random(1, stream_of(element) + 3);  // the same lines whatever the noise
     for (const auto& line : xray_emissions(element, o.detector.beam_energy)) {
         const double weight = line.weight * std::exp(o.line_spread * random.normal());
-        if (line.energy > 0.1 && line.energy < axis.edge(axis.channels) - 0.05)
+        if (line.energy > 0.15 && line.energy < axis.edge(axis.channels) - 0.05)
             add_line(shape, axis, o.detector, line.energy, weight * detector_efficiency(o.detector, line.energy));
     }
     return shape;
@@ -76,7 +76,7 @@ inline std::vector<double> true_bremsstrahlung(const spectrum_axis& axis, const 
 
 /// Draws spectra: the counts of every element are those of acquire() without background, each in a channel by the shape
 /// of the element's lines; counts of bremsstrahlung go with the sum of all elements. A count depends on the seed, the
-/// element and the pixel alone. Lines below 0.1 keV and beyond the axis are not counted. Throws what acquire() throws,
+/// element and the pixel alone. Lines below 0.15 keV and beyond the axis are not counted. Throws what acquire() throws,
 /// value_error for an axis and a detector out of range, for a gain outside [0.9, 1.1], a shift outside [-0.5, 0.5], a
 /// spread outside [0, 1], a background outside [0, 1000], and an element without a line on the axis.
 template <scalar T>

@@ -33,6 +33,9 @@ void require_writable(const fusion_record<T>& record) {
                       "elements and raw_haadf say");
     require_shape(stemfuse::detail::shape_of<3>(record.fused_maps, "fused_maps"), stack, "fused_maps",
                   "elements and raw_haadf say");
+    if (record.raw_errors.size() > 0)
+        require_shape(stemfuse::detail::shape_of<3>(record.raw_errors, "raw_errors"), stack, "raw_errors",
+                      "elements and raw_haadf say");
     const auto require_stack = [&](const xt::xtensor<double, 3>& a, const char* name) {
         require_shape(stemfuse::detail::shape_of<3>(a, name), stack, name, "elements and raw_haadf say");
     };
@@ -83,6 +86,33 @@ inline void add_holdout(const hdf5_writer& file, const holdout_record& holdout,
     }
 }
 
+// /spectra: energies, sum, fit, and what of the fit is the background's, a number a channel; the counts and shapes of
+// all elements, by name; bins.
+inline void add_spectrum(const hdf5_writer& file, const spectrum_record& s) {
+    const hdf5_handle group = file.group("spectra");
+    const std::size_t channels = s.sum.size();
+    std::vector<double> energies;
+    for (std::size_t c = 0; c < channels; ++c) energies.push_back(s.energy(c));
+    file.curve(group.get(), "energy", energies);
+    file.text(group.get(), "energy_unit", s.unit);
+    file.curve(group.get(), "sum", s.sum);
+    file.curve(group.get(), "fit", s.fit);
+    file.curve(group.get(), "counts", s.counts);
+    file.curve(group.get(), "counts_error", s.errors);
+    std::vector<std::string> names = s.elements;
+    names.push_back("background");
+    file.texts(group.get(), "elements", names);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const double* const shape = s.signatures.data() + i * channels;
+        std::vector<double> part(shape, shape + channels);
+        for (double& v : part) v *= s.counts[i];
+        file.curve(group.get(), names[i].c_str(), part);
+    }
+    if (s.bin_of.empty()) return;
+    file.curve(group.get(), "bin", s.bin_of);
+    file.curve(group.get(), "information_kept", s.information);
+}
+
 // /composition: of the whole image, a number for each element, and atomic fractions of every pixel; /averaging: how far
 // the map of each element rests on averaging, and where counts disagree with it.
 template <scalar T>
@@ -92,6 +122,7 @@ void add_sections(const hdf5_writer& file, const fusion_record<T>& record, const
         for (std::size_t i = 0; i < record.elements.size(); ++i)
             file.image(group.get(), record.elements[i] + ending, stack.data() + i * pixels, shape, "");
     };
+    if (record.spectrum) add_spectrum(file, *record.spectrum);
     if (record.holdout) add_holdout(file, *record.holdout, record.elements);
     if (record.amounts && record.amounts->has_composition()) {
         const hdf5_handle group = file.group("composition");
@@ -130,6 +161,10 @@ std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& 
         file.image(raw.get(), record.elements[i] + "_background", record.raw_background.data() + i * pixels, shape, "",
                    record.scale);
     }
+    for (std::size_t i = 0; record.raw_errors.size() > 0 && i < record.elements.size(); ++i) {
+        file.image(raw.get(), record.elements[i] + "_error", record.raw_errors.data() + i * pixels, shape, "",
+                   record.scale);
+    }
     add_group("fused", record.fused_haadf, record.fused_maps, record.unit);
     const hdf5_handle history = file.group("history");
     file.curve(history.get(), "haadf", record.history.haadf);
@@ -147,7 +182,8 @@ std::string fused_file_bytes(const atomic_file& target, const fusion_record<T>& 
 
 /// Writes /raw/HAADF and /raw/ELEMENT as they were read, /fused/HAADF (re-projected) and /fused/ELEMENT with their
 /// unit as the attribute "unit", /raw/ELEMENT_background where there is one, all (n_y, n_x) in T and with
-/// pixel_size_x, pixel_unit_x, pixel_size_y and pixel_unit_y where known, /history/{haadf,chemical,tv,total}, every
+/// pixel_size_x, pixel_unit_x, pixel_size_y and pixel_unit_y where known, /raw/ELEMENT_error (standard errors) and
+/// /spectra (the sum spectrum and its fit) where maps came from spectra, /history/{haadf,chemical,tv,total}, every
 /// parameter as a root attribute, and /holdout, /composition, /errors (standard errors of /fused) and /averaging where
 /// the record has them. Throws shape_error and value_error for a record whose parts do not fit together, write_error;
 /// the file is whole or not there.

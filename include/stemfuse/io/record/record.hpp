@@ -1,6 +1,7 @@
 // What one fusion leaves behind: everything that the writers, the figure and the report show.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
@@ -75,28 +76,50 @@ struct amounts_record {
     bool has_composition() const { return !atomic.fractions.empty(); }
 };
 
+/// The sum of the spectra that maps came from, as it was fitted.
+struct spectrum_record {
+    double first = 0;                      ///< energy of the first channel, corrected, in `unit`
+    double step = 0;                       ///< from channel to channel
+    std::string unit;                      ///< "keV" or "eV"
+    std::size_t first_used = 0;            ///< channel from which on the fit holds
+    std::vector<double> sum{};             ///< counts of every channel
+    std::vector<double> fit{};             ///< the same as fitted
+    std::vector<std::string> elements{};   ///< of all that were fitted; the first are those of the maps
+    xt::xtensor<double, 2> signatures{};   ///< (n_elements + 1, n_channels): their shapes, last that of the background
+    std::vector<double> counts{};          ///< of each, and of the background, in the sum
+    std::vector<double> errors{};          ///< standard errors of these by counting
+    std::vector<double> bin_of{};          ///< of every channel, its bin; -1 for none; empty where nothing was binned
+    std::vector<double> information{};     ///< of each element, the share that its bins keep
+    std::vector<std::string> sentences{};  ///< what the fit found and what should be known of it
+
+    /// Energy at the centre of a channel.
+    double energy(std::size_t channel) const { return first + static_cast<double>(channel) * step; }
+};
+
 /// Images are (n_y, n_x), stacks (n_elements, n_y, n_x), in the order of `elements`.
 template <scalar T>
 struct fusion_record {
-    std::string title;                        ///< what was fused, e.g. the file's name
-    std::vector<std::string> elements;        ///< symbols
-    xt::xtensor<T, 2> raw_haadf;              ///< as read
-    xt::xtensor<T, 3> raw_maps;               ///< as read
-    xt::xtensor<T, 3> raw_background{};       ///< background counts expected in raw_maps; may be empty
-    xt::xtensor<T, 2> haadf;                  ///< in the recipe's units, as the terms saw them
-    xt::xtensor<T, 3> maps;                   ///< in `unit`, as the terms saw them
-    xt::xtensor<T, 2> fused_haadf;            ///< re-projected: sum of w_i x_i^gamma
-    xt::xtensor<T, 3> fused_maps;             ///< the result, in `unit`
-    xt::xtensor<double, 3> errors{};          ///< standard errors of fused_maps; may be empty
-    std::string unit;                         ///< of maps and fused_maps, e.g. "scaled to [0, 1]"
-    map_kind kind = map_kind::scaled;         ///< of maps and fused_maps; raw_maps of counts are maps
-    pixel_calibration scale{};                ///< of every image
-    fusion_history history;                   ///< of the published recipe; empty for others
-    std::optional<holdout_record> holdout{};  ///< where settings were chosen by counts held out
-    std::optional<trust_record> trust{};      ///< where maps were averaged
-    std::optional<amounts_record> amounts{};  ///< where maps are counts
-    std::vector<input_record> inputs{};       ///< the files that were read
-    std::string request{};                    ///< by which the same work is known again; may be empty
+    std::string title;                          ///< what was fused, e.g. the file's name
+    std::vector<std::string> elements;          ///< symbols
+    xt::xtensor<T, 2> raw_haadf;                ///< as read
+    xt::xtensor<T, 3> raw_maps;                 ///< as read
+    xt::xtensor<T, 3> raw_background{};         ///< background counts expected in raw_maps; may be empty
+    xt::xtensor<T, 3> raw_errors{};             ///< standard errors of raw_maps; may be empty
+    xt::xtensor<T, 2> haadf;                    ///< in the recipe's units, as the terms saw them
+    xt::xtensor<T, 3> maps;                     ///< in `unit`, as the terms saw them
+    xt::xtensor<T, 2> fused_haadf;              ///< re-projected: sum of w_i x_i^gamma
+    xt::xtensor<T, 3> fused_maps;               ///< the result, in `unit`
+    xt::xtensor<double, 3> errors{};            ///< standard errors of fused_maps; may be empty
+    std::string unit;                           ///< of maps and fused_maps, e.g. "scaled to [0, 1]"
+    map_kind kind = map_kind::scaled;           ///< of maps and fused_maps; raw_maps of counts are maps
+    pixel_calibration scale{};                  ///< of every image
+    fusion_history history;                     ///< of the published recipe; empty for others
+    std::optional<holdout_record> holdout{};    ///< where settings were chosen by counts held out
+    std::optional<trust_record> trust{};        ///< where maps were averaged
+    std::optional<amounts_record> amounts{};    ///< where maps are counts
+    std::optional<spectrum_record> spectrum{};  ///< where maps came from the fit of spectra
+    std::vector<input_record> inputs{};         ///< the files that were read
+    std::string request{};                      ///< by which the same work is known again; may be empty
     std::vector<std::pair<std::string, parameter_value>> parameters;  ///< in the order in which they are shown
 };
 

@@ -13,9 +13,10 @@
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// (fused - raw) / sqrt(raw) of element i, shape (n_y, n_x): standard deviations where the maps are counts. Where raw
-/// is below its mean, its mean stands under the root: most pixels of a sparse map hold no count. The background of raw
-/// counts is added to the fused ones. Not finite where the map is, or where its mean is not above 0. Throws shape_error
-/// where the images do not fit together.
+/// is below its mean, its mean stands under the root: most pixels of a sparse map hold no count. Where the record has
+/// standard errors of the raw maps these stand in place of the root. The background of raw counts is added to the fused
+/// ones. Not finite where the map is, or where its mean is not above 0. Throws shape_error where the images do not fit
+/// together.
 template <scalar T>
 xt::xtensor<double, 2> residual_of(const fusion_record<T>& record, std::size_t i) {
     detail::require_drawable(record);
@@ -29,11 +30,13 @@ xt::xtensor<double, 2> residual_of(const fusion_record<T>& record, std::size_t i
         if (std::isfinite(raw[k])) sum += static_cast<double>(raw[k]), ++finite;
     }
     const double mean = sum / finite;
+    const T* const errors =
+        record.raw_errors.shape() == record.maps.shape() ? record.raw_errors.data() + i * n : nullptr;
     xt::xtensor<double, 2> residual({ny, nx});
     for (std::size_t k = 0; k < n; ++k) {
         const double v = static_cast<double>(raw[k]), added = counts ? static_cast<double>(background[k]) : 0;
-        residual.data()[k] =
-            mean > 0 ? (static_cast<double>(fused[k]) + added - v) / std::sqrt(std::max(v, mean)) : NAN;
+        const double unit = errors != nullptr ? static_cast<double>(errors[k]) : std::sqrt(std::max(v, mean));
+        residual.data()[k] = mean > 0 || errors != nullptr ? (static_cast<double>(fused[k]) + added - v) / unit : NAN;
     }
     return residual;
 }
