@@ -7,11 +7,15 @@
 #include <string>
 #include <vector>
 
+#include <stemfuse/io/numpy/npz.hpp>
+#include <stemfuse/io/tiff/tiff.hpp>
 #include <stemfuse/io/tilts/mrc_writer.hpp>
 #include <stemfuse/io/tilts/tilt_angles.hpp>
 #include <stemfuse/io/tilts/tilt_stack.hpp>
 #include <stemfuse/tomography/tilt_checkpoint.hpp>
 
+#include "io/h5_builder.hpp"
+#include "io/scratch.hpp"
 #include "support.hpp"
 
 using namespace stemfuse;
@@ -115,4 +119,69 @@ TEST_CASE("a checkpoint of a long run is read back, a damaged one is not") {
     check_throws<read_error>([&] { load(7); }, "is cut short");
     std::filesystem::remove(path);
     CHECK_FALSE(load_progress(path, read, 7, 5, alone));
+}
+
+TEST_CASE("every format gives the same series, with its angles") {
+    const scratch::folder dir;
+    const auto images = support::random_array<float, 3>({3, 4, 5}, 0, 9);
+    const std::vector<double> angles{-60.5, 0, 60};
+    const auto check = [&](const std::string& file, const std::vector<double>& expected, bool turned = false) {
+        CAPTURE(file);
+        for (const bool guarded : {false, true}) {
+            const auto stacks = io::read_tilt_stacks(dir / file, {.guarded = guarded});
+            REQUIRE(stacks.size() == 1);
+            CHECK(stacks[0].turned == turned);
+            CHECK(stacks[0].angles == expected);
+            if (turned) {
+                CHECK(stacks[0].images == xt::xtensor<float, 3>(xt::transpose(images, {0, 2, 1})));
+            } else {
+                CHECK(stacks[0].images == images);
+            }
+        }
+    };
+    const std::vector<float> numbers(images.begin(), images.end());
+    scratch::write(dir / "a.mrc", io::mrc_bytes(numbers.data(), {3, 4, 5}));
+    check("a.mrc", {});
+    scratch::write(dir / "a.rawtlt", "-60.5\n0\n60\n");
+    CHECK(io::read_tilt_angles(*io::angles_beside(dir / "a.mrc")) == angles);
+    io::write_tiff_stack(dir / "b.tif", images);
+    check("b.tif", {});
+    scratch::write(dir / "b.tif.tlt", "-60.5\n0\n60\n");
+    CHECK(io::read_tilt_angles(*io::angles_beside(dir / "b.tif")) == angles);
+    {
+        io::npz_writer npz(dir / "c.npz");
+        npz.add("HAADF", images);
+        npz.add("haadf_angles", xt::xtensor<double, 1>{-60.5, 0, 60});
+        npz.commit();
+    }
+    check("c.npz", angles);
+    xt::xtensor<float, 3> last = xt::transpose(images, {2, 1, 0});  // (x, t, tilt)
+    {
+        const h5_builder::file h5(dir / "d.h5");
+        h5.data<float>("tiltSeries", {5, 4, 3}, {last.begin(), last.end()}, {5, 4, 1});
+        h5.data<double>("tiltAngles", {3}, angles);
+    }
+    check("d.h5", angles, true);
+    for (const bool radians : {false, true}) {
+        const h5_builder::file emd(dir / "e.emd");
+        emd.data<float>("data/series/data", {3, 4, 5}, numbers);
+        std::vector<float> axis(angles.begin(), angles.end());
+        for (float& a : axis) a *= radians ? 0.017453292F : 1.0F;
+        emd.data<float>("data/series/dim1", {3}, axis);
+        emd.attribute("data/series/dim1", "units", radians ? "[rad]" : "[deg]");
+        H5Fflush(emd.id(), H5F_SCOPE_GLOBAL);
+        const auto read = io::read_tilt_stacks(dir / "e.emd", {.guarded = true});
+        REQUIRE(read.size() == 1);
+        CHECK(read[0].images == images);
+        REQUIRE(read[0].angles.size() == 3);
+        for (std::size_t k = 0; k < 3; ++k) CHECK(std::abs(read[0].angles[k] - angles[k]) < 1e-4);
+    }
+    support::check_throws<read_error>([&] { io::read_tilt_stacks(dir / "a.rawtlt"); }, "a.rawtlt");
+    std::string damaged = scratch::read(dir / "d.h5");
+    damaged.resize(damaged.size() / 2);
+    scratch::write(dir / "d.h5", damaged);
+    support::check_throws<read_error>([&] { io::read_tilt_stacks(dir / "d.h5", {.guarded = true}); }, "d.h5");
+    for (std::size_t k = 0; k < damaged.size(); k += 5) damaged[k] = static_cast<char>(~damaged[k]);
+    scratch::write(dir / "d.h5", "\211HDF\r\n\032\n" + damaged.substr(8));
+    CHECK_THROWS_AS(io::read_tilt_stacks(dir / "d.h5", {.guarded = true}), read_error);
 }
