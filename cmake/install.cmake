@@ -25,6 +25,11 @@ if(TARGET stemfuse_program)
     install(TARGETS stemfuse_program_${level} RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/stemfuse" COMPONENT program)
   endforeach()
   install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" RENAME LICENSE.program COMPONENT program)
+  if(TARGET stemfuse_pages)
+    install(FILES "${PROJECT_BINARY_DIR}/pages/stemfuse.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT program)
+    install(FILES "${PROJECT_BINARY_DIR}/pages/stemfuse"
+            DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" COMPONENT program)
+  endif()
 endif()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/stemfuseConfig.cmake.in" stemfuseConfig.cmake

@@ -7,11 +7,19 @@
 
 #include "count_options.hpp"
 #include "explore_options.hpp"
+#include "figure_options.hpp"
 #include "options.hpp"
 #include "simulate_options.hpp"
 #include "tomo_options.hpp"
 
 namespace program {
+
+// The demo's measurement: see simulate_options.
+struct demo_options {
+    std::string size = "256x256";
+    double dose = 5;
+    std::int64_t seed = 1;
+};
 
 // Fuses the images of a measurement. Throws usage_error, read_error, write_error, divergence_error and interrupted.
 void fuse(const input_options& input, const recipe_request& request, const output_options& output);
@@ -21,7 +29,7 @@ void inspect(const std::vector<std::string>& paths);
 
 // Fuses a simulated measurement; `program` is how the program was called, for the command that is printed. Throws what
 // fuse() throws.
-void demo(const output_options& output, const std::string& program);
+void demo(const demo_options& o, const output_options& output, const std::string& program);
 
 // Writes a simulated measurement. Throws usage_error, before any work, and write_error.
 void simulate(const simulate_options& o);

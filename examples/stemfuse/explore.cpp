@@ -24,7 +24,7 @@ void explore_as(const input_files& files, fusion_plan plan, const input_options&
                 const explore_options& options, std::vector<std::string> words) {
     output_folder folder(options.output, options.overwrite, false);
     auto measured = read_measurement<T>(files, plan, input);
-    folder.admit({measured.title, files.all_paths(), measured.inputs, output_names(measured.symbols)});
+    folder.admit({measured.title, files.all_paths(), measured.inputs, output_names(measured.symbols, false)});
     measured.sources.emplace_back("recipe_reason", std::string("as --recipe says"));  // in the command that is shown
     if (const auto warning = drift_warning(measured, input.align)) plan.warnings.push_back(*warning);
     for (const std::string& warning : plan.warnings)

@@ -87,7 +87,7 @@ private:
         return jobs_.run(
             [&](const std::atomic<bool>&) {
                 const auto result = fuse_published<T>(measured_, request.recipe, true, align_);
-                write_outputs(folder_, result, {}, warnings_);
+                write_outputs(folder_, result, {{}, warnings_, {}}, {});
                 const nlohmann::json answer{
                     {"folder", std::filesystem::absolute(folder_.path()).lexically_normal().string()},
                     {"seconds", result.seconds},

@@ -38,8 +38,10 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
              const output_options& output) {
     output_folder folder(output.folder, output.overwrite);
     auto measured = read_measurement<T>(files, plan, input);
-    folder.admit({measured.title, files.all_paths(), measured.inputs, output_names(measured.symbols)});
+    folder.admit(
+        {measured.title, files.all_paths(), measured.inputs, output_names(measured.symbols, output.figures.panels)});
     throw_if_interrupted("while reading");
+    check(output.figures, measured.symbols, measured.haadf.shape(0));
     const recipe_choice recipe = recipe_for(measured, request.recipe);
     const bool counts = recipe.name == "counts";
     const recipe_options published = counts ? request.published : published_options(request);
@@ -71,7 +73,7 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
         plan.warnings.push_back(warning);
     }
     release_memory();
-    write_outputs(folder, result, {}, plan.warnings);
+    write_outputs(folder, result, {{}, plan.warnings, result.notes}, output);
     print_outputs(folder, result);
 }
 
@@ -80,6 +82,7 @@ void fuse_as(const input_files& files, fusion_plan plan, const input_options& in
 void fuse(const input_options& input, const recipe_request& request, const output_options& output) {
     check(request.published);
     check(input);
+    check(output.figures);
     if (request.recipe.name == "published") published_options(request);
     if (request.recipe.name == "counts") check(request.counts);
     const auto elements = parse_elements(input.elements);

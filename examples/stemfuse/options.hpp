@@ -34,8 +34,8 @@ inline constexpr std::array<std::pair<std::string_view, std::size_t>, 2> precisi
     {{"float", sizeof(float)}, {"double", sizeof(double)}}};
 
 template <class Names>
-std::string joined_names(const Names& names) {
-    return stemfuse::joined(names, ", ", [](const auto& entry) { return entry.first; });
+std::string joined_names(const Names& names, const std::string& between = ", ") {
+    return stemfuse::joined(names, between, [](const auto& entry) { return entry.first; });
 }
 
 // The value that `text` names. Throws usage_error with the names there are.
@@ -118,11 +118,6 @@ struct recipe_options {
     double start_threshold = 0;
     std::string precision = "float";
     std::size_t threads = 0;
-};
-
-struct output_options {
-    std::string folder;
-    bool quiet = false, overwrite = false;
 };
 
 // Throws usage_error for an unknown symbol.

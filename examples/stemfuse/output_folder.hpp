@@ -19,11 +19,20 @@
 namespace program {
 
 // The names of all files that a fusion writes.
-inline std::vector<std::string> output_names(const std::vector<std::string>& elements, bool of_spectra = false) {
-    std::vector<std::string> names{"fused.h5",  "fused.hspy",   "fused.npz",   "fused_maps.tif", "profile.csv",
-                                   "fused.png", "residual.png", "report.html", "parameters.json"};
-    if (of_spectra) names.insert(names.end(), {"spectrum.png", "spectrum.csv"});
+inline std::vector<std::string> output_names(const std::vector<std::string>& elements, bool panels,
+                                             bool of_spectra = false) {
+    std::vector<std::string> names{"fused.h5",  "fused.hspy", "fused.npz",    "fused_maps.tif", "profile.csv",
+                                   "fused.png", "fused.svg",  "residual.png", "report.html",    "parameters.json"};
     for (const std::string& element : elements) names.push_back(element + ".tif");
+    if (of_spectra) names.insert(names.end(), {"spectrum.png", "spectrum.csv"});
+    if (!panels) return names;
+    auto shown = elements;
+    shown.insert(shown.end(), {"HAADF", "overlay"});
+    for (const std::string& name : shown) {
+        for (const char* const state : {"_raw", "_fused", "_truth"}) {
+            for (const char* const ending : {".png", ".svg"}) names.push_back(name + state + ending);
+        }
+    }
     return names;
 }
 

@@ -3,10 +3,10 @@
 
 namespace program {
 
-template void write_results(const std::filesystem::path&, const fusion<float>&, const figures_of_merit&,
-                            const std::vector<std::string>&);
-template void write_results(const std::filesystem::path&, const fusion<double>&, const figures_of_merit&,
-                            const std::vector<std::string>&);
+template void write_results(const std::filesystem::path&, const fusion<float>&, const result_texts&,
+                            const figure_request&, const stemfuse::execution&);
+template void write_results(const std::filesystem::path&, const fusion<double>&, const result_texts&,
+                            const figure_request&, const stemfuse::execution&);
 template void print_outputs(const output_folder&, const fusion<float>&);
 template void print_outputs(const output_folder&, const fusion<double>&);
 

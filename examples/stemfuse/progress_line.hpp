@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <string>
 
+#include <stemfuse/core/check.hpp>
 #include <stemfuse/core/error.hpp>
 #include <stemfuse/core/execution.hpp>
 #include <stemfuse/recipes/recipe_observer.hpp>
@@ -72,37 +75,74 @@ private:
     stemfuse::thread_pool& pool_;
 };
 
-// The observer of the published recipe: a bar on a terminal, about ten plain lines elsewhere, nothing when quiet.
-// Throws interrupted.
+// The observer of the recipes: on a terminal a bar with the stage and the time left, elsewhere a plain line for every
+// stage and every tenth of the work, nothing when quiet. Throws interrupted.
 class progress_line {
 public:
     explicit progress_line(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
+    progress_line(const progress_line&) = delete;
+    progress_line& operator=(const progress_line&) = delete;
+    ~progress_line() { finish(); }
 
-    void operator()(const stemfuse::recipe_progress& recipe) const {
-        if (recipe.iteration == nullptr) return throw_if_interrupted("before the fusion");
-        const stemfuse::progress& now = *recipe.iteration;
-        if (!quiet_ && terminal_) draw_bar(now);
-        if (!quiet_ && !terminal_ && now.iteration % std::max<std::size_t>(1, now.iterations / 10) == 0) {
-            std::fprintf(stderr, "iteration %zu of %zu, objective %.6g\n", now.iteration, now.iterations, now.at.total);
+    void operator()(const stemfuse::recipe_progress& now) {
+        throw_if_interrupted("in the fusion");
+        if (quiet_) return;
+        const std::string stage = name_of(now);
+        if (terminal_) return draw(stage, now.done);
+        const int tenth = static_cast<int>(10 * now.done);
+        if (stage == last_stage_ && tenth == last_tenth_) return;
+        if (now.iteration != nullptr) {
+            std::fprintf(stderr, "iteration %zu of %zu, objective %s\n", now.iteration->iteration,
+                         now.iteration->iterations, stemfuse::to_string(now.iteration->at.total, 4).c_str());
+        } else {
+            std::fprintf(stderr, "%s: %.0f%% is done%s\n", stage.c_str(), 100 * now.done, time_left(now.done).c_str());
         }
-        throw_if_interrupted("after iteration " + std::to_string(now.iteration));
+        last_stage_ = stage, last_tenth_ = tenth;
     }
 
     // Clears the bar.
-    void finish() const {
-        if (!quiet_ && terminal_) std::fprintf(stderr, "\r\033[K");
+    void finish() {
+        if (drawn_) std::fprintf(stderr, "\r\033[K");
+        drawn_ = false;
     }
 
 private:
-    static void draw_bar(const stemfuse::progress& now) {
-        constexpr std::size_t width = 30;
-        const std::size_t done = width * now.iteration / now.iterations;
-        std::fprintf(stderr, "\r\033[K[%s%s] %zu/%zu  objective %.6g", std::string(done, '=').c_str(),
-                     std::string(width - done, ' ').c_str(), now.iteration, now.iterations, now.at.total);
-        std::fflush(stderr);
+    static std::string name_of(const stemfuse::recipe_progress& now) {
+        switch (now.stage) {
+            case stemfuse::recipe_stage::preparing:
+                return "aligning and scaling";
+            case stemfuse::recipe_stage::fusing:
+                return now.iteration == nullptr ? "fusing, settings by held-out counts" : "fusing";
+            case stemfuse::recipe_stage::finishing:
+                return "composing the result";
+            default:
+                return "fusing again, for errors";
+        }
     }
 
-    bool quiet_, terminal_;
+    // ", 0:12 left": by the time so far. Nothing as long as too little is done to tell.
+    std::string time_left(double done) const {
+        const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+        if (!(done > 0.05 && done < 1 && elapsed > 0.3)) return "";
+        const auto left = static_cast<long>(std::ceil(elapsed * (1 - done) / done));
+        char text[32];
+        std::snprintf(text, sizeof text, ", %ld:%02ld left", left / 60, left % 60);
+        return text;
+    }
+
+    void draw(const std::string& stage, double done) {
+        constexpr std::size_t width = 24;
+        const auto full = static_cast<std::size_t>(static_cast<double>(width) * std::clamp(done, 0.0, 1.0));
+        std::fprintf(stderr, "\r\033[K[%s%s] %3.0f%%  %s%s", std::string(full, '=').c_str(),
+                     std::string(width - full, ' ').c_str(), 100 * done, stage.c_str(), time_left(done).c_str());
+        std::fflush(stderr);
+        drawn_ = true;
+    }
+
+    bool quiet_, terminal_, drawn_ = false;
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+    std::string last_stage_;
+    int last_tenth_ = -1;
 };
 
 }  // namespace program

@@ -1,6 +1,7 @@
 // The recipes of the library as the program calls them, see recipe.hpp.
 #include "recipe.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -63,27 +64,129 @@ std::vector<std::string> warning_texts(const std::vector<stemfuse::recipe_warnin
     return all;
 }
 
-// What the recipe for counts found, a line each.
+// What a warning says of an element, in a few words; empty where it is of another one, or of the image.
+struct warning_in_short {
+    std::size_t element;
+
+    std::string operator()(const stemfuse::faint_element& w) const { return w.element == element ? "faint" : ""; }
+    std::string operator()(const stemfuse::counts_disagree& w) const {
+        if (w.element != element) return "";
+        return "counts disagree at row " + std::to_string(w.row) + ", column " + std::to_string(w.column);
+    }
+    std::string operator()(const stemfuse::pixels_left_out& w) const {
+        return w.element == element ? std::to_string(w.pixels) + " pixels left out" : "";
+    }
+    std::string operator()(const stemfuse::map_departs& w) const {
+        return w.element == element ? "departs from its raw map" : "";
+    }
+    template <class OfTheImage>
+    std::string operator()(const OfTheImage&) const {
+        return "";
+    }
+};
+
+// All of them for element i.
+std::string check_of(const std::vector<stemfuse::recipe_warning>& warnings, std::size_t i) {
+    std::string text;
+    for (const auto& warning : warnings) {
+        const std::string own = std::visit(warning_in_short{i}, warning);
+        if (!own.empty() && text.find(own) == std::string::npos) text += (text.empty() ? "" : "; ") + own;
+    }
+    return text.empty() ? "nothing found" : text;
+}
+
+// "77% look-alikes, 23% own counts": what a map is made of.
+std::string sources_of(const std::vector<stemfuse::mixture_part>& parts) {
+    std::vector<std::pair<std::string, double>> shares;
+    const auto name = [](const stemfuse::count_setting& s) -> std::string {
+        switch (s.averaged) {
+            case stemfuse::averaging::none:
+                return s.haadf_weight > 0 ? "own counts and HAADF" : "own counts";
+            case stemfuse::averaging::by_components:
+                return "joint patterns";
+            default:
+                return "look-alike places";
+        }
+    };
+    for (const auto& part : parts) {
+        const std::string own = name(part.setting);
+        const auto same = std::find_if(shares.begin(), shares.end(), [&](const auto& s) { return s.first == own; });
+        if (same == shares.end()) {
+            shares.emplace_back(own, part.weight);
+        } else {
+            same->second += part.weight;
+        }
+    }
+    std::stable_sort(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::string text;
+    for (const auto& [source, weight] : shares)
+        text += (text.empty() ? "" : ", ") + stemfuse::fixed_text(100 * weight, 0) + "% " + source;
+    return text;
+}
+
+// How much of the map of element i comes from more than 3 pixels away, weighted by the map.
 template <class T>
-std::vector<std::string> lines_of(const stemfuse::count_recipe_result<T>& r, const stemfuse::count_recipe_options& o) {
-    std::vector<std::string> lines;
+double fraction_from_afar(const stemfuse::count_recipe_result<T>& r, std::size_t i) {
+    const std::size_t n = r.maps.shape(1) * r.maps.shape(2);
+    double afar = 0, sum = 0;
+    for (std::size_t k = i * n; k < (i + 1) * n; ++k) {
+        const double value = std::max(0.0, static_cast<double>(r.maps.data()[k]));
+        afar += value * static_cast<double>(r.nonlocal_fraction.data()[k]), sum += value;
+    }
+    return sum > 0 ? afar / sum : 0;
+}
+
+// A row for each element: its counts, what its map rests on, the composition where it is known, and warnings.
+template <class T>
+std::vector<std::vector<std::string>> table_of(const stemfuse::count_recipe_result<T>& r,
+                                               const std::vector<std::string>& elements) {
+    using stemfuse::fixed_text;
+    std::vector<std::vector<std::string>> table{{"element", "net counts", "map rests on"}};
+    if (r.averaged()) table[0].push_back("from afar");
+    if (r.composition) table[0].insert(table[0].end(), {"atomic %", "weight %"});
+    table[0].push_back("warnings");
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+        const double error = std::sqrt(r.totals.counts[i] + r.totals.background[i]);
+        auto& row = table.emplace_back(std::vector<std::string>{
+            elements[i], fixed_text(r.totals.net(i), 0) + " +- " + fixed_text(std::ceil(error), 0),
+            r.averaged() ? sources_of(r.mixtures[i]) : sources_of({{1, r.chosen[i].setting, {}}})});
+        if (r.averaged()) row.push_back(fixed_text(100 * fraction_from_afar(r, i), 0) + "%");
+        if (r.composition) {
+            for (const auto* whole : {&r.composition->atomic, &r.composition->weight})
+                row.push_back(fixed_text(100 * whole->fractions[i], 2) + " +- " +
+                              fixed_text(100 * whole->standard_errors[i], 2));
+        }
+        row.push_back(check_of(r.warnings, i));
+    }
+    return table;
+}
+
+// The same for maps without a unit: their means, on [0, 1].
+template <class T>
+std::vector<std::vector<std::string>> table_of(const stemfuse::published_result<T>& r,
+                                               const std::vector<std::string>& elements) {
+    std::vector<std::vector<std::string>> table{{"element", "raw mean", "fused mean", "warnings"}};
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+        table.push_back({elements[i]});
+        for (const auto* maps : {&r.scaled_maps, &r.maps})
+            table.back().push_back(stemfuse::fixed_text(xt::mean<double>(xt::view(*maps, i))(), 4));
+        table.back().push_back(check_of(r.warnings, i));
+    }
+    return table;
+}
+
+// What the recipe for counts took for granted or estimated, a sentence each, for the report.
+template <class T>
+std::vector<std::string> notes_of(const stemfuse::count_recipe_result<T>& r, const stemfuse::count_recipe_options& o) {
+    std::vector<std::string> notes;
     for (std::size_t i = 0; i < r.units.size(); ++i)
-        lines.push_back(o.elements[i] + ": counts per unit " + stemfuse::in_words(r.units[i]));
-    lines.push_back("background: " + background_in_words(r.origins, o));
+        notes.push_back(o.elements[i] + ": counts per unit " + stemfuse::in_words(r.units[i]));
+    notes.push_back("Background: " + background_in_words(r.origins, o));
     if (r.smoothing) {
-        lines.push_back("--lambda-tv " + stemfuse::to_string(*o.lambda_tv) + " is a smoothing of " +
+        notes.push_back("--lambda-tv " + stemfuse::to_string(*o.lambda_tv) + " is a smoothing of " +
                         stemfuse::to_string(*r.smoothing, 4));
     }
-    const auto reasons = reasons_in_words(r, o.elements);
-    lines.insert(lines.end(), reasons.begin(), reasons.end());
-    if (r.composition) {
-        lines.push_back("atomic percent: " + stemfuse::in_words(r.composition->atomic, o.elements));
-        lines.push_back("weight percent: " + stemfuse::in_words(r.composition->weight, o.elements));
-    } else {
-        lines.push_back("relative amounts per element only: a composition needs --k-factors");
-    }
-    if (o.errors) lines.push_back("standard errors of every pixel: /errors in fused.h5");
-    return lines;
+    return notes;
 }
 
 class stopwatch {
@@ -127,8 +230,13 @@ fusion<T> fuse_published(measurement<T> m, const recipe_options& o, bool quiet, 
     stemfuse::stoppable work(pool, [] { return stop_requested != 0; });
     const stopwatch watch;
     auto result = stemfuse::fuse_published(m.haadf, m.maps, options, work, line);
-    fusion<T> f{{}, watch.seconds(), {}, warning_texts(result.warnings, m.symbols)};
+    fusion<T> f{{}, watch.seconds(), table_of(result, m.symbols), {}, {}, warning_texts(result.warnings, m.symbols)};
     line.finish();
+    if (!result.history.empty()) {
+        f.lines.push_back("objective " + stemfuse::to_string(result.history.front().total) + " at the start, " +
+                          stemfuse::to_string(result.history.back().total) + " after " +
+                          std::to_string(result.history.size() - 1) + " iterations");
+    }
     auto facts = facts_of(m);
     f.record = record_of(std::move(result), options, std::move(m.maps), std::move(m.background), std::move(facts));
     return f;
@@ -142,17 +250,21 @@ fusion<T> fuse_raw_counts(measurement<T> m, const count_options& o, const recipe
     stemfuse::thread_pool pool(r.threads);
     interruptible work(pool);
     if (!quiet) announce_peak(stemfuse::counts_memory<T>(m.maps.shape(), o.averaging, pool.concurrency()), m);
-    const auto tell = [&](const stemfuse::recipe_progress& now) {
-        if (!quiet && now.stage == stemfuse::recipe_stage::estimating_errors)
-            std::fprintf(stderr, "fusing simulated counts, for the errors: %.0f%% is done\n", 100 * now.done);
-        return stop_requested == 0;
-    };
+    progress_line line(quiet);
     const stopwatch watch;
     auto result = [&] {
-        if (m.background.size() == 0) return stemfuse::fuse_measured_counts(m.haadf, m.maps, options, work, tell);
-        return stemfuse::fuse_measured_counts(m.haadf, m.maps, m.background, options, work, tell);
+        if (m.background.size() == 0) return stemfuse::fuse_measured_counts(m.haadf, m.maps, options, work, line);
+        return stemfuse::fuse_measured_counts(m.haadf, m.maps, m.background, options, work, line);
     }();
-    fusion<T> f{{}, watch.seconds(), lines_of(result, options), warning_texts(result.warnings, m.symbols)};
+    fusion<T> f{{}, watch.seconds(),           table_of(result, m.symbols),
+                {}, notes_of(result, options), warning_texts(result.warnings, m.symbols)};
+    for (std::size_t i = 0; i < result.origins.size(); ++i) {
+        if (result.origins[i] != stemfuse::background_origin::none) continue;
+        f.lines.push_back("background: " + background_in_words(result.origins, options));
+        break;
+    }
+    if (options.errors) f.lines.push_back("standard errors of every pixel: /errors in fused.h5");
+    if (!result.composition) f.lines.push_back("amounts are relative, per element: a composition needs --k-factors");
     f.record = record_of(std::move(result), options, facts_of(m));
     return f;
 }

@@ -31,9 +31,11 @@ struct measurement {
 template <class T>
 struct fusion {
     stemfuse::io::fusion_record<T> record;
-    double seconds;                       // of the recipe alone
-    std::vector<std::string> lines{};     // what else the program says of the result
-    std::vector<std::string> warnings{};  // what a user should know before the maps are believed
+    double seconds;                                 // of the recipe alone
+    std::vector<std::vector<std::string>> table{};  // of the elements, for the console; the first row is the header
+    std::vector<std::string> lines{};               // what else the program says of the result
+    std::vector<std::string> notes{};               // what only the report says
+    std::vector<std::string> warnings{};            // what a user should know before the maps are believed
 };
 
 // Fuses by the published recipe; `align` moves the HAADF image onto the maps where drift is certain. Throws the

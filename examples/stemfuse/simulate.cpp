@@ -1,5 +1,4 @@
 // stemfuse simulate: a measurement with known truth, as a file.
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -21,21 +20,6 @@
 namespace program {
 
 namespace {
-
-// "NYxNX". Throws usage_error.
-std::pair<std::size_t, std::size_t> parse_size(const std::string& text) {
-    const auto cross = text.find('x');
-    const auto number = [&](std::size_t first, std::size_t last) {
-        std::size_t n = 0;
-        const char* const end = text.data() + last;
-        const auto [stop, failure] = std::from_chars(text.data() + first, end, n);
-        if (cross == std::string::npos || failure != std::errc{} || stop != end || n < 1 || n > 8192) {
-            throw usage_error("--size: is \"" + text + "\", must be NYxNX such as 256x256, each 1 to 8192");
-        }
-        return n;
-    };
-    return {number(0, std::min(cross, text.size())), number(std::min(cross, text.size() - 1) + 1, text.size())};
-}
 
 // What the file holds: images by name, and how they came about.
 struct simulated_file {
@@ -150,9 +134,7 @@ void write_npz(const std::filesystem::path& path, const simulated_file& f) {
 
 // Throws usage_error and write_error where the file cannot be made.
 void check_output(const simulate_options& o) {
-    if (!(o.dose > 0 && o.dose <= 1e6))
-        throw usage_error("--dose: is " + stemfuse::to_string(o.dose) + ", must be above 0 and up to 1e6");
-    if (o.seed < 0) throw usage_error("--seed: is " + std::to_string(o.seed) + ", must be 0 or more");
+    require_simulated(o.dose, o.seed);
     const std::filesystem::path path = o.file;
     const std::string ending = path.extension().string();
     if (ending != ".h5" && ending != ".hdf5" && ending != ".npz")

@@ -233,7 +233,7 @@ fusion<T> fuse_fitted(const stemfuse::io::image_file& file, const stemfuse::io::
     const xt::xtensor<T, 3> half = std::move(result.half), other = std::move(result.other_half);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     record.sentences.push_back(setting_in_words(result.fusion));
-    fusion<T> f{{}, seconds, record.sentences, {}};
+    fusion<T> f{{}, seconds, {}, record.sentences, {}, {}};
     const std::vector<std::string> wanted(options.elements.begin(),
                                           options.elements.begin() + static_cast<std::ptrdiff_t>(options.wanted));
     for (const auto& warning : result.warnings) f.warnings.push_back(in_words(warning, wanted));
@@ -314,7 +314,8 @@ void fuse_by_fit(const input_files& files, fusion_plan plan, const std::vector<e
                                                          : fit_losses(files, plan.xrays, symbols, input);
         measured.symbols.assign(fitted.signatures.elements.begin(),
                                 fitted.signatures.elements.begin() + static_cast<std::ptrdiff_t>(fitted.wanted));
-        folder.admit({measured.title, files.all_paths(), measured.inputs, output_names(measured.symbols, true)});
+        folder.admit({measured.title, files.all_paths(), measured.inputs,
+                      output_names(measured.symbols, output.figures.panels, true)});
         parse_k_factors(request.counts.k_factors, measured.symbols);
         plan.warnings.insert(plan.warnings.end(), fitted.warnings.begin(), fitted.warnings.end());
         for (const std::string& warning : plan.warnings)
@@ -329,7 +330,7 @@ void fuse_by_fit(const input_files& files, fusion_plan plan, const std::vector<e
     }
     plan.warnings.insert(plan.warnings.end(), result.warnings.begin(), result.warnings.end());
     release_memory();
-    write_outputs(folder, result, {}, plan.warnings);
+    write_outputs(folder, result, {{}, plan.warnings, result.notes}, output);
     print_outputs(folder, result);
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "count_options.hpp"
+#include "figure_options.hpp"
 #include "fusion_plan.hpp"
 #include "input_files.hpp"
 #include "options.hpp"

@@ -27,16 +27,20 @@ using program_test::images;
 using program_test::outcome;
 using program_test::session;
 
-TEST_CASE("demo: figures, files, and parameters that fuse reproduces") {
+TEST_CASE(
+    "demo: files, figures as an independent scorer has them, the true composition, a command that gives the same") {
     const session s;
-    const outcome demo = s.run("demo -o demo --quiet");
+    const outcome demo = s.run("demo --size 64x64 --quiet");
     CAPTURE(demo.err);
+    CAPTURE(demo.out);
     REQUIRE(demo.code == 0);
     CHECK(demo.err.empty());
-    for (const char* file : {"fused.h5", "fused.png", "residual.png", "report.html", "parameters.json", "Co.tif",
-                             "Mn.tif", "O.tif", "truth.h5", "measurement.h5"}) {
+    CHECK(demo.out.find("report.html") != std::string::npos);
+    const auto folder = s.path("stemfuse-demo");
+    for (const char* file : {"fused.h5", "fused.png", "fused.svg", "residual.png", "report.html", "parameters.json",
+                             "Co.tif", "Mn.tif", "O.tif", "truth.h5", "measurement.h5"}) {
         CAPTURE(std::string(file));
-        CHECK(std::filesystem::file_size(s.path("demo") / file) > 100);
+        CHECK(std::filesystem::file_size(folder / file) > 100);
     }
     // The command that it prints gives the same maps.
     const auto begin = demo.out.find("stemfuse fuse ");
@@ -44,23 +48,42 @@ TEST_CASE("demo: figures, files, and parameters that fuse reproduces") {
     const std::string command = demo.out.substr(begin + 9, demo.out.find('\n', begin) - begin - 9);
     REQUIRE(s.run(command + " --quiet").code == 0);
     for (const char* name : {"fused/Co", "fused/Mn", "fused/O", "fused/HAADF"}) {
-        CHECK(io::read_image<float>(s.path("demo/fused.h5"), name) ==
+        CHECK(io::read_image<float>(folder / "fused.h5", name) ==
               io::read_image<float>(s.path("fused/fused.h5"), name));
     }
-}
 
-TEST_CASE("demo: its figures are those of an independent scorer") {
-    const session s;
+    // Co3O4 and Mn3O4 have 4 atoms of O in 7.
+    struct row {
+        double raw, fused, gain, psnr, ssim, percent, error, truth;
+    };
+    const std::string scores = demo.out.substr(demo.out.find("NRMSE raw"));
+    const auto row_of = [&](const std::string& element) {
+        std::istringstream line(scores.substr(scores.find("\n" + element + " ") + 1 + element.size()));
+        row r{};
+        std::string mark;
+        line >> r.raw >> r.fused >> r.gain >> mark >> r.psnr >> r.ssim;
+        if (element != "mean") line >> r.percent >> mark >> r.error >> r.truth;
+        REQUIRE(line);
+        return r;
+    };
+    double percents = 0;
+    for (const std::string element : {"Co", "Mn", "O"}) {
+        const row r = row_of(element);
+        CHECK(std::abs(r.percent - r.truth) <= 4 * r.error);
+        CHECK(r.fused < r.raw / 2);
+        percents += r.truth;
+    }
+    CHECK(std::abs(percents - 100) <= 0.02);
+    CHECK(std::abs(row_of("O").truth - 400.0 / 7) <= 0.01);
+
     const auto scorer = std::filesystem::path(STEMFUSE_SHARED_DIR) / "tools" / "score.py";
     const std::string python = "/usr/bin/env python3 '" + scorer.string() + "' ";
     if (!std::filesystem::exists(scorer) || std::system("python3 -c 'import h5py, numpy, scipy' 2>/dev/null") != 0) {
         MESSAGE("skipped: no ", scorer.string(), ", or no python3 with h5py, numpy and scipy");
         return;
     }
-    const outcome demo = s.run("demo -o demo --quiet");
-    REQUIRE(demo.code == 0);
     const auto json = s.path("score.json");
-    REQUIRE(std::system((python + "'" + s.path("demo/fused.h5").string() + "' '" + s.path("demo/truth.h5").string() +
+    REQUIRE(std::system((python + "'" + (folder / "fused.h5").string() + "' '" + (folder / "truth.h5").string() +
                          "' >'" + json.string() + "'")
                             .c_str()) == 0);
     const std::string score = scratch::read(json);
@@ -70,18 +93,53 @@ TEST_CASE("demo: its figures are those of an independent scorer") {
     };
     for (const std::string element : {"Co", "Mn", "O", "mean"}) {
         CAPTURE(element);
-        std::istringstream line(demo.out.substr(demo.out.find("\n  " + element + " ") + 3 + element.size()));
-        double raw = 0, fused = 0, gain = 0, psnr = 0, ssim = 0, stoichiometry = 0;
-        std::string unit;
-        line >> raw >> fused >> gain >> unit >> psnr >> unit >> ssim >> stoichiometry;
-        REQUIRE(line);
-        CHECK(std::abs(raw - scored(element, "nrmse_raw")) <= 1e-4);
-        CHECK(std::abs(fused - scored(element, "nrmse")) <= 1e-4);
-        CHECK(std::abs(gain - scored(element, "gain")) <= 0.051);
-        CHECK(std::abs(psnr - scored(element, "psnr")) <= 0.0051);
-        CHECK(std::abs(ssim - scored(element, "ssim")) <= 1e-4);
-        CHECK(std::abs(stoichiometry - 100 * scored(element, "stoichiometry")) <= 0.06);
+        const row r = row_of(element);
+        CHECK(std::abs(r.raw - scored(element, "nrmse_raw")) <= 1e-4);
+        CHECK(std::abs(r.fused - scored(element, "nrmse")) <= 1e-4);
+        CHECK(std::abs(r.gain - scored(element, "gain")) <= 0.051);
+        CHECK(std::abs(r.psnr - scored(element, "psnr")) <= 0.0051);
+        CHECK(std::abs(r.ssim - scored(element, "ssim")) <= 1e-4);
     }
+}
+
+TEST_CASE("a misspelt option or command is told what was probably meant, and whose help says more") {
+    const session s;
+    s.fails(2, "fuse scan.h5 -o out --lamda-tv 0.1", "--lamda-tv", "did you mean --lambda-tv?", "stemfuse fuse --help");
+    s.fails(2, "fuse scan.h5 -o out --gama=1.5", "--gama", "did you mean --gamma?");
+    s.fails(2, "fuse scan.h5 -o out --xyzzy", "--xyzzy: is no option of stemfuse fuse (");
+    s.fails(2, "simulate core-shell", "--output", "must be a file name");
+    s.fails(2, "fuse scan.h5", "--output", "stemfuse fuse --help");
+    s.fails(2, "fsue scan.h5", "\"fsue\"", "did you mean fuse?");
+    s.fails(2, "frobnicate", "\"frobnicate\", must be one of demo, inspect, fuse");
+    s.fails(2, "completion zsh", "SHELL: is \"zsh\", must be bash");
+}
+
+TEST_CASE("completion names the commands, the options and the names that these can have; the page for man is clean") {
+    const session s;
+    scratch::write(s.path("ask.sh"),
+                   "source complete\nCOMP_WORDS=(stemfuse \"$@\")\nCOMP_CWORD=$#\n_stemfuse\n"
+                   "echo \"${COMPREPLY[*]}\"\n");
+    const auto completion = s.run("completion bash");
+    REQUIRE(completion.code == 0);
+    scratch::write(s.path("complete"), completion.out);
+    const auto reply = [&](const std::string& words) {
+        const std::string in = "cd '" + s.path("").string() + "' && bash ask.sh " + words + " >reply";
+        REQUIRE(std::system(in.c_str()) == 0);
+        return scratch::read(s.path("reply"));
+    };
+    CHECK(reply("si") == "simulate\n");
+    CHECK(reply("fuse --lambda-t") == "--lambda-tv\n");
+    CHECK(reply("fuse --overlay-mode ''") == "add lighten none\n");
+    CHECK(reply("explore --tv f") == "fgp\n");
+    CHECK(reply("tomo --k-fac") == "\n");
+    const auto page = s.run("man");
+    CHECK(page.code == 0);
+    CHECK(page.out.starts_with(".TH STEMFUSE 1 "));
+    scratch::write(s.path("page"), page.out);
+    if (std::system("groff --version >/dev/null 2>&1") != 0) return;
+    const std::string render = "cd '" + s.path("").string() + "' && groff -man -ww -Tascii page >shown 2>faults";
+    CHECK(std::system(render.c_str()) == 0);
+    CHECK(scratch::read(s.path("faults")) == "");
 }
 
 TEST_CASE("fuse: what it writes is what was read and what the library gives") {

@@ -96,8 +96,9 @@ TEST_CASE("a report has its panels, each with words for those who cannot see it,
     std::fill_n(r.fused_maps.data(), 256, 1.0);
     const std::string html = report_html(r);
     CHECK(count(html, "<img ") == count(html, " alt=\""));
-    // HAADF, two elements and the overlay, before and after; profiles; two residuals
-    CHECK(count(html, "<figure>") == 8 + 1 + 2);
+    // HAADF, two elements and the overlay, before and after; two residuals
+    CHECK(count(html, "<figure>") == 8 + 2);
+    CHECK(count(html, "class=\"profile\"") == 1);
     CHECK(has(html, "HAADF re-projected, 16 by 16 pixels, shown from"));
     CHECK(has(html, "alt=\"A raw, 16 by 16 pixels, shown from 0 to 4 counts\""));
 
@@ -105,10 +106,17 @@ TEST_CASE("a report has its panels, each with words for those who cannot see it,
     REQUIRE(end != std::string::npos);
     const auto begin = html.rfind("base64,", end) + 7;
     const auto picture = decode_png(decode_base64(html.substr(begin, html.find('"', begin) - begin)));
-    CHECK(picture.width == 512);
-    CHECK(count_colour(picture, hue_map(default_hue(0))(0.25)) == 512 * 512);
-    CHECK(count(report_html(r, {.figure = {.overlay = false}}), "<figure>") == 6 + 1 + 2);
-    CHECK(count(report_html(r, {.figure = {.overlay = false, .profile = false}}), "<figure>") == 6 + 2);
+    CHECK(picture.width == 16);
+    CHECK(count_colour(picture, hue_map(default_hue(0))(64 / 254.0)) == 16 * 16);
+    CHECK(has(html.substr(begin), "width=\"512\" height=\"512\" alt=\"A fused"));
+    const std::string bare = report_html(r, {.figure = {.overlay = overlay_mode::none, .profile = false}});
+    CHECK(count(bare, "<figure>") == 6 + 2);
+    CHECK(count(bare, "class=\"profile\"") == 0);
+    // A scale for each map has two bars, unless the fused map is flat; three panels where the truth is known.
+    CHECK(count(report_html(r, {.figure = {.limits = limits_source::each}}), "class=\"bar\"") == 1 + 1 + 2);
+    auto known = r;
+    known.truth = truth_record<double>{r.haadf, r.fused_maps};
+    CHECK(count(report_html(known), "<figure>") == 12 + 2);
     // 0 and 4 at a mean of 2, where the fused map is 1 everywhere: 1 / sqrt(2) and -3 / sqrt(4).
     CHECK(has(html, "Residual of A, \u00b11.5"));
 }
@@ -116,7 +124,7 @@ TEST_CASE("a report has its panels, each with words for those who cannot see it,
 TEST_CASE("a report draws the history of every term and states its ends") {
     auto r = record_of<float>(1, 8, 8);
     const std::string html = report_html(r);
-    CHECK(count(html, "<svg ") == 4);
+    CHECK(count(html, "<svg ") == 4 + 1);  // and the profile
     CHECK(count(html, "log scale") == 1);  // the HAADF term alone spreads over more than a factor of 5
     CHECK(has(html, "Weighted total</th><td>1234.5</td><td>650.25</td><td>\u221247.3 %</td>"));
     CHECK(has(html, "HAADF term over the iterations: 100 at the start, 1 after 2"));

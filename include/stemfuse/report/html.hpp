@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,34 +12,18 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
-/// Bytes as base64 text (RFC 4648, section 4), for pictures within HTML.
-inline std::string base64(std::string_view bytes) {
-    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string text;
-    text.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        std::uint32_t group = 0;
-        for (std::size_t k = 0; k < 3; ++k) {
-            group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-        }
-        for (std::size_t k = 0; k < 4; ++k) {
-            text += i + k <= bytes.size() ? alphabet[group >> (18 - 6 * k) & 63] : '=';
-        }
-    }
-    return text;
+/// An HTML image that carries its picture, shown so many times as large.
+inline std::string embedded_image(const rgb_image& picture, std::string_view alternative_text,
+                                  std::size_t enlarged = 1) {
+    return "<img src=\"" + png_address(picture) + "\" width=\"" + std::to_string(enlarged * picture.width) +
+           "\" height=\"" + std::to_string(enlarged * picture.height) + "\" alt=\"" + escape_html(alternative_text) +
+           "\">";
 }
 
-/// An HTML image that carries its picture.
-inline std::string embedded_image(const rgb_image& picture, std::string_view alternative_text) {
-    return "<img src=\"data:image/png;base64," + base64(encode_png(picture)) + "\" width=\"" +
-           std::to_string(picture.width) + "\" height=\"" + std::to_string(picture.height) + "\" alt=\"" +
-           escape_html(alternative_text) + "\">";
-}
-
-/// A picture, what lies over it and what is below it.
+/// A picture, shown so many times as large, what lies over it and what is below it.
 inline std::string panel_html(const rgb_image& picture, std::string_view caption, std::string_view alternative_text,
-                              const std::string& scale_bar) {
-    return "<figure><div class=\"picture\">" + embedded_image(picture, alternative_text) + scale_bar +
+                              const std::string& scale_bar, std::size_t enlarged = 1) {
+    return "<figure><div class=\"picture\">" + embedded_image(picture, alternative_text, enlarged) + scale_bar +
            "</div><figcaption>" + escape_html(caption) + "</figcaption></figure>\n";
 }
 

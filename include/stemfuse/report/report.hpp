@@ -21,6 +21,7 @@
 #include <stemfuse/report/html.hpp>
 #include <stemfuse/report/report_holdout.hpp>
 #include <stemfuse/report/report_residual.hpp>
+#include <stemfuse/report/report_size.hpp>
 #include <stemfuse/report/report_spectrum.hpp>
 #include <stemfuse/report/report_style.hpp>
 #include <stemfuse/report/report_trust.hpp>
@@ -31,22 +32,11 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 struct report_options {
     std::vector<std::pair<std::string, std::string>> figures_of_merit{};  ///< shown as name and value
     std::vector<std::string> warnings{};                                  ///< shown first
+    std::vector<std::string> notes{};                                     ///< sentences, shown above the numbers
     figure_options figure{};                                              ///< limits, colours, overlay
 };
 
 namespace detail {
-
-// The size of a report's pictures: small maps scaled up by an integer to 512 pixels or a little more, large ones
-// reduced to 512 pixels unless they fit into 1024; neither side below a twelfth of the other.
-inline image_shape report_picture_shape(const image_shape& shape) {
-    const double longer = static_cast<double>(std::max(shape[0], shape[1]));
-    const double scale = longer > 1024 ? 512 / longer : std::ceil(512 / longer);
-    const auto side = [&](std::size_t n) {
-        return static_cast<std::size_t>(
-            std::max(std::round(static_cast<double>(n) * scale), std::ceil(longer * scale / 12)));
-    };
-    return {side(shape[0]), side(shape[1])};
-}
 
 inline std::string scale_bar_html(std::size_t nx, const pixel_calibration& scale) {
     const double across = static_cast<double>(nx) * scale.pixel(), length = round_length(across / 3.5);
@@ -63,38 +53,63 @@ inline std::string pixel_html(const pixel_calibration& scale) {
     return " of " + escape_html(shown(scale.x) + (square ? "" : " by " + shown(scale.y)));
 }
 
-// Two panels side by side and their colour bar.
-inline std::string pair_html(const figure_column& c, const image_shape& shape, const std::string& scale_bar) {
-    const std::string range = short_number(c.limits.low) + " to " + short_number(c.limits.high) + " " + c.unit;
-    const auto describe = [&](const std::string& state) {
-        return c.name + " " + state + ", " + std::to_string(shape[1]) + " by " + std::to_string(shape[0]) +
-               " pixels, shown from " + range;
-    };
-    rgb_image bar(1, 256);
-    for (std::size_t x = 0; x < bar.width; ++x) bar(0, x) = c.colours(static_cast<double>(x) / 255);
-    return "<section class=\"pair\"><h3>" + escape_html(c.name) + "</h3>\n<div class=\"panels\">\n" +
-           panel_html(colour(c.raw, c.limits, c.colours), c.before, describe(c.before), scale_bar) +
-           panel_html(colour(c.fused, c.limits, c.colours), c.after, describe(c.after), scale_bar) +
-           "</div>\n<div class=\"bar\"><span>" + escape_html(short_number(c.limits.low)) + "</span>" +
-           embedded_image(bar, "Colour bar of " + c.name + " from " + range) + "<span>" +
-           escape_html(short_number(c.limits.high) + " " + c.unit) + "</span></div></section>\n";
+// "0 to 2.62 counts per pixel", and that it does not start at 0 where it does not.
+inline std::string range_of(const display_limits& limits, const std::string& unit) {
+    return short_number(limits.low) + " to " + short_number(limits.high) + " " + unit +
+           (starts_beside_zero(limits) ? ", not from 0" : "");
 }
 
-inline std::string overlay_html(const std::vector<figure_column>& columns, const std::string& scale_bar) {
-    std::vector<xt::xtensor<double, 2>> raw, fused;
-    std::vector<display_limits> limits;
-    std::vector<rgb> hues;
+// A colour bar between its limits.
+inline std::string bar_html(const figure_column& c, const display_limits& limits) {
+    rgb_image bar(1, 256);
+    for (std::size_t x = 0; x < bar.width; ++x) bar(0, x) = c.colours(static_cast<double>(x) / 255);
+    const bool broken = starts_beside_zero(limits);
+    return "<div class=\"bar\"><span" + std::string(broken ? " class=\"offset\"" : "") + ">" + (broken ? "from " : "") +
+           escape_html(short_number(limits.low)) + "</span>" +
+           embedded_image(bar, "Colour bar of " + c.name + " from " + range_of(limits, c.unit)) + "<span>" +
+           escape_html(short_number(limits.high) + " " + c.unit) + "</span></div>";
+}
+
+// The panels of a column side by side and their colour bar, or one for each.
+inline std::string pair_html(const figure_column& c, const image_shape& shape, const std::string& scale_bar,
+                             std::size_t enlarged) {
+    std::string panels;
+    const auto add = [&](const xt::xtensor<double, 2>& numbers, const display_limits& limits,
+                         const std::string& state) {
+        const std::string text = c.name + " " + state + ", " + std::to_string(shape[1]) + " by " +
+                                 std::to_string(shape[0]) + " pixels, shown from " + range_of(limits, c.unit);
+        panels += "<div>" + panel_html(colour(numbers, limits, c.colours), state, text, scale_bar, enlarged) +
+                  (c.one_scale() ? "" : bar_html(c, limits)) + "</div>\n";
+    };
+    add(c.raw, c.raw_limits, c.before);
+    add(c.fused, c.limits, c.after);
+    if (c.truth.size() > 0) add(c.truth, c.limits, "truth");
+    return "<section class=\"pair\"><h3>" + escape_html(c.name) + "</h3>\n<div class=\"panels\">\n" + panels +
+           "</div>\n" + (c.one_scale() ? bar_html(c, c.limits) : "") + "</section>\n";
+}
+
+inline std::string overlay_html(const overlay_pictures& pictures, const std::string& scale_bar, std::size_t enlarged) {
     std::string names, legend;
-    for (std::size_t i = 1; i < columns.size() && i <= 4; ++i) {
-        const figure_column& c = columns[i];
-        raw.push_back(c.raw), fused.push_back(c.fused), limits.push_back(c.limits), hues.push_back(c.hue);
-        names += (i > 1 ? ", " : "") + c.name;
-        legend += "<span>" + embedded_image(rgb_image(12, 12, c.hue), "") + escape_html(c.name) + "</span>";
+    for (std::size_t i = 0; i < pictures.names.size(); ++i) {
+        names += (i > 0 ? ", " : "") + pictures.names[i];
+        legend += "<span>" + embedded_image(rgb_image(12, 12, pictures.hues[i]), "") + escape_html(pictures.names[i]) +
+                  "</span>";
     }
-    return "<section class=\"pair\"><h3>Overlay</h3>\n<div class=\"panels\">\n" +
-           panel_html(overlay(raw, limits, hues), "raw", "Overlay of the raw maps of " + names, scale_bar) +
-           panel_html(overlay(fused, limits, hues), "fused", "Overlay of the fused maps of " + names, scale_bar) +
-           "</div>\n<div class=\"legend\">" + legend + "</div></section>\n";
+    const auto panel = [&](const rgb_image& picture, const std::string& state) {
+        if (picture.pixels.empty()) return std::string();
+        return panel_html(picture, state, "Overlay of the " + state + " maps of " + names, scale_bar, enlarged);
+    };
+    return "<section class=\"pair\"><h3>Overlay</h3>\n<div class=\"panels\">\n" + panel(pictures.raw, "raw") +
+           panel(pictures.fused, "fused") + panel(pictures.truth, "true") + "</div>\n<div class=\"legend\">" + legend +
+           "</div></section>\n";
+}
+
+// What the reader must know to compare two panels.
+inline std::string limits_in_words(limits_source limits) {
+    if (limits == limits_source::each)
+        return "Raw and fused maps each have a scale of their own: single counts of a raw map are far above what a "
+               "fused map has in a pixel.";
+    return "Measured and fused at the same limits.";
 }
 
 inline std::string show(const parameter_value& value) {
@@ -194,16 +209,19 @@ template <scalar T>
 std::string report_html(const fusion_record<T>& record, const report_options& options = {}) {
     detail::require_drawable(record);
     const image_shape shape{record.haadf.shape(0), record.haadf.shape(1)};
-    const image_shape size = detail::report_picture_shape(shape);
+    const report_size size(shape);
     const std::string scale_bar = detail::scale_bar_html(shape[1], record.scale.in_shown_unit(shape[1]));
     std::vector<detail::figure_column> columns;
     std::string maps, names;
     for (std::size_t i = 0; i <= record.elements.size(); ++i) {
-        columns.push_back(detail::column_of(record, i, size[0], size[1], options.figure));
-        maps += detail::pair_html(columns.back(), shape, scale_bar);
+        columns.push_back(detail::column_of(record, i, size.pixels[0], size.pixels[1], options.figure));
+        maps += detail::pair_html(columns.back(), shape, scale_bar, size.enlarged);
         if (i > 0) names += (i > 1 ? ", " : "") + columns.back().name;
     }
-    if (options.figure.overlay && columns.size() > 2) maps += detail::overlay_html(columns, scale_bar);
+    const auto places = detail::overlay_places(record.elements, options.figure);
+    if (!places.empty())
+        maps += detail::overlay_html(detail::overlays_of(columns, places, options.figure.overlay), scale_bar,
+                                     size.enlarged);
 
     std::string warnings, tables;
     if (record.amounts) tables += detail::amounts_table(*record.amounts, record.elements);
@@ -217,8 +235,10 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
     if (!merits.empty()) tables += table_html("Figures of merit", {}, merits);
     if (!parameters.empty()) tables += table_html("Parameters", {}, parameters);
 
-    std::string choice, trust, spectrum;
+    std::string choice, trust, spectrum, notes;
     if (record.spectrum) spectrum = detail::spectrum_html(*record.spectrum);
+    for (const auto& note : options.notes) notes += "<li>" + escape_html(note) + "</li>\n";
+    if (!notes.empty()) notes = "<ul>\n" + notes + "</ul>\n";
     if (record.holdout) choice = holdout_html(*record.holdout, record.elements);
     if (record.trust) trust = trust_html(*record.trust, record.elements, size, scale_bar);
     if ((choice.empty() && spectrum.empty()) || !record.history.total.empty())
@@ -231,11 +251,12 @@ std::string report_html(const fusion_record<T>& record, const report_options& op
            "electron microscopy</p><h1>" +
            title + "</h1><p>" + escape_html(names) + " \u00b7 " + std::to_string(shape[1]) + " \u00d7 " +
            std::to_string(shape[0]) + " pixels" + detail::pixel_html(record.scale.in_shown_unit(shape[1])) +
-           " \u00b7 " + escape_html(record.unit) + "</p></header>\n<main>\n" + warnings +
-           "<h2>Maps</h2>\n<p>Measured and fused at the same limits.</p>\n<div class=\"maps\">\n" + maps + "</div>\n" +
-           detail::profile_html(record, columns, options.figure) + spectrum + trust +
-           detail::residual_html(record, size, scale_bar) + choice + "<h2>Numbers</h2>\n<div class=\"tables\">\n" +
-           tables + "</div>\n</main>\n<footer>Written by stemfuse.</footer>\n</body>\n</html>\n";
+           " \u00b7 " + escape_html(record.unit) + "</p></header>\n<main>\n" + warnings + "<h2>Maps</h2>\n<p>" +
+           detail::limits_in_words(options.figure.limits) + "</p>\n<div class=\"maps\">\n" + maps + "</div>\n" +
+           detail::profile_html(record, options.figure) + spectrum + trust +
+           detail::residual_html(record, size, scale_bar) + choice + "<h2>Numbers</h2>\n" + notes +
+           "<div class=\"tables\">\n" + tables +
+           "</div>\n</main>\n<footer>Written by stemfuse.</footer>\n</body>\n</html>\n";
 }
 
 /// Writes the report. Throws what report_html throws, and write_error; the file is whole or not there.

@@ -7,37 +7,39 @@
 
 #include <stemfuse/report/figure/figure_column.hpp>
 #include <stemfuse/report/figure/residual.hpp>
+#include <stemfuse/report/figure/svg.hpp>
 #include <stemfuse/report/html.hpp>
+#include <stemfuse/report/report_size.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io::detail {
 
-// The profiles of the figure, as a picture; nothing of a single column of pixels. `columns` are the figure's.
+// The profiles of the figure, as a picture; nothing of a single column of pixels.
 template <scalar T>
-std::string profile_html(const fusion_record<T>& record, const std::vector<figure_column>& columns,
-                         const figure_options& options) {
+std::string profile_html(const fusion_record<T>& record, const figure_options& options) {
     const std::size_t ny = record.haadf.shape(0), nx = record.haadf.shape(1);
     if (!options.profile || nx < 2) return "";
-    const std::size_t rows = profile_rows(ny, options.profile_rows);
+    const row_range rows = profile_rows(ny, options);
     constexpr double width = 1000, dots_per_inch = 144;
     const double strips = 90 * static_cast<double>(record.elements.size());
     figure_page page(static_cast<std::size_t>(strips + 40), static_cast<std::size_t>(width), dots_per_inch);
-    draw_profiles(page, {10, 10, width - 20, strips + 20}, profiles_of(record, columns, rows),
+    draw_profiles(page, {10, 10, width - 20, strips + 20}, profiles_of(record, options, rows),
                   record.scale.in_shown_unit(nx));
-    const std::string heading = profile_heading(ny, rows);
-    return "<h2>Line profile</h2>\n<p>Along x, " + heading + "; every element on its own scale.</p>\n" +
-           panel_html(std::move(page.drawing).image(), "", "Line profiles, " + heading, "");
+    const std::string heading = profile_heading(rows, record.truth.has_value());
+    return "<h2>Line profile</h2>\n<p>Along x, " + heading +
+           "; every element on its own scale.</p>\n<div class=\"profile\">" + svg_element(page.drawing, dots_per_inch) +
+           "</div>\n";
 }
 
-// The residual of every element with its limits; pictures of `size`.
+// The residual of every element with its limits.
 template <scalar T>
-std::string residual_html(const fusion_record<T>& record, const image_shape& size, const std::string& scale_bar) {
+std::string residual_html(const fusion_record<T>& record, const report_size& size, const std::string& scale_bar) {
     std::string panels;
     for (std::size_t i = 0; i < record.elements.size(); ++i) {
         const auto residual = residual_of(record, i);
         const display_limits limits = limits_of_residual(residual);
         const std::string caption = record.elements[i] + ", \u00b1" + short_number(limits.high);
-        panels += panel_html(colour(resample(as_view(residual), size[0], size[1]), limits, diverging_map()), caption,
-                             "Residual of " + caption, scale_bar);
+        panels += panel_html(colour(size.resampled(as_view(residual)), limits, diverging_map()), caption,
+                             "Residual of " + caption, scale_bar, size.enlarged);
     }
     return "<h2>Residuals</h2>\n<p>(fused \u2212 raw) / \u221araw, with at least the mean of raw under the root: red "
            "where "

@@ -23,7 +23,7 @@ inline std::string spectrum_html(const spectrum_record& s) {
                         i < s.errors.size() ? short_number(s.errors[i]) : "", kept});
     }
     return "<h2>Spectrum</h2>\n" +
-           panel_html(spectrum_figure(s, dots_per_inch).picture, "",
+           panel_html(spectrum_figure(s, dots_per_inch).picture(), "",
                       "Sum spectrum with its fit, the part of every element and the residual", "") +
            (sentences.empty() ? "" : "<ul>\n" + sentences + "</ul>\n") +
            table_html("Counts in the sum spectrum", {"element", "counts", "\u00b1 by counting", "kept by bins"}, rows);

@@ -25,15 +25,18 @@ main > h2:first-child { margin-top: 0; }
 main > p { margin: 0 0 1rem; color: var(--soft); }
 .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); gap: 1.6rem 2rem; }
 .pair, .charts svg, table { break-inside: avoid; }
-.panels { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem; align-items: end; }
+.panels { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; gap: .6rem; align-items: end; }
 figure { margin: 0; }
 .picture { position: relative; width: fit-content; }
-.picture img { display: block; max-width: 100%; width: auto; height: auto; max-height: 28rem; }
+.picture img { display: block; max-width: 100%; width: auto; height: auto; max-height: 28rem;
+  image-rendering: pixelated; }
+.profile svg { max-width: 100%; height: auto; }
 .scale { position: absolute; left: 4%; bottom: 4%; border-bottom: 3px solid #fff; color: #fff; font-size: .8rem;
   line-height: 1.45; white-space: nowrap; filter: drop-shadow(0 0 1px #000) drop-shadow(0 0 2px #000); }
 figcaption { font-size: .88rem; color: var(--soft); margin-top: .2rem; }
 .bar, .legend { display: flex; align-items: center; gap: .5rem; margin-top: .3rem; font-size: .85rem;
   font-variant-numeric: tabular-nums; }
+.bar .offset { font-weight: 700; }
 .bar img { flex: 1; min-width: 4rem; height: .7rem; }
 .legend { gap: 1rem; }
 .legend span { display: inline-flex; align-items: center; gap: .35rem; }

@@ -13,37 +13,37 @@
 #include <stemfuse/report/figure/figure_parts.hpp>
 #include <stemfuse/report/figure/map_image.hpp>
 #include <stemfuse/report/html.hpp>
+#include <stemfuse/report/report_size.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
 namespace detail {
 
 inline std::string trust_pair(const trust_record& trust, const std::string& element, std::size_t i,
-                              const image_shape& size, const std::string& scale_bar) {
+                              const report_size& size, const std::string& scale_bar) {
     const auto share = as_view(trust.nonlocal_fraction).image(i), deviation = as_view(trust.deviation).image(i);
     double most = 1.5 * trust.threshold;
     stemfuse::detail::for_each_element(deviation, [&](std::size_t, double z) { most = std::max(most, std::abs(z)); });
     const auto shown = [&](const image_view<const double>& numbers, const display_limits& limits,
-                           const colormap& colours) {
-        return colour(resample(numbers, size[0], size[1]), limits, colours);
-    };
+                           const colormap& colours) { return colour(size.resampled(numbers), limits, colours); };
     const std::string range = short_number(most);
     return "<section class=\"pair\"><h3>" + escape_html(element) + "</h3>\n<div class=\"panels\">\n" +
            panel_html(shown(share, {0, 1}, grey_map()), "nonlocal fraction, 0 to 1",
-                      element + ": fraction of the weights that lies more than 3 pixels away", scale_bar) +
+                      element + ": fraction of the weights that lies more than 3 pixels away", scale_bar,
+                      size.enlarged) +
            panel_html(shown(deviation, {-most, most}, diverging_map()),
                       "counts \u2212 map, \u00b1" + range + " std. dev.",
                       element + ": deviation of the counts from the map, from -" + range + " to " + range +
                           " standard deviations",
-                      scale_bar) +
+                      scale_bar, size.enlarged) +
            "</div></section>\n";
 }
 
 }  // namespace detail
 
-/// The section as HTML, for each element two pictures of `size` (rows, columns) with the scale bar over them.
+/// The section as HTML, for each element two pictures of that size with the scale bar over them.
 inline std::string trust_html(const trust_record& section, const std::vector<std::string>& elements,
-                              const image_shape& size, const std::string& scale_bar) {
+                              const report_size& size, const std::string& scale_bar) {
     std::string sentences, maps;
     for (const auto& sentence : section.sentences) sentences += "<li>" + escape_html(sentence) + "</li>\n";
     for (std::size_t i = 0; i < elements.size(); ++i)

@@ -208,7 +208,7 @@ TEST_CASE_TEMPLATE("profile.csv", T, float, double) {
     auto dark = record;
     dark.scale = {};
     dark.maps.fill(std::numeric_limits<T>::quiet_NaN());
-    io::write_profile(dir / "profile.csv", dark, 1);
+    io::write_profile(dir / "profile.csv", dark, {.profile_rows = 1});
     CHECK(scratch::read(dir / "profile.csv").find("x (px),HAADF raw") == 0);
     CHECK(scratch::read(dir / "profile.csv").find("\n0.5,") != std::string::npos);
     CHECK(scratch::read(dir / "profile.csv").find(",nan,") != std::string::npos);

@@ -45,6 +45,20 @@ TEST_CASE("libpng decodes the pixels that were encoded") {
     }
 }
 
+TEST_CASE("up to 256 colours become a palette, and decode to themselves") {
+    for (const std::size_t colours : {1u, 2u, 255u, 256u, 257u}) {
+        rgb_image image(30, 40);
+        for (std::size_t k = 0; k < image.pixels.size(); ++k) {
+            const std::size_t c = k * 7 % colours;
+            image.pixels[k] = {static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(c / 256 * 50),
+                               static_cast<std::uint8_t>(255 - c)};
+        }
+        const std::string bytes = encode_png(image);
+        CHECK((bytes.find("PLTE") != std::string::npos) == (colours <= 256));
+        CHECK(decode_png(bytes).pixels == image.pixels);
+    }
+}
+
 TEST_CASE("a PNG states its resolution in pixels a metre where one is given") {
     const std::string bytes = encode_png(noise(2, 2), 300);
     const auto chunk = bytes.find("pHYs");

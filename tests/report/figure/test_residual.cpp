@@ -75,37 +75,37 @@ TEST_CASE("a map that is its measurement has the middle colour alone, one above 
     const auto layout = io::detail::lay_out(3, {20, 20}, coarse);
     const auto area = static_cast<std::ptrdiff_t>(layout.panel_height * layout.panel_width);
     const auto drawn = residual_figure(r, coarse);
-    CHECK(count_colour(drawn.picture, diverging_map()(0.5)) >= 2 * area * 8 / 10);
-    CHECK(count_colour(drawn.picture, diverging_map()(1)) >= area * 8 / 10);
+    CHECK(count_colour(drawn.picture(), diverging_map()(0.5)) >= 2 * area * 8 / 10);
+    CHECK(count_colour(drawn.picture(), diverging_map()(1)) >= area * 8 / 10);
     auto without = r;
     without.history = {};
-    CHECK(residual_figure(without, coarse).picture.height < drawn.picture.height);
+    CHECK(residual_figure(without, coarse).picture().height < drawn.picture().height);
 }
 
 TEST_CASE_TEMPLATE("residuals are drawn of any number of elements, shape and value", T, float, double) {
-    for (std::size_t n = 1; n <= 9; ++n) CHECK(residual_figure(record_of<T>(n, 5, 4), coarse).picture.width > 100);
+    for (std::size_t n = 1; n <= 9; ++n) CHECK(residual_figure(record_of<T>(n, 5, 4), coarse).picture().width > 100);
     for (const auto& shape : {image_shape{1, 1}, image_shape{1, 300}, image_shape{300, 1}, image_shape{700, 650}}) {
         auto r = record_of<T>(2, shape[0], shape[1]);
         r.scale = {0.0123, "nm"};
         r.history.tv = {0, NAN, 1};
         r.history.haadf = {3};
         const auto drawn = residual_figure(r, coarse);
-        CHECK(drawn.picture.pixels.size() > 1000);
-        CHECK(drawn.picture.pixels.size() < 2000000);
+        CHECK(drawn.picture().pixels.size() > 1000);
+        CHECK(drawn.picture().pixels.size() < 2000000);
     }
     auto r = record_of<T>(3, 6, 6);
     std::fill(r.maps.begin(), r.maps.end(), static_cast<T>(0));
     std::fill_n(r.maps.data(), 36, static_cast<T>(NAN));
     CHECK(std::isnan(residual_of(r, 0)(2, 2)));
     CHECK(std::isnan(residual_of(r, 1)(2, 2)));
-    CHECK(residual_figure(r, coarse).picture.width > 100);
+    CHECK(residual_figure(r, coarse).picture().width > 100);
 }
 
 TEST_CASE("a residual's file decodes to its pixels; what does not fit together is refused") {
     const scratch::folder dir;
     auto r = record_of<float>(2, 8, 9);
     write_residual_figure(dir / "residual.png", r, coarse);
-    CHECK(decode_png(scratch::read(dir / "residual.png")).pixels == residual_figure(r, coarse).picture.pixels);
+    CHECK(decode_png(scratch::read(dir / "residual.png")).pixels == residual_figure(r, coarse).picture().pixels);
     scratch::check_refusals([&](const auto& path) { write_residual_figure(path, r, coarse); }, 1000);
     support::check_throws<value_error>([&] { residual_figure(r, {.width_mm = 20}); }, "width_mm: is 20");
     r.fused_maps.resize({2, 9, 8});

@@ -96,6 +96,13 @@ struct spectrum_record {
     double energy(std::size_t channel) const { return first + static_cast<double>(channel) * step; }
 };
 
+/// What is known of a simulated measurement: both in the units of fused_haadf and fused_maps.
+template <scalar T>
+struct truth_record {
+    xt::xtensor<T, 2> haadf;  ///< without noise, (n_y, n_x)
+    xt::xtensor<T, 3> maps;   ///< (n_elements, n_y, n_x)
+};
+
 /// Images are (n_y, n_x), stacks (n_elements, n_y, n_x), in the order of `elements`.
 template <scalar T>
 struct fusion_record {
@@ -118,6 +125,7 @@ struct fusion_record {
     std::optional<trust_record> trust{};        ///< where maps were averaged
     std::optional<amounts_record> amounts{};    ///< where maps are counts
     std::optional<spectrum_record> spectrum{};  ///< where maps came from the fit of spectra
+    std::optional<truth_record<T>> truth{};     ///< of a simulation; shown in figures
     std::vector<input_record> inputs{};         ///< the files that were read
     std::string request{};                      ///< by which the same work is known again; may be empty
     std::vector<std::pair<std::string, parameter_value>> parameters;  ///< in the order in which they are shown

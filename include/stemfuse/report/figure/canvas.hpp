@@ -51,6 +51,23 @@ public:
         }
     }
 
+    /// The same, stretched over a rectangle: a pixel of it takes the colour of the source pixel that it lies in.
+    void place(const rgb_image& source, std::size_t x, std::size_t y, std::size_t width, std::size_t height) {
+        if (width == source.width && height == source.height) return place(source, x, y);
+        if (x >= image_.width) return;
+        const std::size_t shown = std::min(width, image_.width - x);
+        for (std::size_t row = 0; row < height && y + row < image_.height; ++row) {
+            rgb* const to = &image_(y + row, x);
+            const std::size_t from = row * source.height / height;
+            if (row > 0 && from == (row - 1) * source.height / height) {
+                std::copy_n(&image_(y + row - 1, x), shown, to);
+                continue;
+            }
+            const rgb* const pixels = &source.pixels[from * source.width];
+            for (std::size_t k = 0; k < shown; ++k) to[k] = pixels[k * source.width / width];
+        }
+    }
+
     /// Lines of the given width with round ends and corners. Where they cross, nothing is painted twice.
     void stroke(const std::vector<polyline>& lines, double width, rgb colour, double opacity = 1) {
         double x0 = INFINITY, y0 = INFINITY, x1 = -INFINITY, y1 = -INFINITY;
@@ -103,7 +120,7 @@ private:
                 for (std::size_t x = columns.first; x < columns.second; ++x) {
                     const double px = static_cast<double>(x) + 0.5 - a.x, py = static_cast<double>(y) + 0.5 - a.y;
                     const double t = squared > 0 ? std::clamp((px * dx + py * dy) / squared, 0.0, 1.0) : 0;
-                    const double distance = std::hypot(px - t * dx, py - t * dy);
+                    const double ex = px - t * dx, ey = py - t * dy, distance = std::sqrt(ex * ex + ey * ey);
                     const auto share = static_cast<float>(std::clamp(half_width + 0.5 - distance, 0.0, 1.0));
                     row[x - left] = std::max(row[x - left], share);
                 }

@@ -96,17 +96,25 @@ inline colormap hue_map(rgb hue) { return colormap({black, hue}); }
 /// What element maps are shown in.
 enum class map_colours { hue, grey, viridis, magma };
 
-/// The hue of the i-th element: magenta, green, cyan, yellow, orange, blue, told apart by colour-blind readers too,
-/// then white and red, then the same again.
+/// The hue of the i-th element: pink, yellow, cyan, green, orange, blue, white, red, then the same again. The first
+/// three and the mixtures of an overlay of them differ from one another and from black by 57 CIELAB units or more.
 inline rgb default_hue(std::size_t i) {
-    constexpr std::array<rgb, 8> hues{{{255, 64, 224},
+    constexpr std::array<rgb, 8> hues{{{255, 32, 150},
+                                       {255, 210, 0},
+                                       {24, 236, 255},
                                        {64, 224, 80},
-                                       {48, 200, 255},
-                                       {255, 228, 48},
-                                       {255, 144, 32},
+                                       {255, 128, 32},
                                        {96, 128, 255},
                                        {240, 240, 240},
-                                       {240, 56, 56}}};
+                                       {224, 40, 32}}};
+    return hues[i % hues.size()];
+}
+
+/// Hues for overlays that lighten: crimson, blue, teal, grey, then the same again. The first three and their
+/// mixtures differ by 13 CIELAB units or more also for readers without red or green cones (Machado et al. 2009, doi
+/// 10.1109/TVCG.2009.113), those of default_hue() added by 2 only.
+inline rgb lightening_hue(std::size_t i) {
+    constexpr std::array<rgb, 4> hues{{{255, 0, 60}, {0, 118, 227}, {0, 178, 144}, {200, 200, 200}}};
     return hues[i % hues.size()];
 }
 

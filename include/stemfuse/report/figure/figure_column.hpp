@@ -1,10 +1,13 @@
-// What one column of a figure shows: the HAADF image or one element, before and after the fusion at the same limits.
+// What one column of a figure shows: the HAADF image or one element, before and after the fusion, and its truth.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <stemfuse/core/check.hpp>
@@ -15,38 +18,47 @@
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
 
-/// Raw and fused maps are shown with the same limits. They are those of the raw map; the wider ones of both maps, so
-/// that a fused map brighter than the raw one is not cut off; or, for elements, those of the fused map, because in
-/// sparse raw maps single counts would set them (the raw map's where the fused one is the same number everywhere).
-enum class limits_source { raw, both, fused };
+/// What the limits of raw and fused maps are. Of one that both share: those of the raw map; the wider ones of both, so
+/// that none is cut off; or, for elements, those of the fused map, at which a raw map of few counts saturates. Or each
+/// has its own, which stand below it: then single counts neither saturate nor darken the fused map. The HAADF image
+/// always shares them, and a fused map that is the same number everywhere takes those of the raw one.
+enum class limits_source { raw, both, fused, each };
 
 /// The options of fusion_figure().
 struct figure_options {
-    double low_percentile = 0.5;                ///< of the values, shown as the first colour
-    double high_percentile = 99.5;              ///< shown as the last colour: single bright pixels do not set it
-    limits_source limits = limits_source::raw;  ///< of raw and fused maps
-    map_colours colours = map_colours::hue;     ///< of element maps
-    std::vector<rgb> hues{};                    ///< one an element; the default ones where there are fewer
-    std::string haadf_unit = "arb. units";      ///< shown at the bar of the HAADF image
-    bool overlay = true;                        ///< the first four elements in one picture; with two elements or more
-    bool profile = true;                        ///< along x through the middle; with two columns or more
-    std::size_t profile_rows = 0;               ///< rows that a profile averages; 0: one in 32
-    double width_mm = 180;                      ///< at most
+    double low_percentile = 0.5;                  ///< of the values, shown as the first colour
+    double high_percentile = 99.5;                ///< shown as the last colour: single bright pixels do not set it
+    limits_source limits = limits_source::raw;    ///< of raw and fused maps
+    map_colours colours = map_colours::hue;       ///< of element maps
+    std::vector<rgb> hues{};                      ///< one an element; those of `overlay` where there are fewer
+    std::string haadf_unit = "arb. units";        ///< shown at the bar of the HAADF image
+    overlay_mode overlay = overlay_mode::add;     ///< several elements in one picture; with two elements or more
+    std::vector<std::string> overlay_elements{};  ///< which; the first three where empty
+    bool profile = true;                          ///< along x; with two columns or more
+    std::optional<std::size_t> profile_row{};     ///< the middle one of those that a profile averages; else that of all
+    std::size_t profile_rows = 0;                 ///< rows that a profile averages; 0: one in 32
+    bool titles = true;                           ///< above the panels
+    double width_mm = 180;                        ///< at most
     double dots_per_inch = 300;  ///< at least, less than twice it: small maps are scaled up by an integer
 
     /// The colour of the element of this number.
-    rgb hue(std::size_t element) const { return element < hues.size() ? hues[element] : default_hue(element); }
+    rgb hue(std::size_t element) const {
+        if (element < hues.size()) return hues[element];
+        return overlay == overlay_mode::lighten ? lightening_hue(element) : default_hue(element);
+    }
 };
 
 namespace detail {
 
-// The HAADF image or one element, measured and fused, as large as its panels.
+// The HAADF image or one element: measured, fused, and the truth where it is known.
 struct figure_column {
     std::string name, before, after, unit;
     rgb hue;
     colormap colours;
-    display_limits limits;
-    xt::xtensor<double, 2> raw, fused;
+    display_limits raw_limits{}, limits{};  // of raw; of fused and truth
+    xt::xtensor<double, 2> raw{}, fused{}, truth{};
+
+    bool one_scale() const { return raw_limits.low == limits.low && raw_limits.high == limits.high; }
 };
 
 template <scalar T>
@@ -59,6 +71,37 @@ void require_drawable(const fusion_record<T>& record) {
     require_shape(stemfuse::detail::shape_of<3>(record.maps, "maps"), stack, "maps", "elements and haadf say");
     require_shape(stemfuse::detail::shape_of<3>(record.fused_maps, "fused_maps"), stack, "fused_maps",
                   "elements and haadf say");
+    if (record.truth) {
+        require_shape(stemfuse::detail::shape_of<2>(record.truth->haadf, "truth.haadf"), image, "truth.haadf", "haadf");
+        require_shape(stemfuse::detail::shape_of<3>(record.truth->maps, "truth.maps"), stack, "truth.maps",
+                      "elements and haadf say");
+    }
+}
+
+// The places of the elements in the overlay. Throws value_error for one that is not there.
+inline std::vector<std::size_t> overlay_places(const std::vector<std::string>& elements,
+                                               const figure_options& options) {
+    std::vector<std::size_t> places;
+    if (options.overlay == overlay_mode::none) return places;
+    for (const std::string& name : options.overlay_elements) {
+        const auto found = std::find(elements.begin(), elements.end(), name);
+        if (found == elements.end())
+            throw value_error("overlay_elements", "is \"" + name + "\", must be an element of the maps");
+        places.push_back(static_cast<std::size_t>(found - elements.begin()));
+    }
+    if (places.empty()) {
+        for (std::size_t i = 0; i < std::min<std::size_t>(elements.size(), 3); ++i) places.push_back(i);
+    }
+    if (places.size() < 2) places.clear();
+    return places;
+}
+
+// Where the low limit is above 0, but below so much of the high one, bars start at 0; also where it is nearly 0: a
+// limit of -4e-10 beside one of 0.9 reads as 0.
+inline display_limits from_zero(display_limits limits, double most) {
+    const bool near = std::abs(limits.low) < 1e-3 * limits.high;
+    if (near || (limits.low > 0 && limits.low < most * limits.high)) limits.low = 0;
+    return limits;
 }
 
 template <scalar T>
@@ -68,74 +111,127 @@ bool has_contrast(const image_view<const T>& map) {
     return differs;
 }
 
+// Those of raw, and those of fused.
+template <scalar T>
+std::pair<display_limits, display_limits> limits_of_column(const image_view<const T>& raw,
+                                                           const image_view<const T>& fused, bool element,
+                                                           const figure_options& options) {
+    const auto own = [&](const image_view<const T>& map) {
+        return from_zero(limits_of(map, options.low_percentile, options.high_percentile), element ? 0.5 : 0.05);
+    };
+    const display_limits a = own(raw);
+    const bool flat = element && options.limits != limits_source::both && !has_contrast(fused);
+    if (options.limits == limits_source::raw || flat) return {a, a};
+    const display_limits b = own(fused);
+    if (element && options.limits == limits_source::each) return {a, b};
+    if (element && options.limits == limits_source::fused) return {b, b};
+    const display_limits both{std::min(a.low, b.low), std::max(a.high, b.high)};
+    return {both, both};
+}
+
 // Panels 0 (HAADF) to n_elements of the record, resampled.
 template <scalar T>
 figure_column column_of(const fusion_record<T>& record, std::size_t i, std::size_t height, std::size_t width,
                         const figure_options& options) {
-    const auto draw = [&](figure_column column, const image_view<const T>& raw, const image_view<const T>& fused) {
-        column.limits = limits_of(raw, options.low_percentile, options.high_percentile);
-        if (options.limits != limits_source::raw) {
-            const display_limits other = limits_of(fused, options.low_percentile, options.high_percentile);
-            const bool of_fused = options.limits == limits_source::fused && i > 0;
-            const display_limits both{std::min(column.limits.low, other.low), std::max(column.limits.high, other.high)};
-            if (!of_fused) column.limits = both;
-            if (of_fused && has_contrast(fused)) column.limits = other;
-        }
-        // A limit of 4e-10 beside one of 0.9 reads as 0.
-        if (std::abs(column.limits.low) < 1e-3 * column.limits.high) column.limits.low = 0;
+    using stemfuse::detail::view_in_place;
+    using view = image_view<const T>;
+    const auto draw = [&](figure_column column, const view& raw, const view& fused, const view* truth) {
+        std::tie(column.raw_limits, column.limits) = limits_of_column<T>(raw, fused, i > 0, options);
         column.raw = resample(raw, height, width);
         column.fused = resample(fused, height, width);
+        if (truth != nullptr) column.truth = resample(*truth, height, width);
         return column;
     };
-    using stemfuse::detail::view_in_place;
     if (i == 0) {
-        return draw({"HAADF", "measured", "re-projected", options.haadf_unit, white, grey_map(), {}, {}, {}},
-                    view_in_place<2>(record.haadf, "haadf"), view_in_place<2>(record.fused_haadf, "fused_haadf"));
+        std::optional<view> truth;
+        if (record.truth) truth = view_in_place<2>(record.truth->haadf, "truth.haadf");
+        return draw({"HAADF", "measured", "re-projected", options.haadf_unit, white, grey_map()},
+                    view_in_place<2>(record.haadf, "haadf"), view_in_place<2>(record.fused_haadf, "fused_haadf"),
+                    truth ? &*truth : nullptr);
     }
     const std::size_t e = i - 1;
     const rgb hue = options.hue(e);
-    return draw({record.elements[e], "raw", "fused", record.unit, hue, map_of(options.colours, hue), {}, {}, {}},
+    std::optional<view> truth;
+    if (record.truth) truth = view_in_place<3>(record.truth->maps, "truth.maps").image(e);
+    return draw({record.elements[e], "raw", "fused", record.unit, hue, map_of(options.colours, hue)},
                 view_in_place<3>(record.maps, "maps").image(e),
-                view_in_place<3>(record.fused_maps, "fused_maps").image(e));
+                view_in_place<3>(record.fused_maps, "fused_maps").image(e), truth ? &*truth : nullptr);
 }
 
-// The mean of `rows` rows in the middle, a value a column.
+// Which rows a profile averages.
+struct row_range {
+    std::size_t first, count;
+};
+
+// `profile_rows` rows, or n_y / 32 + 1 where it is 0, around the row that is asked for or the middle; moved to lie
+// inside. Throws value_error for a row outside.
+inline row_range profile_rows(std::size_t n_y, const figure_options& options) {
+    const std::size_t count = std::min(n_y, options.profile_rows > 0 ? options.profile_rows : n_y / 32 + 1);
+    if (!options.profile_row) return {(n_y - count) / 2, count};
+    if (*options.profile_row >= n_y)
+        throw value_error("profile_row", "is " + std::to_string(*options.profile_row) + ", must be in [0, " +
+                                             std::to_string(n_y - 1) + "]");
+    const std::size_t before = std::min(*options.profile_row, (count - 1) / 2);
+    return {std::min(*options.profile_row - before, n_y - count), count};
+}
+
+// The mean of rows, a value a column.
 template <scalar T>
-std::vector<double> middle_profile(const image_view<const T>& map, std::size_t rows) {
+std::vector<double> mean_of_rows(const image_view<const T>& map, const row_range& rows) {
     std::vector<double> sum(map.shape[1]);
-    const std::size_t first = (map.shape[0] - rows) / 2;
-    for (std::size_t y = first; y < first + rows; ++y) {
+    for (std::size_t y = rows.first; y < rows.first + rows.count; ++y) {
         for (std::size_t x = 0; x < sum.size(); ++x) sum[x] += static_cast<double>(map.row(y)[x]);
     }
-    for (double& v : sum) v /= static_cast<double>(rows);
+    for (double& v : sum) v /= static_cast<double>(rows.count);
     return sum;
 }
 
-// How many rows a profile averages: `rows`, or n_y / 32 + 1 where it is 0; all at most.
-inline std::size_t profile_rows(std::size_t n_y, std::size_t rows) {
-    return std::min(n_y, rows > 0 ? rows : n_y / 32 + 1);
-}
-
 template <scalar T>
-std::vector<element_profile> profiles_of(const fusion_record<T>& record, const std::vector<figure_column>& columns,
-                                         std::size_t rows) {
+std::vector<element_profile> profiles_of(const fusion_record<T>& record, const figure_options& options,
+                                         const row_range& rows) {
     using stemfuse::detail::view_in_place;
     std::vector<element_profile> profiles;
     for (std::size_t i = 0; i < record.elements.size(); ++i) {
-        profiles.push_back({record.elements[i], columns[i + 1].hue,
-                            middle_profile<T>(view_in_place<3>(record.maps, "maps").image(i), rows),
-                            middle_profile<T>(view_in_place<3>(record.fused_maps, "fused_maps").image(i), rows)});
+        profiles.push_back({record.elements[i], options.hue(i),
+                            mean_of_rows<T>(view_in_place<3>(record.maps, "maps").image(i), rows),
+                            mean_of_rows<T>(view_in_place<3>(record.fused_maps, "fused_maps").image(i), rows)});
+        if (record.truth)
+            profiles.back().truth = mean_of_rows<T>(view_in_place<3>(record.truth->maps, "truth.maps").image(i), rows);
     }
     return profiles;
 }
 
 // "mean of rows 124 to 131; raw thin, fused bold"
-inline std::string profile_heading(std::size_t n_y, std::size_t rows) {
-    const std::size_t first = (n_y - rows) / 2;
-    const std::string which = rows == 1
-                                  ? "row " + std::to_string(first)
-                                  : "mean of rows " + std::to_string(first) + " to " + std::to_string(first + rows - 1);
-    return which + "; raw thin, fused bold";
+inline std::string profile_heading(const row_range& rows, bool truth) {
+    const std::string which = rows.count == 1 ? "row " + std::to_string(rows.first)
+                                              : "mean of rows " + std::to_string(rows.first) + " to " +
+                                                    std::to_string(rows.first + rows.count - 1);
+    return which + "; raw thin, fused bold" + (truth ? ", truth black" : "");
+}
+
+// The overlays of raw, of fused and of true maps; the last is empty where the truth is not known.
+struct overlay_pictures {
+    std::vector<std::string> names;
+    std::vector<rgb> hues;
+    rgb_image raw, fused, truth;
+};
+
+// Of the columns at `places`, one before the element's own.
+inline overlay_pictures overlays_of(const std::vector<figure_column>& columns, const std::vector<std::size_t>& places,
+                                    overlay_mode mode) {
+    overlay_pictures result;
+    std::vector<xt::xtensor<double, 2>> raw, fused, truth;
+    std::vector<display_limits> raw_limits, limits;
+    for (const std::size_t place : places) {
+        const figure_column& c = columns.at(place + 1);
+        result.names.push_back(c.name), result.hues.push_back(c.hue);
+        raw.push_back(c.raw), fused.push_back(c.fused), truth.push_back(c.truth);
+        raw_limits.push_back(c.raw_limits), limits.push_back(c.limits);
+    }
+    result.raw = overlay(raw, raw_limits, result.hues, mode);
+    result.fused = overlay(fused, limits, result.hues, mode);
+    if (truth.at(0).size() > 0) result.truth = overlay(truth, limits, result.hues, mode);
+    return result;
 }
 
 }  // namespace detail

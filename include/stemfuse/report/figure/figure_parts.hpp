@@ -12,8 +12,8 @@
 #include <vector>
 
 #include <stemfuse/io/base/calibration.hpp>
-#include <stemfuse/report/figure/canvas.hpp>
 #include <stemfuse/report/figure/colormap.hpp>
+#include <stemfuse/report/figure/drawing.hpp>
 #include <stemfuse/report/figure/map_image.hpp>
 
 namespace stemfuse::inline STEMFUSE_ABI::io {
@@ -38,15 +38,15 @@ struct box {
     double height;  ///< downwards
 };
 
-/// A canvas with lengths in points and millimetres, and the styles of one figure.
+/// A drawing with lengths in points, and the styles of one figure.
 class figure_page {
 public:
     /// A white page; sizes in pixels.
     figure_page(std::size_t height, std::size_t width, double dots_per_inch)
         : drawing(height, width), point_size(dots_per_inch / 72) {}
 
-    canvas drawing;     ///< in pixels
-    double point_size;  ///< pixels in a point
+    io::drawing drawing;  ///< in pixels
+    double point_size;    ///< pixels in a point
 
     /// Points as pixels.
     double pt(double points) const { return points * point_size; }
@@ -64,8 +64,9 @@ inline void draw_title(figure_page& page, point at, double width, std::string_vi
     const double wanted = text_width(name, first.font) + gap + text_width(rest, second.font);
     const double shrink = std::min(1.0, width / wanted);
     first.font.size *= shrink, second.font.size *= shrink;
-    page.drawing.text(at, name, first);
-    page.drawing.text({at.x + text_width(name, first.font) + gap * shrink, at.y}, rest, second);
+    text_mark title{at, {{std::string(name), first}}, gap * shrink};
+    if (!rest.empty()) title.runs.push_back({std::string(rest), second});
+    page.drawing.text(std::move(title));
 }
 
 /// A scale bar of a round length in the lower left corner of a panel that shows n_x pixels side by side. Left out where
@@ -94,20 +95,35 @@ inline bool unit_fits_between_limits(const figure_page& page, double width, cons
     return numbers + text_width(unit, font) + page.pt(8) <= width;
 }
 
-/// A horizontal colour bar with its limits below, and the unit between them or on a line of its own.
+/// Whether a colour bar must be marked as one that does not start at 0: contrast looks larger than it is.
+inline bool starts_beside_zero(const display_limits& limits) { return limits.low > 0 || limits.high < 0; }
+
+/// A horizontal colour bar with its limits below, and the unit between them or on a line of its own. Where it does not
+/// start at 0 it has a break, and its first number is bold.
 inline void draw_colour_bar(figure_page& page, const box& bar, const colormap& colours, const display_limits& limits,
                             std::string_view unit, bool unit_below) {
-    for (double x = 0; x < bar.width; ++x) {
-        page.drawing.fill(bar.x + x, bar.y, 1, bar.height, colours((x + 0.5) / bar.width));
-    }
+    rgb_image steps(1, 256);
+    for (std::size_t k = 0; k < steps.width; ++k) steps(0, k) = colours(static_cast<double>(k) / 255);
+    const double left = std::floor(bar.x), top = std::floor(bar.y);
+    page.drawing.place(std::move(steps), left, top, std::floor(bar.width), std::ceil(bar.height));
     text_style style = page.regular(6.5);
     const double baseline = bar.y + bar.height + page.pt(7);
-    page.drawing.text({bar.x, baseline}, short_number(limits.low), style);
+    const bool broken = starts_beside_zero(limits);
+    if (broken) {
+        const double reach = page.pt(1);
+        for (const double at : {2.5, 4.5}) {
+            const double x = left + page.pt(at);
+            page.drawing.stroke({{{x + reach, top - reach}, {x - reach, top + bar.height + reach}}}, page.pt(0.9),
+                                white);
+        }
+    }
+    page.drawing.text({bar.x, baseline}, short_number(limits.low), broken ? page.bold(6.5) : style);
     style.align = 1;
     page.drawing.text({bar.x + bar.width, baseline}, short_number(limits.high), style);
     style.align = 0.5;
     style.font.size *= std::min(1.0, bar.width / std::max(1.0, text_width(unit, style.font)));
-    page.drawing.text({bar.x + bar.width / 2, baseline + (unit_below ? page.pt(8) : 0)}, unit, style);
+    if (!unit.empty())
+        page.drawing.text({bar.x + bar.width / 2, baseline + (unit_below ? page.pt(8) : 0)}, unit, style);
 }
 
 /// Names in boxes of their hues, side by side.

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -84,27 +86,43 @@ xt::xtensor<double, 2> resample(const image_view<const T>& map, std::size_t heig
     return result;
 }
 
-/// Colours numbers (n_y, n_x) between the limits; what is not finite becomes grey.
+/// Colours numbers (n_y, n_x) between the limits, in 255 steps, so that one of them is the middle and a palette has
+/// room for all; what is not finite becomes grey.
 inline rgb_image colour(const xt::xtensor<double, 2>& numbers, const display_limits& limits, const colormap& colours) {
+    std::array<rgb, 255> steps;
+    for (std::size_t k = 0; k < steps.size(); ++k) steps[k] = colours(static_cast<double>(k) / 254);
     rgb_image picture(numbers.shape(0), numbers.shape(1));
-    std::transform(numbers.begin(), numbers.end(), picture.pixels.begin(),
-                   [&](double v) { return std::isfinite(v) ? colours(limits.part(v)) : not_a_number; });
+    const double per_unit = 254 / (limits.high - limits.low);
+    std::transform(numbers.begin(), numbers.end(), picture.pixels.begin(), [&](double v) {
+        if (!std::isfinite(v)) return not_a_number;
+        const double step = (v - limits.low) * per_unit + 0.5;
+        return steps[step > 0 ? static_cast<std::size_t>(std::min(step, 254.0)) : 0];
+    });
     return picture;
 }
 
-/// Adds the elements' hues, each as bright as its number is between its limits, over black.
+/// How elements come together in an overlay: none is drawn; their hues are added, and where the sum is brighter than a
+/// screen can show it is dimmed as a whole, so that its hue stays; or every channel of red, green and blue is that of
+/// the element which is brightest in it (see lightening_hue()).
+enum class overlay_mode { none, add, lighten };
+
+/// Several maps in one picture over black, each in its hue, as bright as its number is between its own limits. What is
+/// not finite counts as black. All must have the shape of the first.
 inline rgb_image overlay(const std::vector<xt::xtensor<double, 2>>& numbers, const std::vector<display_limits>& limits,
-                         const std::vector<rgb>& hues) {
+                         const std::vector<rgb>& hues, overlay_mode mode = overlay_mode::add) {
     rgb_image picture(numbers.at(0).shape(0), numbers[0].shape(1));
     for (std::size_t k = 0; k < picture.pixels.size(); ++k) {
-        double r = 0, g = 0, b = 0;
+        std::array<double, 3> mixed{};
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             const double value = numbers[i].data()[k];
             const double part = std::isfinite(value) ? std::clamp(limits[i].part(value), 0.0, 1.0) : 0;
-            r += part * hues[i].r, g += part * hues[i].g, b += part * hues[i].b;
+            const std::array<double, 3> own{part * hues[i].r, part * hues[i].g, part * hues[i].b};
+            for (std::size_t c = 0; c < 3; ++c)
+                mixed[c] = mode == overlay_mode::lighten ? std::max(mixed[c], own[c]) : mixed[c] + own[c];
         }
-        const auto channel = [](double v) { return static_cast<std::uint8_t>(std::lround(std::min(v, 255.0))); };
-        picture.pixels[k] = {channel(r), channel(g), channel(b)};
+        const double most = std::max({mixed[0], mixed[1], mixed[2], 255.0});
+        const auto channel = [&](double v) { return static_cast<std::uint8_t>(v * (255 / most) + 0.5); };
+        picture.pixels[k] = {channel(mixed[0]), channel(mixed[1]), channel(mixed[2])};
     }
     return picture;
 }

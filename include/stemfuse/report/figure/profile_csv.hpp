@@ -18,21 +18,22 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// Writes comma-separated columns, a row a pixel along x, below a row of names: the position of the pixel's middle in
 /// the unit of the record's scale (or pixels), then "HAADF raw" and "HAADF fused", "<element> raw" and "<element>
-/// fused" in the recipe's units, means over `rows` rows in the middle (0: one in 32, as in the figure). Throws
-/// shape_error for an empty record, write_error; the file is whole or not there.
+/// fused" in the recipe's units, means over the rows of the figure. Throws shape_error for an empty record,
+/// value_error for a profile_row outside, write_error; the file is whole or not there.
 template <scalar T>
-void write_profile(const std::filesystem::path& path, const fusion_record<T>& record, std::size_t rows = 0) {
+void write_profile(const std::filesystem::path& path, const fusion_record<T>& record,
+                   const figure_options& options = {}) {
     using stemfuse::detail::view_in_place;
     const auto haadf = view_in_place<2>(record.haadf, "haadf");
     require_not_empty(haadf, "haadf");
-    rows = detail::profile_rows(haadf.shape[0], rows);
+    const auto rows = detail::profile_rows(haadf.shape[0], options);
     const pixel_calibration scale = record.scale.in_shown_unit(haadf.shape[1]);
     std::string text = csv_field("x (" + (scale.known() ? scale.x.unit : "px") + ")");
     std::vector<std::vector<double>> columns;
     const auto add = [&](const std::string& name, const image_view<const T>& raw, const image_view<const T>& fused) {
         text += "," + csv_field(name + " raw") + "," + csv_field(name + " fused");
-        columns.push_back(detail::middle_profile<T>(raw, rows));
-        columns.push_back(detail::middle_profile<T>(fused, rows));
+        columns.push_back(detail::mean_of_rows<T>(raw, rows));
+        columns.push_back(detail::mean_of_rows<T>(fused, rows));
     };
     add("HAADF", haadf, view_in_place<2>(record.fused_haadf, "fused_haadf"));
     const auto maps = view_in_place<3>(record.maps, "maps"), fused = view_in_place<3>(record.fused_maps, "fused_maps");

@@ -15,17 +15,18 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 
 /// One element along x: a value a pixel.
 struct element_profile {
-    std::string name;           ///< a symbol
-    rgb hue;                    ///< colour of its curves
-    std::vector<double> raw;    ///< before the fusion
-    std::vector<double> fused;  ///< after it, as many values
+    std::string name;             ///< a symbol
+    rgb hue;                      ///< colour of its curves
+    std::vector<double> raw;      ///< before the fusion
+    std::vector<double> fused;    ///< after it, as many values
+    std::vector<double> truth{};  ///< as many where it is known; else none
 };
 
 namespace detail {
 
 inline display_limits profile_limits(const element_profile& profile) {
     display_limits limits{0, 0};
-    for (const auto* values : {&profile.raw, &profile.fused}) {
+    for (const auto* values : {&profile.raw, &profile.fused, &profile.truth}) {
         for (const double v : *values) {
             if (!std::isfinite(v)) continue;
             limits = {std::min(limits.low, v), std::max(limits.high, v)};
@@ -70,6 +71,7 @@ inline void draw_strip(figure_page& page, const box& strip, const element_profil
     }
     page.drawing.stroke(profile_lines(profile.raw, limits, strip), page.pt(0.5), mix(hue, black, 0.35), 0.75);
     page.drawing.stroke(profile_lines(profile.fused, limits, strip), page.pt(1.3), hue);
+    if (!profile.truth.empty()) page.drawing.stroke(profile_lines(profile.truth, limits, strip), page.pt(0.5), black);
     page.drawing.stroke({{{strip.x, strip.y}, {strip.x, strip.y + strip.height}}}, page.pt(0.5), line);
     text_style name = page.bold(7);
     name.colour = hue;

@@ -52,7 +52,8 @@ inline void draw_residual(figure_page& page, const figure_layout& l, point at, c
                           const xt::xtensor<double, 2>& residual, const pixel_calibration& scale) {
     const display_limits limits = limits_of_residual(residual);
     draw_panel(page, l, at, {name, "(fused \u2212 raw) / sqrt(raw)"},
-               colour(resample(as_view(residual), l.panel_height, l.panel_width), limits, diverging_map()), scale);
+               colour(resample(as_view(residual), l.picture_shape()[0], l.picture_shape()[1]), limits, diverging_map()),
+               scale);
     const double bar_y = std::round(at.y + l.title + static_cast<double>(l.panel_height) + l.bar() * 0.8);
     draw_colour_bar(page, {at.x, bar_y, std::floor(std::max(static_cast<double>(l.panel_width), l.cell / 2)), l.bar()},
                     diverging_map(), limits, "", false);
@@ -66,10 +67,10 @@ inline void draw_residual(figure_page& page, const figure_layout& l, point at, c
 template <scalar T>
 figure residual_figure(const fusion_record<T>& record, const figure_options& options = {}) {
     detail::require_drawable(record);
-    require_in_range(options.width_mm, 60, 1000, "width_mm");
-    require_in_range(options.dots_per_inch, 50, 1200, "dots_per_inch");
+    detail::check(options);
     const std::size_t n = record.elements.size();
-    auto layout = detail::lay_out(std::max<std::size_t>(n, 3), {record.haadf.shape(0), record.haadf.shape(1)}, options);
+    const auto layout =
+        detail::lay_out(std::max<std::size_t>(n, 3), {record.haadf.shape(0), record.haadf.shape(1)}, options);
     const double pt = layout.dots_per_inch / 72;
     const double row = layout.panel_row() + layout.bar() * 1.8 + 9 * pt;
     const std::size_t rows = (n + layout.per_block - 1) / layout.per_block;
@@ -94,16 +95,14 @@ figure residual_figure(const fusion_record<T>& record, const figure_options& opt
         detail::draw_history(page, {layout.margin + static_cast<double>(k) * width, charts_y, width, charts},
                              terms[k].first, *terms[k].second);
     }
-    return {std::move(page.drawing).image(), layout.dots_per_inch};
+    return {std::move(page.drawing), layout.dots_per_inch};
 }
 
-/// Writes residual_figure as PNG with its resolution. Throws what it throws, and write_error; the file is whole or not
-/// there.
+/// Writes residual_figure() as PNG or SVG, see write_figure(path, figure). Throws what these throw.
 template <scalar T>
 void write_residual_figure(const std::filesystem::path& path, const fusion_record<T>& record,
                            const figure_options& options = {}) {
-    const figure drawn = residual_figure(record, options);
-    write_png(path, drawn.picture, drawn.dots_per_inch);
+    write_figure(path, residual_figure(record, options));
 }
 
 }  // namespace stemfuse::inline STEMFUSE_ABI::io

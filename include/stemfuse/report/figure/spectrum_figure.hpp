@@ -198,13 +198,12 @@ inline figure spectrum_figure(const spectrum_record& s, double dots_per_inch = 2
     polyline residual;
     for (std::size_t c = a.first; c < a.last; ++c) residual.push_back({a.x(s.energy(c)), a.y_of_z(z[c])});
     page.drawing.stroke({residual}, page.pt(0.6), dark);
-    return {std::move(page.drawing).image(), dots_per_inch};
+    return {std::move(page.drawing), dots_per_inch};
 }
 
 /// Writes spectrum_figure() as PNG. Throws what it throws, and write_error; the file is whole or not there.
 inline void write_spectrum_figure(const std::filesystem::path& path, const spectrum_record& s) {
-    const figure drawn = spectrum_figure(s);
-    write_png(path, drawn.picture, drawn.dots_per_inch);
+    write_figure(path, spectrum_figure(s));
 }
 
 /// Writes comma-separated columns, a row a channel below a row of names: energy, sum, fit, residual in standard
