@@ -8,7 +8,7 @@ set(build_needs "some minutes")
 include("${CMAKE_CURRENT_LIST_DIR}/setup.cmake")
 
 if(NOT problem)
-  say("fusing simulated counts of core-shell nanocrystals, which takes half a minute; the report will lie in stemfuse-demo/report.html")
+  say("fusing simulated counts of core-shell nanocrystals; the report will lie in stemfuse-demo/report.html")
   execute_process(COMMAND "${build_dir}/stemfuse" demo -o "${source_dir}/stemfuse-demo" RESULT_VARIABLE failed)
   if(failed)
     set(problem "the demo ended with ${failed}")
