@@ -28,7 +28,7 @@ namespace stemfuse::inline STEMFUSE_ABI::io {
 struct child_limits {
     std::uint64_t memory = std::uint64_t{512} << 20;  ///< bytes: what libraries and metadata take beside pixels
     double seconds = 2;                               ///< of processor time, to open the file and for each request
-    double wall_factor = 4;  ///< the time by the clock, as a multiple: a slow disk or a busy machine makes it wait
+    double wall_factor = 20;  ///< the time by the clock, as a multiple: a slow disk or a busy machine makes it wait
 };
 
 /// Lists and reads the images of one file in a process of its own: with limits on memory and time, without network, and
