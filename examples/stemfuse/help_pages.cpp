@@ -201,7 +201,9 @@ std::string man_page(const CLI::App& app, const std::string& version) {
         std::string line = ".B stemfuse " + troff(command->get_name());
         for (const CLI::Option* const option : command->get_options()) {
             if (option->get_positional() && names_of(*option).empty())
-                line += " " + troff(option->get_name(true)) + (option->get_expected_max() > 1 ? "..." : "");
+                line.append(" ")
+                    .append(troff(option->get_name(true)))
+                    .append(option->get_expected_max() > 1 ? "..." : "");
         }
         page += line + " [options]\n.br\n";
     }

@@ -54,7 +54,7 @@ specimen<T> exchanged_discs(const exchanged_discs_options& options = {}) {
         const double dy = random.uniform(7, pitch - 7), dx = random.uniform(7, pitch - 7);
         specimen_feature disc{"disc", 0, std::floor(y + dy) + 0.5, std::floor(x + dx) + 0.5,
                               diameters[(i + 4 * j) % 6] / 2};
-        disc.kind += " " + to_string(2 * disc.radius);
+        disc.kind.append(" ").append(to_string(2 * disc.radius));
         discs.push_back(disc);
     });
     for (std::size_t y = 0; y < options.ny; ++y) {

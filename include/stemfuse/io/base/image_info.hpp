@@ -80,7 +80,11 @@ struct left_out {
     std::vector<std::size_t> shape{};  ///< slowest axis first; empty where not known
 
     /// "name (shape): reason", for people.
-    std::string line() const { return name + (shape.empty() ? "" : " " + to_string(shape)) + ": " + reason; }
+    std::string line() const {
+        std::string text = name;
+        if (!shape.empty()) text.append(" ").append(to_string(shape));
+        return text.append(": ").append(reason);
+    }
 };
 
 /// What a file holds.

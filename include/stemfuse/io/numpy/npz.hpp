@@ -296,7 +296,9 @@ public:
         const auto added = static_cast<zip_uint64_t>(index);
         const bool deflated = storage_ == npz_storage::deflated;
         constexpr zip_uint16_t first_of_january_1980 = 1 << 5 | 1;
-        if (zip_set_file_compression(archive_.get(), added, deflated ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0) != 0 ||
+        constexpr zip_uint32_t level = 3;  // half the time of zlib's 6 on fused maps, and 3% more bytes
+        if (zip_set_file_compression(archive_.get(), added, deflated ? ZIP_CM_DEFLATE : ZIP_CM_STORE,
+                                     deflated ? level : 0) != 0 ||
             zip_file_set_dostime(archive_.get(), added, 0, first_of_january_1980, 0) != 0) {
             fail();
         }

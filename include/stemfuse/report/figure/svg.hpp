@@ -31,7 +31,7 @@ public:
     void operator()(const line_mark& m) {
         std::string path;
         for (const polyline& line : m.lines) {
-            for (const point& p : line) path += (&p == &line.front() ? "M" : "L") + pair(p.x, p.y);
+            for (const point& p : line) path.append(&p == &line.front() ? "M" : "L").append(pair(p.x, p.y));
         }
         body_ += "<path d=\"" + path + "\" style=\"fill:none;stroke:" + colour(m.colour) +
                  ";stroke-width:" + length(m.width) + ";stroke-linecap:round;stroke-linejoin:round" +
