@@ -69,8 +69,7 @@ auto without_lock(std::size_t threads, const py::object& progress, F&& work) {
     const auto tell = [&](const stemfuse::recipe_progress& now) {
         if (progress.is_none()) return true;
         const py::gil_scoped_acquire locked;
-        constexpr const char* stages[] = {"preparing", "fusing", "estimating errors", "finishing"};
-        const py::object go_on = progress(stages[int(now.stage)], now.done);
+        const py::object go_on = progress(stemfuse::to_string(now.stage), now.done);
         return go_on.is_none() || go_on.cast<bool>();
     };
     const py::gil_scoped_release unlocked;

@@ -14,6 +14,12 @@ namespace stemfuse::inline STEMFUSE_ABI {
 /// what is made of the maps.
 enum class recipe_stage { preparing, fusing, estimating_errors, finishing };
 
+/// "preparing", "fusing", "estimating errors" or "finishing".
+inline const char* to_string(recipe_stage stage) {
+    constexpr const char* names[] = {"preparing", "fusing", "estimating errors", "finishing"};
+    return names[static_cast<int>(stage)];
+}
+
 /// What an observer of a recipe sees.
 struct recipe_progress {
     recipe_stage stage;                   ///< what it is at
