@@ -146,7 +146,7 @@ TEST_CASE("what is no file of ours") {
     support::check_throws<read_error>([&] { read(dir / "empty.h5"); }, "empty.h5: is empty (0 bytes)");
     scratch::write(dir / "a.txt", "text");
     support::check_throws<read_error>([&] { read(dir / "a.txt"); }, "a.txt: starts with the bytes 74 65 78 74",
-                                      "Velox or NCEM EMD, DM3, DM4, DM5, hspy, HDF5", "save as .hspy");
+                                      "Velox or NCEM EMD, DM3, DM4, DM5, hspy, zspy, HDF5", "save as .hspy");
     const std::pair<std::string, std::string> foreign[] = {{"AAMVHFSS", "Bruker bcf"},
                                                            {"MAPSPECTRA_DATA", "EDAX spd"},
                                                            {std::string("0\1\0\0", 4), "JEOL pts"},

@@ -134,14 +134,14 @@ TEST_CASE("fuse: an input among earlier results, one writer at a time, and a fil
     const auto before = io::read_results(s.path("maps"));
     REQUIRE(before);
     CHECK(io::changed_outputs(s.path("maps"), *before).empty());
-    CHECK(before->outputs.size() == 10);
+    CHECK(before->outputs.size() == 11);
     // 20 blocks of 512 bytes (dash) or 1024 (bash): the figure does not fit.
     const outcome full = s.run("fuse scan.h5 -o maps --quiet --iterations 2", "ulimit -f 20;");
     CHECK(full.code == 4);
     CHECK(full.err.find("File too large") != std::string::npos);
     CHECK(io::changed_outputs(s.path("maps"), *before).empty());
     CHECK(io::read_results(s.path("maps"))->outputs == before->outputs);
-    CHECK(std::distance(std::filesystem::directory_iterator(s.path("maps")), {}) == 11);
+    CHECK(std::distance(std::filesystem::directory_iterator(s.path("maps")), {}) == 12);
 }
 
 TEST_CASE("the program ends within a second of SIGINT, SIGTERM and SIGHUP, and at once at a second one") {

@@ -33,7 +33,7 @@ double error_of(const xt::xtensor<float, 3>& volume, const xt::xtensor<float, 3>
 
 TEST_CASE("tomo: simulated series, the volumes near to the truth, the same in every file") {
     const session s;
-    REQUIRE(s.run("simulate core-shell --tilts --size 16 --dose 20 -o t.npz").code == 0);
+    REQUIRE(s.run("simulate core-shell --tilts --size 16x16 --dose 20 -o t.npz").code == 0);
     const auto done = s.run("tomo t.npz -o out --elements Au,Fe,O --iterations 30 --quiet");
     CAPTURE(done.err);
     REQUIRE(done.code == 0);
@@ -60,7 +60,7 @@ TEST_CASE("tomo: simulated series, the volumes near to the truth, the same in ev
 
 TEST_CASE("tomo: HAADF alone, aligned; the published scheme; hold-out") {
     const session s;
-    REQUIRE(s.run("simulate nanowire --tilts --size 16 -o t.h5").code == 0);
+    REQUIRE(s.run("simulate nanowire --tilts --size 16x16 -o t.h5").code == 0);
     const auto alone = s.run("tomo t.h5 -o alone --haadf-alone --align --iterations 20 --quiet");
     CAPTURE(alone.err);
     REQUIRE(alone.code == 0);
@@ -83,7 +83,7 @@ TEST_CASE("tomo: HAADF alone, aligned; the published scheme; hold-out") {
 
 TEST_CASE("tomo: killed, it goes on from its checkpoint to the same volumes") {
     const session s;
-    REQUIRE(s.run("simulate nanowire --tilts --size 16 -o t.h5").code == 0);
+    REQUIRE(s.run("simulate nanowire --tilts --size 16x16 -o t.h5").code == 0);
     REQUIRE(s.run("tomo t.h5 -o whole --iterations 60 --quiet").code == 0);
     s.run(
         "tomo t.h5 -o parts --iterations 60 --quiet --checkpoint c --threads 1 & "
@@ -99,7 +99,7 @@ TEST_CASE("tomo: killed, it goes on from its checkpoint to the same volumes") {
 
 TEST_CASE("tomo: angles and series that do not fit are named") {
     const session s;
-    REQUIRE(s.run("simulate nanowire --tilts --size 16 -o t.npz").code == 0);
+    REQUIRE(s.run("simulate nanowire --tilts --size 16x16 -o t.npz").code == 0);
     scratch::write(s.path("three.tlt"), "-60\n0\n60\n");
     s.fails(2, "tomo t.npz -o out --angles HAADF=three.tlt", "angles of HAADF", "are 3, must be 47");
     s.fails(2, "tomo t.npz -o out --angles HAADF=-1.2:1.2", "radians");

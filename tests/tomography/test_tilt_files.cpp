@@ -163,13 +163,14 @@ TEST_CASE("every format gives the same series, with its angles") {
     }
     check("d.h5", angles, true);
     for (const bool radians : {false, true}) {
-        const h5_builder::file emd(dir / "e.emd");
-        emd.data<float>("data/series/data", {3, 4, 5}, numbers);
         std::vector<float> axis(angles.begin(), angles.end());
         for (float& a : axis) a *= radians ? 0.017453292F : 1.0F;
-        emd.data<float>("data/series/dim1", {3}, axis);
-        emd.attribute("data/series/dim1", "units", radians ? "[rad]" : "[deg]");
-        H5Fflush(emd.id(), H5F_SCOPE_GLOBAL);
+        {
+            const h5_builder::file emd(dir / "e.emd");
+            emd.data<float>("data/series/data", {3, 4, 5}, numbers);
+            emd.data<float>("data/series/dim1", {3}, axis);
+            emd.attribute("data/series/dim1", "units", radians ? "[rad]" : "[deg]");
+        }
         const auto read = io::read_tilt_stacks(dir / "e.emd", {.guarded = true});
         REQUIRE(read.size() == 1);
         CHECK(read[0].images == images);

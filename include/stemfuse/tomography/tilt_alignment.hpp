@@ -327,15 +327,16 @@ double misfit_of_moments(const xt::xtensor<T, 3>& series, const std::vector<doub
 
 /// The angle of the tilt axis to x in the images, in degrees in [-20, 20]: the one at which the centres of mass of the
 /// turned images' columns move as those of a volume do, but for a shift of each tilt. Tried in steps of 5 degrees, then
-/// in halved ones down to 0.2; 0 where no turn leaves less than 0.3 of the misfit, or there are fewer than 5 tilts. The
+/// in halved ones down to 0.2; 0 where no turn leaves less than 0.4 of the misfit, or there are fewer than 5 tilts. The
 /// specimen must lie on the detector in whole, across the axis. `series` has shape (1, tilts bins, n_x), all columns,
 /// free of a constant.
 template <scalar T>
 double axis_in_images(const std::vector<double>& angles, const stack_view<const T>& series, std::size_t bins,
                       const execution& exec = {}) {
     constexpr double widest = 20, coarse = 5, fine = 0.2;
-    // Turning smooths noise, which alone leaves down to half of the misfit; an axis that is 10 degrees off, a tenth.
-    constexpr double needed = 0.3;
+    // Linear interpolation between pixels leaves 4/9 of the variance of noise: less is left only where an axis is
+    // found.
+    constexpr double needed = 0.4;
     if (angles.size() < 5) return 0;
     const auto misfit = [&](double degrees) {
         auto turned = turned_to_axis<T>(series, bins, degrees, T(0), exec);

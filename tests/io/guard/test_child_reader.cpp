@@ -39,6 +39,10 @@ struct harmful_reader {
         if (windows.empty()) throw value_error("windows", "are none, must be one at least");
         return xt::xtensor<T, 3>({windows.size(), 2, 3}, T(7));
     }
+    template <class F>
+    void for_spectra(const io::spectrum_info&, F&& f) const {
+        f(std::size_t{5}, std::size_t{1}, 2.0);
+    }
 };
 
 io::file_contents example() {
@@ -101,6 +105,7 @@ TEST_CASE("contents, images and maps come as the reader has them") {
     CHECK(pixels(4, 3) == 19.0 / 4);
     CHECK(reader.read<float>(image)(1, 0) == 1.0f);
     CHECK(reader.read_windows<float>(found.spectra[0], {{1, 2}, {3, 4}})(1, 1, 2) == 7);
+    CHECK(reader.read_sum_spectrum(found.spectra[0]).at(1) == 2);
     support::check_throws<value_error>([&] { reader.read_windows<float>(found.spectra[0], {}); },
                                        "windows: are none, must be one at least");
     CHECK(reader.read<float>(image).size() == 20);  // it goes on after an error

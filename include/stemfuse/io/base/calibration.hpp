@@ -80,7 +80,7 @@ inline std::string plain_unit(std::string_view text) {
     }
     for (const std::string_view of_each :
          {"/px", "/pix", "/pixel", " per pixel"}) {  // the size of a pixel all the same
-        if (unit.size() > of_each.size() && unit.ends_with(of_each)) unit.resize(unit.size() - of_each.size());
+        if (unit.size() > of_each.size() && unit.ends_with(of_each)) unit.erase(unit.size() - of_each.size());
     }
     return detail::spelled_plainly(unit);
 }
