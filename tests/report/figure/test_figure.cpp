@@ -275,6 +275,10 @@ TEST_CASE("lengths and numbers are round") {
     CHECK(short_number(-0.0) == "0");
     CHECK(short_number(-1.2345) == "\u22121.23");
     CHECK(short_number(0.5) == "0.5");
+    CHECK(short_number(1000) == "1000");
+    CHECK(short_number(-5634) == "\u22125630");
+    CHECK(short_number(99940) == "99900");
+    CHECK(short_number(1e5) == "1e+05");
     CHECK(pixel_calibration{0.1, "um"}.shown_unit() == "\u00b5m");
     CHECK(pixel_calibration{0.1, "A"}.shown_unit() == "\u00c5");
     CHECK(pixel_calibration{}.shown_unit() == "px");

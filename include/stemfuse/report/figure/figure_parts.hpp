@@ -28,7 +28,13 @@ inline double round_length(double most) {
 }
 
 /// Three significant digits, no trailing zeros, a true minus sign; -0 is 0.
-inline std::string short_number(double value) { return (value < 0 ? "\u2212" : "") + to_string(std::abs(value), 3); }
+inline std::string short_number(double value) {
+    const double size = std::abs(value);
+    std::string text = value < 0 ? "\u2212" : "";
+    if (!(size >= 999.5 && size < 99950)) return text.append(to_string(size, 3));
+    const double unit = size < 9995 ? 10 : 100;
+    return text.append(fixed_text(std::round(size / unit) * unit, 0));  // 1000, where three digits are 1e+03
+}
 
 /// A rectangle of a figure, in pixels.
 struct box {
