@@ -270,10 +270,10 @@ void fuse_on(const Ranks& ranks, const tomo_options& o, const output_options& ou
         const std::size_t bytes = stemfuse::tomography_memory(m, options, columns);
         std::fprintf(stderr,
                      "%zu x %zu x %zu voxels of %zu volumes, %zu + %zu tilts, %zu "
-                     "rank%s: about %.2f GB a rank\n",
+                     "rank%s: about %.0f MiB a rank\n",
                      options.n_z == 0 ? m.bins : options.n_z, m.bins, n_x, names_of(m).size(), m.haadf_angles.size(),
                      m.count_angles.size(), ranks.size(), ranks.size() == 1 ? "" : "s",
-                     static_cast<double>(bytes) * 1e-9);
+                     std::ceil(static_cast<double>(bytes) / (1024 * 1024)));
     }
     std::optional<stemfuse::series_alignment> alignment;
     if (o.align) {

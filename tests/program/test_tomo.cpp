@@ -106,8 +106,8 @@ TEST_CASE("tomo: angles and series that do not fit are named") {
     s.fails(3, "tomo t.npz -o out --angles HAADF=t.npz", "t.npz");
     s.fails(2, "tomo t.npz -o out --elements Au", "no series of Au", "Ni");
     s.fails(2, "tomo t.npz -o out --tilt-axis z", "--tilt-axis");
-    s.fails(2, "tomo t.npz -o out --gamma 0.5", "gamma", "[1, 2]");
-    s.fails(2, "tomo t.npz -o out --weights 1", "weights", "2");
+    s.fails(2, "tomo t.npz -o out --quiet --gamma 0.5", "gamma", "[1, 3]");
+    s.fails(2, "tomo t.npz -o out --quiet --weights 1", "weights", "2");
     s.fails(3, "tomo missing.npz -o out", "missing.npz");
     xt::xtensor<float, 3> images = xt::ones<float>({3, 8, 8});
     images(1, 2, 3) = std::nanf("");
@@ -117,5 +117,5 @@ TEST_CASE("tomo: angles and series that do not fit are named") {
         npz.commit();
     }
     s.fails(2, "tomo nan.npz -o out", "HAADF", "give --angles");
-    s.fails(2, "tomo nan.npz -o out --angles three.tlt", "haadf", "nan");
+    s.fails(2, "tomo nan.npz -o out --quiet --angles three.tlt", "haadf", "nan");
 }
