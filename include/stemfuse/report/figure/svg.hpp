@@ -81,7 +81,7 @@ private:
 
 }  // namespace detail
 
-/// A drawing as an element <svg> for HTML, as wide and high as at `dots_per_inch`; `attributes` are added to it.
+/// A drawing as an element `svg` for HTML, as wide and high as at `dots_per_inch`; `attributes` are added to it.
 inline std::string svg_element(const drawing& d, double dots_per_inch, const std::string& attributes = "") {
     detail::svg_writer writer(dots_per_inch / 72);
     for (const auto& mark : d.marks()) std::visit(writer, mark);
