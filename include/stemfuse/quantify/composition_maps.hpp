@@ -58,11 +58,11 @@ inline void window_sums(const image_view<double>& image, std::size_t radius) {
 
 inline xt::xtensor<double, 3> fractions(const stack_view<const double>& maps, const k_factors& factors,
                                         const composition_options& options, const execution& exec) {
-    const auto [n, ny, nx] = maps.shape;
+    const std::size_t n = maps.shape[0], ny = maps.shape[1], nx = maps.shape[2];
     xt::xtensor<double, 3> out(maps.shape);
     const auto view = as_view(out);
     std::vector<double> totals(ny * nx);
-    for_each_row(ny, nx, exec, [&, n = n, nx = nx](std::size_t y) {
+    for_each_row(ny, nx, exec, [&](std::size_t y) {
         for (std::size_t i = 0; i < n; ++i) {
             const double amount = factors.amount(i, options.kind);
             for (std::size_t x = 0; x < nx; ++x) {
@@ -72,7 +72,7 @@ inline xt::xtensor<double, 3> fractions(const stack_view<const double>& maps, co
     });
     std::vector<double> ordered = totals;
     const double least = options.least_matter * lower_quantile(ordered.begin(), ordered.end(), 0.99);
-    for_each_row(ny, nx, exec, [&, n = n, nx = nx](std::size_t y) {
+    for_each_row(ny, nx, exec, [&](std::size_t y) {
         for (std::size_t i = 0; i < n; ++i) {
             for (std::size_t x = 0; x < nx; ++x) {
                 const double total = totals[y * nx + x];

@@ -108,11 +108,12 @@ public:
         const std::uint64_t plane = strides[energy],
                             before = energy == 0 ? plane : 0;  // of one channel, if in one piece
         for (std::size_t w = 0; w < windows.size(); ++w) {
-            const auto [first, last] = channels_in(windows[w], spectrum);
+            const auto channels = channels_in(windows[w], spectrum);
+            const std::uint64_t first = channels.first, last = channels.last;
             const std::uint64_t begin = first * before, end = before > 0 ? last * before : strides[0] * data.shape[0];
             auto source = input_.open();
             source.skip(data.offset + begin * data.type.size);
-            read_numbers<T>(source, data.type, end - begin, [&, first = first, last = last](std::uint64_t k, T v) {
+            read_numbers<T>(source, data.type, end - begin, [&](std::uint64_t k, T v) {
                 const std::uint64_t i = begin + k, e = at(i, energy);
                 if (e >= first && e < last) maps(w, at(i, data.layout.y), at(i, data.layout.x)) += v;
             });

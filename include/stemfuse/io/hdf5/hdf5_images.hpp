@@ -108,9 +108,9 @@ public:
         if (flat) return read_flat<T>(image);
         if (image.frames > 1 && axis) file_.require_plausible(image.place);
         const std::size_t first = axis ? plane.at[*axis] : 0;
-        auto sum = combine_frames(image.frames, frames, [&, &axis = axis, &plane = plane](std::size_t k) {
-            if (axis) plane.at[*axis] = first + k;
-            return file_.read_plane<T>(image.place, plane);
+        auto sum = combine_frames(image.frames, frames, [&, &of = axis, &at = plane](std::size_t k) {
+            if (of) at.at[*of] = first + k;
+            return file_.read_plane<T>(image.place, at);
         });
         const bool summed = image.frames > 1 && frames == frame_choice::sum;
         const double offset = image.intensity.offset * static_cast<double>(summed ? image.frames : 1);

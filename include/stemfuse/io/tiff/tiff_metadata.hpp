@@ -91,8 +91,8 @@ inline std::vector<std::string> imagej_labels(TIFF* file) {
             if (counts[block] > bytes.size() - at) return labels;
             std::string text;
             for (std::size_t c = 0; c + 1 < counts[block]; c += 2) {
-                const unsigned unit =
-                    big ? bytes[at + c] << 8 | bytes[at + c + 1] : bytes[at + c + 1] << 8 | bytes[at + c];
+                const unsigned high = bytes[at + c + (big ? 0 : 1)], low = bytes[at + c + (big ? 1 : 0)];
+                const unsigned unit = high << 8 | low;
                 if (unit < 0x80) text += static_cast<char>(unit);
                 if (unit >= 0x80 && unit < 0x800)
                     text += {static_cast<char>(0xc0 | unit >> 6), static_cast<char>(0x80 | (unit & 0x3f))};
